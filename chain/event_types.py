@@ -1,0 +1,196 @@
+"""What each event of the three contracts holds. Pure: no provider.
+
+One frozen dataclass an event, with the fields and order of `contracts/interfaces/*.sol`; the study
+is the only indexed argument of each (0 for events of the whole registry). Import these names from
+`chain.events`.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from eth_utils.crypto import keccak
+
+from chain.messages import AbortReason, Commitment, Grant, Terms
+from chain.solidity import (
+    Address,
+    Bytes,
+    Bytes32,
+    Uint16,
+    Uint32,
+    Uint40,
+    Uint64,
+    Uint256,
+    abi_type,
+    members,
+)
+
+ContractName = Literal["StudyRegistry", "ConsentToken", "RoundLedger"]
+CONTRACT_NAMES: tuple[ContractName, ...] = ("StudyRegistry", "ConsentToken", "RoundLedger")
+
+
+@dataclass(frozen=True)
+class Event:
+    """Base of every event."""
+
+    contract: ClassVar[ContractName]
+    study_id: Uint64
+
+    @classmethod
+    def abi_signature(cls) -> str:
+        """Name and ABI types, e.g. `Suspended(uint64,address,uint32)`."""
+        return f"{cls.__name__}({','.join(abi_type(hint) for _, hint in members(cls))})"
+
+    @classmethod
+    def topic0(cls) -> bytes:
+        """keccak256 of the signature: the log's first topic."""
+        return keccak(text=cls.abi_signature())
+
+
+@dataclass(frozen=True)
+class RegistryEvent(Event):
+    contract = "StudyRegistry"
+
+
+@dataclass(frozen=True)
+class ConsentEvent(Event):
+    contract = "ConsentToken"
+
+
+@dataclass(frozen=True)
+class LedgerEvent(Event):
+    contract = "RoundLedger"
+
+
+@dataclass(frozen=True)
+class SiteRegistered(RegistryEvent):
+    site: Address
+    enrolment_key: Address
+    noise_secret_hash: Bytes32
+
+
+@dataclass(frozen=True)
+class EnrolmentKeyRotated(RegistryEvent):
+    site: Address
+    enrolment_key: Address
+
+
+@dataclass(frozen=True)
+class StudyProposed(RegistryEvent):
+    sponsor: Address
+    reviewers: tuple[Address, ...]
+    threshold: Uint16
+
+
+@dataclass(frozen=True)
+class VersionProposed(RegistryEvent):
+    version: Uint32
+    terms_hash: Bytes32
+    terms: Terms
+
+
+@dataclass(frozen=True)
+class Approved(RegistryEvent):
+    version: Uint32
+    reviewer: Address
+    signer: Bytes
+    signature: Bytes
+
+
+@dataclass(frozen=True)
+class VersionActivated(RegistryEvent):
+    version: Uint32
+    consent_version: Uint32
+
+
+@dataclass(frozen=True)
+class Suspended(RegistryEvent):
+    reviewer: Address
+    suspensions: Uint32
+
+
+@dataclass(frozen=True)
+class Resumed(RegistryEvent):
+    suspensions: Uint32
+
+
+@dataclass(frozen=True)
+class Granted(ConsentEvent):
+    token_id: Uint256
+    version: Uint32
+    grant: Grant
+    record_tag: Bytes32
+
+
+@dataclass(frozen=True)
+class Revoked(ConsentEvent):
+    token_id: Uint256
+    holder: Address
+    epoch: Uint64
+    revocation_counter: Uint64
+
+
+@dataclass(frozen=True)
+class Opened(LedgerEvent):
+    round: Uint32
+    version: Uint32
+    pinned_block: Uint64
+    pinned_block_hash: Bytes32
+    base: Bytes32
+    previous_sealed: Uint32
+    previous_closed: Uint32
+    commit_deadline: Uint40
+    seal_deadline: Uint40
+    delivery_deadline: Uint40
+    close_deadline: Uint40
+
+
+@dataclass(frozen=True)
+class Committed(LedgerEvent):
+    round: Uint32
+    site: Address
+    commitment: Commitment
+
+
+@dataclass(frozen=True)
+class Sealed(LedgerEvent):
+    round: Uint32
+    members: tuple[Address, ...]
+    parent_hash: Bytes32
+    seal_digest: Bytes32
+    rho: Uint256
+    rho_spent: Uint256
+
+
+@dataclass(frozen=True)
+class Closed(LedgerEvent):
+    round: Uint32
+    checkpoint_hash: Bytes32
+    manifest_hash: Bytes32
+    masked_hashes: tuple[Bytes32, ...]
+    delivery_signatures: tuple[Bytes, ...]
+    coordinator_signature: Bytes
+
+
+@dataclass(frozen=True)
+class Aborted(LedgerEvent):
+    round: Uint32
+    reason: AbortReason
+
+
+EVENTS: tuple[type[Event], ...] = (
+    SiteRegistered,
+    EnrolmentKeyRotated,
+    StudyProposed,
+    VersionProposed,
+    Approved,
+    VersionActivated,
+    Suspended,
+    Resumed,
+    Granted,
+    Revoked,
+    Opened,
+    Committed,
+    Sealed,
+    Closed,
+    Aborted,
+)

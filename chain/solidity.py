@@ -1,0 +1,145 @@
+"""Solidity types as annotations: one dataclass states the fields, the ABI and the EIP-712 type.
+
+`Uint64` is `int` to a type checker and `uint64` to the ABI. A dataclass whose fields are annotated
+so is a struct; `tuple[Address, ...]` is `address[]`; an `IntEnum` is `uint8`. Names are snake_case
+here and camelCase there.
+Specification: https://docs.soliditylang.org/en/latest/abi-spec.html
+"""
+
+from dataclasses import dataclass, fields, is_dataclass
+from enum import IntEnum
+from functools import cache
+from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
+
+from eth_utils.address import is_checksum_address, to_checksum_address
+
+Hint = Any
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Abi:
+    """Marks an annotation with the Solidity type it stands for."""
+
+    name: str
+
+
+Uint8 = Annotated[int, Abi("uint8")]
+Uint16 = Annotated[int, Abi("uint16")]
+Uint32 = Annotated[int, Abi("uint32")]
+Uint40 = Annotated[int, Abi("uint40")]
+Uint64 = Annotated[int, Abi("uint64")]
+Uint256 = Annotated[int, Abi("uint256")]
+Bool = Annotated[bool, Abi("bool")]
+Bytes8 = Annotated[bytes, Abi("bytes8")]
+Bytes32 = Annotated[bytes, Abi("bytes32")]
+Bytes = Annotated[bytes, Abi("bytes")]
+String = Annotated[str, Abi("string")]
+Address = Annotated[str, Abi("address")]
+
+ZERO_ADDRESS = "0x" + "00" * 20
+
+
+def camel(name: str) -> str:
+    """`study_id` -> `studyId`; a trailing underscore (a reserved word in Python) is dropped."""
+    first, *rest = name.rstrip("_").split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def members(struct: Any) -> tuple[tuple[str, Hint], ...]:
+    """(attribute name, annotation) of every field of a dataclass, in order."""
+    return _members(struct)
+
+
+@cache
+def _members(struct: Any) -> tuple[tuple[str, Hint], ...]:
+    hints = get_type_hints(struct, include_extras=True)
+    return tuple((f.name, hints[f.name]) for f in fields(struct))
+
+
+def abi_type(hint: Hint) -> str:
+    """The canonical ABI type, structs as tuples: what selectors and topics are hashed over."""
+    origin: Any = get_origin(hint)
+    if origin is Annotated:
+        return str(get_args(hint)[1].name)
+    if origin is tuple:
+        return abi_type(get_args(hint)[0]) + "[]"
+    if isinstance(hint, type) and issubclass(hint, IntEnum):
+        return "uint8"
+    if is_dataclass(hint):
+        return "(" + ",".join(abi_type(h) for _, h in members(hint)) + ")"
+    raise TypeError(f"{hint!r} stands for no Solidity type")
+
+
+def _is_array(hint: Hint) -> bool:
+    origin: Any = get_origin(hint)
+    return origin is tuple
+
+
+def to_abi(value: Any, hint: Hint) -> Any:
+    """The value as `eth_abi` and `web3` take it: structs become tuples, arrays lists."""
+    if _is_array(hint):
+        return [to_abi(item, get_args(hint)[0]) for item in value]
+    if is_dataclass(hint):
+        return tuple(to_abi(getattr(value, name), h) for name, h in members(hint))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
+    return value
+
+
+def from_abi(raw: Any, hint: Hint) -> Any:
+    """The inverse of `to_abi`; addresses come back checksummed (EIP-55)."""
+    if _is_array(hint):
+        return tuple(from_abi(item, get_args(hint)[0]) for item in raw)
+    if is_dataclass(hint):
+        return struct_from_abi(raw, cast(Any, hint))
+    if isinstance(hint, type) and issubclass(hint, IntEnum):
+        return hint(raw)
+    name = abi_type(hint)
+    if name == "address":
+        return str(to_checksum_address(raw))
+    return bytes(raw) if name.startswith("bytes") else raw
+
+
+def struct_from_abi(raw: Any, struct: type[S]) -> S:
+    """A dataclass from its ABI tuple."""
+    named = zip(raw, members(struct), strict=True)
+    return struct(**{name: from_abi(item, hint) for item, (name, hint) in named})
+
+
+def check_members(value: Any) -> None:
+    """Refuses a struct whose values do not fit their Solidity types.
+
+    Raises ValueError that names the struct and the field: a node would fail without a reason.
+    """
+    for name, hint in members(type(value)):
+        _check(getattr(value, name), hint, f"{type(value).__name__}.{name}")
+
+
+def _check(value: Any, hint: Hint, where: str) -> None:
+    if _is_array(hint):
+        if not isinstance(value, tuple):
+            raise ValueError(f"{where} must be a tuple, not {type(value).__name__}")
+        for position, item in enumerate(value):
+            _check(item, get_args(hint)[0], f"{where}[{position}]")
+        return
+    if isinstance(hint, type):
+        if not isinstance(value, hint):
+            raise ValueError(f"{where} must be a {hint.__name__}, not {value!r}")
+        return
+    name = abi_type(hint)
+    if name.startswith("uint"):
+        bits = int(name.removeprefix("uint"))
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << bits:
+            raise ValueError(f"{where} must be an integer in [0, 2^{bits}), not {value!r}")
+    elif name == "address":
+        if not isinstance(value, str) or not is_checksum_address(value):
+            raise ValueError(f"{where} must be an EIP-55 checksummed address, not {value!r}")
+    elif name.startswith("bytes"):
+        size = name.removeprefix("bytes")
+        if not isinstance(value, bytes) or (size and len(value) != int(size)):
+            raise ValueError(f"{where} must be {size or 'any number of'} bytes, not {value!r}")
+    elif name == "bool" and not isinstance(value, bool):
+        raise ValueError(f"{where} must be true or false, not {value!r}")
+    elif name == "string" and not isinstance(value, str):
+        raise ValueError(f"{where} must be text, not {value!r}")
