@@ -1,0 +1,110 @@
+"""Custom errors of ConsentToken."""
+
+from dataclasses import dataclass
+
+from chain.refusals.base import ContractRefused
+from chain.solidity import Address, Bytes32, Uint40, Uint64, Uint256
+
+
+@dataclass(eq=False)
+class ConsentNotHolder(ContractRefused):
+    token_id: Uint256
+    caller: Address
+    says = "{caller} does not hold consent {token_id}; only its holder may grant or revoke it."
+
+
+@dataclass(eq=False)
+class ConsentSignatureInvalid(ContractRefused):
+    account: Address
+    says = "The signature is not {account}'s over this message; sign with the holder's key."
+
+
+@dataclass(eq=False)
+class ConsentEnrolmentInvalid(ContractRefused):
+    site: Address
+    says = "The enrolment is not signed by the current enrolment key of site {site}."
+
+
+@dataclass(eq=False)
+class ConsentEnrolmentMismatch(ContractRefused):
+    says = "Grant and enrolment differ in study, site, holder or record commitment."
+
+
+@dataclass(eq=False)
+class ConsentEnrolmentUsed(ContractRefused):
+    nonce: Bytes32
+    says = "The enrolment with nonce {nonce} was used already; ask the site for a new one."
+
+
+@dataclass(eq=False)
+class ConsentRecordHasToken(ContractRefused):
+    token_id: Uint256
+    says = "The record has a live consent already, {token_id}; revoke it before granting anew."
+
+
+@dataclass(eq=False)
+class ConsentGrantVoid(ContractRefused):
+    signed: Uint64
+    current: Uint64
+    says = (
+        "The grant was signed at revocation counter {signed}, the holder's is now {current}: a "
+        "revocation voided it. The holder must sign a new grant."
+    )
+
+
+@dataclass(eq=False)
+class ConsentDeadlinePassed(ContractRefused):
+    deadline: Uint40
+    says = "The deadline {deadline} of the grant or enrolment has passed; sign a new one."
+
+
+@dataclass(eq=False)
+class ConsentPeriodInvalid(ContractRefused):
+    says = "A period of the grant is empty, ends before it starts, or is over."
+
+
+@dataclass(eq=False)
+class ConsentPurposesMissing(ContractRefused):
+    says = "The grant names no purpose."
+
+
+@dataclass(eq=False)
+class ConsentTermsNotCurrent(ContractRefused):
+    terms_hash: Bytes32
+    says = "The grant is for terms {terms_hash}, which are not those in force; sign for these."
+
+
+@dataclass(eq=False)
+class ConsentTextNotCurrent(ContractRefused):
+    consent_text_hash: Bytes32
+    says = "The consent text {consent_text_hash} is not the study's; show the current one."
+
+
+@dataclass(eq=False)
+class ConsentStudyNotUsable(ContractRefused):
+    study_id: Uint64
+    says = "Study {study_id} is not in force or is suspended, so it takes no grants."
+
+
+@dataclass(eq=False)
+class ConsentSiteNotInStudy(ContractRefused):
+    study_id: Uint64
+    site: Address
+    says = "Site {site} is not part of study {study_id} in its current version."
+
+
+@dataclass(eq=False)
+class ConsentTokenUnknown(ContractRefused):
+    token_id: Uint256
+    says = "There is no consent {token_id}. Check the number."
+
+
+@dataclass(eq=False)
+class ConsentAlreadyRevoked(ContractRefused):
+    token_id: Uint256
+    says = "Consent {token_id} was revoked already; nothing more needs to be done."
+
+
+@dataclass(eq=False)
+class ConsentLocked(ContractRefused):
+    says = "A consent cannot be transferred or approved for another account."
