@@ -1,0 +1,1 @@
+"""What a hospital installs and no coordinator can change: gate, keys, records, fork server."""

@@ -1,0 +1,70 @@
+"""Errors that stop a load or a read. A single bad line never raises: it is a `Rejection`.
+
+    RecordsError
+    |-- InputMissing, InputEmpty, InputChanged, InputUnreadable
+    |-- MappingInvalid
+    |-- StoreMissing, StorePermissions, StoreCorrupt, StoreVersionUnsupported, StoreBusy
+    |-- RecordUnknown
+    |-- ChannelUnknown
+    `-- DatasetChanged
+
+Messages name files, columns and codes, never a patient's name or value.
+"""
+
+from __future__ import annotations
+
+
+class RecordsError(Exception):
+    """Base of every error of this package."""
+
+
+class InputMissing(RecordsError):  # noqa: N818
+    """A file or folder to load does not exist."""
+
+
+class InputEmpty(RecordsError):  # noqa: N818
+    """A folder holds no file of the expected kind."""
+
+
+class InputChanged(RecordsError):  # noqa: N818
+    """A file was altered while it was being loaded; nothing of the load was kept."""
+
+
+class InputUnreadable(RecordsError):  # noqa: N818
+    """The operating system refused to open or read a file."""
+
+
+class MappingInvalid(RecordsError):  # noqa: N818
+    """A LIS mapping file is not usable; the message lists every place that is wrong."""
+
+
+class StoreMissing(RecordsError):  # noqa: N818
+    """There is no record store, or no folder for one, at the path."""
+
+
+class StorePermissions(RecordsError):  # noqa: N818
+    """The store's file belongs to another user or can be read by others."""
+
+
+class StoreCorrupt(RecordsError):  # noqa: N818
+    """The file is not an Assent record store or SQLite finds it damaged."""
+
+
+class StoreVersionUnsupported(RecordsError):  # noqa: N818
+    """The store was written by another version of the schema."""
+
+
+class StoreBusy(RecordsError):  # noqa: N818
+    """Another process is writing to the store."""
+
+
+class RecordUnknown(RecordsError):  # noqa: N818
+    """No patient of this store has the record id."""
+
+
+class ChannelUnknown(RecordsError):  # noqa: N818
+    """A (LOINC, UCUM unit) pair that the code table cannot serve."""
+
+
+class DatasetChanged(RecordsError):  # noqa: N818
+    """An installed public dataset is not the one that was described."""

@@ -1,0 +1,112 @@
+"""Loading a FHIR R4 Bulk Data export: any number of NDJSON files, plain or gzip.
+
+What a line is comes from its resourceType, not from its file's name. Patients of all files are
+read before observations of any, so neither the order of files nor of lines matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import Final
+
+from federation.gate.records.fhir_resources import (
+    Resource,
+    Rules,
+    judge_observation,
+    judge_patient,
+    parse_line,
+    resource_id,
+)
+from federation.gate.records.lines import Line, Progress, Source, find_sources
+from federation.gate.records.loading import Load
+from federation.gate.records.rejections import Refused
+from federation.gate.records.report import LoadReport
+from federation.gate.records.rows import ObservationRow, Provenance
+from federation.gate.records.store import RecordStore
+from federation.gate.records.store_writer import StoreWriter
+from federation.gate.records.times import Clock, system_clock
+
+SUFFIXES: Final = (".ndjson", ".jsonl")
+_LONGEST_TYPE: Final = 40
+_PATIENT: Final = "Patient"
+_OBSERVATION: Final = "Observation"
+
+
+def load_fhir(
+    store: RecordStore,
+    places: Path | Sequence[Path],
+    *,
+    zone: tzinfo = UTC,
+    base_url: str | None = None,
+    clock: Clock = system_clock,
+    progress: Progress | None = None,
+) -> LoadReport:
+    """Load Patients and Observations from files and folders, in one transaction.
+
+    `zone` is where dates without a time were written; `base_url` is the FHIR server whose absolute
+    subject references are this site's own. A bad line is reported and stops nothing else.
+
+    Raises InputMissing, InputEmpty, InputChanged, InputUnreadable, StoreBusy, StoreCorrupt; then
+    nothing of the load is kept.
+    """
+    sources = find_sources(places, SUFFIXES)
+    rules = Rules(clock(), zone, base_url.rstrip("/") if base_url else None)
+    load = Load(store, progress)
+    with store.loading() as writer:
+        for source in sources:
+            load.digest_of(source)
+        for source in sources:
+            for line in load.lines(source):
+                _first_pass(load, source, line, rules, writer)
+        load.report.dropped_with_patient = writer.drop_orphans()
+        for source in sources:
+            for line in load.lines(source):
+                _second_pass(load, source, line, rules, writer)
+    return load.report
+
+
+def _first_pass(load: Load, source: Source, line: Line, rules: Rules, writer: StoreWriter) -> None:
+    """Patients, and the lines that are no resource at all."""
+    kind, identity = "", None
+    try:
+        resource = _resource(line)
+        kind = str(resource["resourceType"])
+        if kind == _PATIENT:
+            identity = resource_id(resource)
+            row = judge_patient(resource, rules)
+            outcome = writer.put_patient(row, Provenance(load.sha256[source.path], line.number))
+            load.report.count(_PATIENT, outcome)
+        elif kind != _OBSERVATION:
+            is_type = kind.isascii() and kind.isalpha() and len(kind) <= _LONGEST_TYPE
+            load.report.skipped[kind if is_type else "(not a FHIR type)"] += 1
+    except Refused as refused:
+        load.reject(source, line.number, kind, identity, refused)
+
+
+def _second_pass(load: Load, source: Source, line: Line, rules: Rules, writer: StoreWriter) -> None:
+    """Observations; what the first pass refused is not refused again."""
+    try:
+        resource = _resource(line)
+    except Refused:
+        return
+    if resource["resourceType"] != _OBSERVATION:
+        return
+    try:
+        row = judge_observation(resource, rules)
+        outcome = writer.put_observation(row, Provenance(load.sha256[source.path], line.number))
+    except Refused as refused:
+        load.reject(source, line.number, _OBSERVATION, resource_id(resource), refused)
+        return
+    load.report.count(_OBSERVATION, outcome)
+    if isinstance(row, ObservationRow):
+        code, unit = row.measurement.code, row.measurement.source_unit
+        if unit != code.unit:
+            load.report.conversions[code.loinc, unit, code.unit] += 1
+
+
+def _resource(line: Line) -> Resource:
+    if line.problem is not None:
+        raise Refused(line.problem)
+    return parse_line(line.data)
