@@ -18,6 +18,7 @@ from chain.refusals.base import *  # noqa: F403
 from chain.refusals.base import ContractRefused, Panicked, RefusedWithText, UnknownRefusal
 from chain.refusals.consent import *  # noqa: F403
 from chain.refusals.ledger import *  # noqa: F403
+from chain.refusals.libraries import *  # noqa: F403
 from chain.refusals.registry import *  # noqa: F403
 from chain.solidity import abi_type, from_abi, members
 

@@ -1,0 +1,89 @@
+"""What is known of each contract without a compiler: its ABI, its code and where its proofs look.
+
+The files `chain/abi/<Contract>.json` are written by `python -m chain.compile --write`, committed.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
+
+from chain.events import ContractName
+
+FOLDER = Path(__file__).resolve().parent / "abi"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One contract.
+
+    `runtime` is its code with zeros where constructors write immutables, at the (start, length)
+    places of `immutable_references`, in bytes. `storage` maps the name of an ERC-7201 namespace to
+    its 32-byte location.
+    """
+
+    contract: ContractName
+    abi: list[dict[str, Any]]
+    runtime: bytes
+    immutable_references: tuple[tuple[int, int], ...]
+    storage: dict[str, bytes]
+
+    @property
+    def code_hash(self) -> bytes:
+        """keccak256 of the code with its immutables zeroed."""
+        return self.hash_of(self.runtime)
+
+    def hash_of(self, code: bytes) -> bytes:
+        """keccak256 of some deployed code with this contract's immutables zeroed."""
+        zeroed = bytearray(code)
+        for start, length in self.immutable_references:
+            zeroed[start : start + length] = bytes(len(zeroed[start : start + length]))
+        return keccak(bytes(zeroed))
+
+    def to_text(self) -> str:
+        """The file's content."""
+        value = {
+            "contract": self.contract,
+            "abi": self.abi,
+            "runtime": "0x" + self.runtime.hex(),
+            "immutable_references": [list(place) for place in self.immutable_references],
+            "code_hash": "0x" + self.code_hash.hex(),
+            "storage": {name: "0x" + slot.hex() for name, slot in self.storage.items()},
+        }
+        return json.dumps(value, indent=1) + "\n"
+
+
+@cache
+def artifact(contract: ContractName) -> Artifact:
+    """The committed artifact. Raises FileNotFoundError when it was never written."""
+    value = json.loads((FOLDER / f"{contract}.json").read_text(encoding="utf-8"))
+    return Artifact(
+        value["contract"],
+        value["abi"],
+        bytes.fromhex(value["runtime"][2:]),
+        tuple((start, length) for start, length in value["immutable_references"]),
+        {name: bytes.fromhex(slot[2:]) for name, slot in value["storage"].items()},
+    )
+
+
+def storage_location(namespace: str) -> bytes:
+    """ERC-7201: keccak256(keccak256(namespace) - 1) with the last byte cleared."""
+    inner = int.from_bytes(keccak(text=namespace)) - 1
+    return keccak(inner.to_bytes(32))[:31] + b"\0"
+
+
+def storage_locations(contract: ContractName) -> dict[str, bytes]:
+    """The namespaces of a contract that evidence proves (contracts/interfaces)."""
+    names = ["assent.storage.RunningHash"]
+    if contract == "RoundLedger":
+        names.append("assent.storage.Budget")
+    return {name: storage_location(name) for name in names}
+
+
+def mapping_slot(study_id: int, location: bytes) -> bytes:
+    """The 32-byte slot of `mapping(uint64 => ...)[study_id]` at a location (Solidity's layout)."""
+    return keccak(encode(["uint64", "bytes32"], [study_id, location]))

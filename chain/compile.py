@@ -1,0 +1,128 @@
+"""Compiles the contracts with the pinned compiler of `hardhat-local/`, through py-solc-x.
+
+`python -m chain.compile --write` writes `chain/abi/<Contract>.json`, which is all that talking to
+deployed contracts takes; `--check` says whether those files are what the sources give.
+"""
+
+import argparse
+import json
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import solcx
+
+from chain.artifacts import FOLDER, Artifact, storage_locations
+from chain.events import CONTRACT_NAMES, ContractName
+
+ROOT = Path(__file__).resolve().parent.parent
+_IMPORT = re.compile(r'^import\s[^;]*?"([^"]+)";', re.MULTILINE)
+
+
+class CompileError(Exception):
+    """The contracts cannot be compiled; the message is the compiler's."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """One contract as the compiler gives it: what is kept, and the bytes that create it."""
+
+    artifact: Artifact
+    creation: bytes
+
+
+def compile_contracts(root: Path = ROOT) -> dict[ContractName, Compiled]:
+    """The three contracts of `root/contracts`. Takes some seconds. Raises CompileError."""
+    compiler = root / "hardhat-local"
+    if not (compiler / "node_modules" / "solc").is_dir():
+        raise CompileError("The Solidity compiler is not installed: run `make setup`.")
+    settings = json.loads((compiler / "compiler.json").read_text(encoding="utf-8"))["settings"]
+    outputs = ["abi", "evm.bytecode", "evm.deployedBytecode"]
+    wanted = {f"contracts/{name}.sol": {name: outputs} for name in CONTRACT_NAMES}
+    try:
+        answer = solcx.compile_standard(
+            {
+                "language": "Solidity",
+                "sources": _sources(root, [f"contracts/{name}.sol" for name in CONTRACT_NAMES]),
+                "settings": {**settings, "outputSelection": wanted},
+            },
+            solc_binary=compiler / "solc",
+        )
+    except solcx.exceptions.SolcError as error:
+        raise CompileError(str(error)) from error
+    return {
+        name: _compiled(name, answer["contracts"][f"contracts/{name}.sol"][name])
+        for name in CONTRACT_NAMES
+    }
+
+
+def _sources(root: Path, entries: list[str]) -> dict[str, dict[str, str]]:
+    # Only what the three contracts import, so that a test or a draft beside them changes nothing.
+    found: dict[str, dict[str, str]] = {}
+    pending = list(entries)
+    while pending:
+        name = pending.pop()
+        if name in found:
+            continue
+        base = root / "hardhat-local" / "node_modules" if name.startswith("@") else root
+        try:
+            text = (base / name).read_text(encoding="utf-8")
+        except OSError as error:
+            raise CompileError(f"{name} is imported but cannot be read: {error}") from error
+        found[name] = {"content": text}
+        pending += [_resolve(name, imported) for imported in _IMPORT.findall(text)]
+    return dict(sorted(found.items()))
+
+
+def _resolve(importer: str, imported: str) -> str:
+    if not imported.startswith("."):
+        return imported
+    parts = importer.split("/")[:-1]
+    for part in imported.split("/"):
+        if part == "..":
+            parts.pop()
+        elif part != ".":
+            parts.append(part)
+    return "/".join(parts)
+
+
+def _compiled(name: ContractName, output: dict[str, Any]) -> Compiled:
+    deployed = output["evm"]["deployedBytecode"]
+    references = sorted(
+        (int(place["start"]), int(place["length"]))
+        for places in deployed.get("immutableReferences", {}).values()
+        for place in places
+    )
+    try:
+        runtime = bytes.fromhex(deployed["object"])
+        creation = bytes.fromhex(output["evm"]["bytecode"]["object"])
+    except ValueError as error:
+        raise CompileError(f"{name} needs a linked library: not supported") from error
+    artifact = Artifact(name, output["abi"], runtime, tuple(references), storage_locations(name))
+    return Compiled(artifact, creation)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code 0 when the files are as they should be, 1 when `--check` finds a difference."""
+    parser = argparse.ArgumentParser(prog="python -m chain.compile", description=__doc__)
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument("--write", action="store_true", help="write chain/abi/*.json")
+    action.add_argument("--check", action="store_true", help="compare with chain/abi/*.json")
+    chosen = parser.parse_args(arguments)
+    differing = []
+    for name, compiled in compile_contracts().items():
+        path = FOLDER / f"{name}.json"
+        text = compiled.artifact.to_text()
+        if chosen.write:
+            path.write_text(text, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+            differing.append(name)
+    if differing:
+        print(f"Run `python -m chain.compile --write`: {', '.join(differing)} changed.")
+    return 1 if differing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

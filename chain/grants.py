@@ -1,0 +1,53 @@
+"""Drafting a grant from what the chain says, so that a holder signs the terms in force."""
+
+from __future__ import annotations
+
+from chain.chain import Chain
+from chain.messages import Enrolment, Grant, language_tag
+
+#: The largest uint40: a data period without an end.
+NO_END = 2**40 - 1
+
+
+def draft_grant(
+    chain: Chain,
+    enrolment: Enrolment,
+    *,
+    purposes: int,
+    use_start: int,
+    use_end: int,
+    deadline: int,
+    data_start: int = 0,
+    data_end: int = NO_END,
+    language: str = "en",
+) -> Grant:
+    """The grant that the enrolled holder may sign now.
+
+    Args:
+        enrolment: what the site signed: study, site, holder and record commitment.
+        purposes: bitmap (docs/purposes.md).
+        use_start, use_end, data_start, data_end: seconds since 1970, half open.
+        deadline: last second at which the grant may be submitted.
+        language: BCP 47 tag of the consent text that was shown.
+
+    Raises:
+        chain.errors.ChainError, ValueError
+    """
+    study = chain.registry.study(enrolment.study_id)
+    terms = chain.registry.terms(enrolment.study_id, study.current_version)
+    return Grant(
+        study_id=enrolment.study_id,
+        terms_hash=chain.registry.terms_hash(enrolment.study_id, study.current_version),
+        site=enrolment.site,
+        holder=enrolment.holder,
+        purposes=purposes,
+        use_start=use_start,
+        use_end=use_end,
+        data_start=data_start,
+        data_end=data_end,
+        record_commitment=enrolment.record_commitment,
+        consent_text_hash=terms.consent_text_hash,
+        language=language_tag(language),
+        revocation_counter=chain.consent.revocation_counter(enrolment.holder),
+        deadline=deadline,
+    )

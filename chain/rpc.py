@@ -1,0 +1,122 @@
+"""The connection to a node: JSON-RPC over HTTP(S) with time limits, its errors as exceptions.
+
+Proxies and extra certificate authorities come from the environment as usual (HTTPS_PROXY, NO_PROXY,
+REQUESTS_CA_BUNDLE), except that a node on this machine is always reached directly.
+"""
+
+import ipaddress
+import threading
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from web3 import Web3
+from web3.providers.base import JSONBaseProvider
+from web3.types import RPCEndpoint, RPCResponse
+
+from chain.errors import ChainUnreachable, ContractRefused, RpcRefused, refusal_of
+
+DEFAULT_TIMEOUT = 30.0
+
+
+def connect_node(
+    rpc_url: str, *, timeout: float = DEFAULT_TIMEOUT, ca_file: Path | None = None
+) -> Web3:
+    """A Web3 on one node, not yet asked anything.
+
+    `timeout` (s) limits each connection attempt and each wait for bytes; `ca_file` is a PEM file
+    with the only authorities that are trusted. Calls raise ChainUnreachable, RpcRefused or
+    ContractRefused. Raises ValueError when the address is not http(s).
+    """
+    return Web3(NodeProvider(rpc_url, timeout=timeout, ca_file=ca_file), middleware=[])
+
+
+class NodeProvider(JSONBaseProvider):
+    """One request, one answer; never repeats a request by itself. Usable from several threads."""
+
+    def __init__(self, rpc_url: str, *, timeout: float, ca_file: Path | None) -> None:
+        super().__init__()
+        parts = urlsplit(rpc_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("a node's address starts with http:// or https:// and names a host")
+        self._url, self._timeout, self._ca_file = rpc_url, timeout, ca_file
+        self._direct = _is_this_machine(parts.hostname)
+        # An address may carry a password or an access key in its path: neither belongs in a log.
+        self.shown_url = f"{parts.scheme}://{parts.hostname}" + (
+            f":{parts.port}" if parts.port else ""
+        )
+        self._local = threading.local()
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        body = self.encode_rpc_request(method, params)
+        headers = {"Content-Type": "application/json"}
+        try:
+            answer = self._session().post(
+                self._url, data=body, headers=headers, timeout=self._timeout
+            )
+            # Some nodes answer JSON-RPC errors with an HTTP error status, so the body decides.
+            decoded: Any = answer.json()
+        except requests.exceptions.JSONDecodeError as error:
+            reason = f"it answers HTTP {answer.status_code} without JSON"
+            raise ChainUnreachable(self.shown_url, reason) from error
+        except requests.RequestException as error:
+            raise ChainUnreachable(self.shown_url, _reason(error)) from error
+        if not isinstance(decoded, dict) or ("error" not in decoded and "result" not in decoded):
+            raise ChainUnreachable(self.shown_url, "its answer is not JSON-RPC")
+        if decoded.get("error") is not None:
+            raise _as_exception(str(method), decoded["error"])
+        return RPCResponse(**decoded)  # type: ignore[typeddict-item]
+
+    def _session(self) -> requests.Session:
+        # requests does not promise that a session is safe between threads.
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.trust_env = not self._direct
+            if self._ca_file is not None:
+                session.verify = str(self._ca_file)
+            self._local.session = session
+        return session
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _reason(error: requests.RequestException) -> str:
+    # str(error) holds the whole address, and with it what must not be logged.
+    kinds: list[tuple[type[requests.RequestException], str]] = [
+        (requests.exceptions.SSLError, "its certificate is not trusted or TLS fails"),
+        (requests.exceptions.ProxyError, "the proxy refuses"),
+        (requests.exceptions.ConnectTimeout, "no connection within the time limit"),
+        (requests.exceptions.ReadTimeout, "no answer within the time limit"),
+        (requests.exceptions.ConnectionError, "the connection is refused or lost"),
+    ]
+    return next((text for kind, text in kinds if isinstance(error, kind)), type(error).__name__)
+
+
+def _as_exception(method: str, error: Any) -> ContractRefused | RpcRefused:
+    if not isinstance(error, dict):
+        return RpcRefused(method, 0, str(error))
+    data = _revert_data(error.get("data"))
+    if data is not None:
+        return refusal_of(data)
+    return RpcRefused(method, int(error.get("code", 0)), str(error.get("message", "no reason")))
+
+
+def _revert_data(data: Any) -> bytes | None:
+    # geth gives the hex itself, Hardhat an object that holds it under `data`.
+    if isinstance(data, dict):
+        data = data.get("data")
+    if isinstance(data, str) and data.startswith("0x") and len(data) >= 10:
+        try:
+            return bytes.fromhex(data[2:])
+        except ValueError:
+            return None
+    return None
