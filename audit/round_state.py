@@ -1,0 +1,64 @@
+"""What a study's events say of each round."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from chain.events import Aborted, Closed, Opened, Sealed
+from chain.messages import Commitment, RoundState
+
+
+class Moment(NamedTuple):
+    """Where an event stands: its position among the study's events, its block and chain time
+    (s).
+    """
+
+    position: int
+    block: int
+    time: int
+
+
+class Committing(NamedTuple):
+    """One commitment as the chain recorded it."""
+
+    moment: Moment
+    site: str
+    commitment: Commitment
+
+
+@dataclass
+class RoundFacts:
+    """Every event of one round, each with its moment; what has not happened is None or empty."""
+
+    number: int
+    opened: Opened
+    opened_at: Moment
+    commitments: list[Committing] = field(default_factory=list)
+    sealed: Sealed | None = None
+    sealed_at: Moment | None = None
+    closed: Closed | None = None
+    closed_at: Moment | None = None
+    aborted: Aborted | None = None
+    aborted_at: Moment | None = None
+
+    @property
+    def state(self) -> RoundState:
+        if self.aborted:
+            return RoundState.ABORTED
+        if self.closed:
+            return RoundState.CLOSED
+        return RoundState.SEALED if self.sealed else RoundState.OPEN
+
+    def newest_commitments(self) -> dict[str, Committing]:
+        """The last commitment of each site, by site."""
+        return {committing.site: committing for committing in self.commitments}
+
+    def sealed_commitments(self) -> list[Committing]:
+        """The members' commitments in the seal's order; empty before the seal.
+
+        Nobody can commit after a seal, so a member's newest commitment is the sealed one.
+        """
+        newest = self.newest_commitments()
+        members = self.sealed.members if self.sealed else ()
+        return [newest[member] for member in members if member in newest]
