@@ -1,0 +1,215 @@
+"""The import hook of a child: no byte of an app is loaded before the gate has said yes.
+
+Flower puts the app's folder on `sys.path` and imports the app. The hook stands first on
+`sys.meta_path`; any path that was not there when the child was forked is an app, and the first
+import that could reach it waits for the gate. After a yes, every module of the app is compiled
+from bytes whose hash the gate has seen (so a file changed after the verdict, or a planted `.pyc`,
+is never run), the project's packages come from the app alone, and `federation.gate` from the site.
+"""
+
+import hashlib
+import logging
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+
+from flwr.clientapp.client_app import LoadClientAppError
+
+import federation.gate
+from federation.gate.fork_server.names import (
+    is_app_project_module,
+    is_site_module,
+    top_level_names,
+)
+from federation.gate.fork_server.verdict import Admission, GateRefused
+
+log = logging.getLogger("assent.gate")
+
+SITE_FOLDER = Path(federation.gate.__file__ or "").resolve().parent
+
+
+class OriginError(ImportError):
+    """A module would come, or came, from the wrong place. The message names both."""
+
+
+class AppImporter(MetaPathFinder):
+    """Finder that asks the gate once, then decides where each module comes from.
+
+    Parameters
+    ----------
+    ask: asks the gate about a folder; returns the admission or raises `GateRefused`.
+    library_path: `sys.path` before any app was on it.
+    """
+
+    def __init__(self, ask: Callable[[Path], Admission], library_path: list[str]) -> None:
+        self._ask = ask
+        self._library_path = library_path
+        self._admission: Admission | None = None
+        self._refused = False
+        self._app_names: frozenset[str] = frozenset()
+        self._loading = False
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """See `importlib.abc.MetaPathFinder`; raises `LoadClientAppError` after a refusal."""
+        if self._admission is None:
+            return self._find_before_verdict(name, path, target)
+        return self._find_after_admission(self._admission, name, path, target)
+
+    def _find_before_verdict(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None
+    ) -> ModuleSpec | None:
+        added = [entry for entry in sys.path if entry not in self._library_path]
+        if not added:
+            return self._find_library(name)
+        if threading.current_thread() is not threading.main_thread():
+            # Flower's heartbeat thread needs a library while the main thread loads the app.
+            return PathFinder.find_spec(name, path or self._library_path, target)
+        if self._refused:
+            self._forget_app_paths()
+            return self._find_library(name)
+        admission = self._admit(added)
+        return self._find_after_admission(admission, name, path, target)
+
+    def _find_library(self, name: str) -> ModuleSpec | None:
+        if is_app_project_module(name):
+            raise OriginError(
+                f"{name} was imported before any app was admitted; in a site's child it comes "
+                "from the approved app only",
+                name=name,
+            )
+        return None
+
+    def _admit(self, added: list[str]) -> Admission:
+        try:
+            if len(added) != 1:
+                raise GateRefused("APP_FOLDER_UNSAFE", f"more than one app is on the path: {added}")
+            admission = self._ask(Path(added[0]))
+        except GateRefused as refusal:
+            self._refused = True
+            self._forget_app_paths()
+            log.error("the app is not loaded: %s", refusal)
+            # Flower replies a fixed text to this class of error and drops this message.
+            raise LoadClientAppError(str(refusal)) from refusal
+        self._admission = admission
+        self._app_names = top_level_names(admission.file_hashes)
+        return admission
+
+    def _forget_app_paths(self) -> None:
+        sys.path[:] = [entry for entry in sys.path if entry in self._library_path]
+
+    def _find_after_admission(
+        self,
+        admission: Admission,
+        name: str,
+        path: Sequence[str] | None,
+        target: ModuleType | None,
+    ) -> ModuleSpec | None:
+        if is_site_module(name):
+            return _checked_site_spec(name, path, target)
+        from_project = is_app_project_module(name)
+        if not from_project and name.partition(".")[0] not in self._app_names:
+            return None
+        spec = PathFinder.find_spec(name, _app_search_path(admission, name, path), target)
+        if spec is None:
+            raise ModuleNotFoundError(
+                f"the approved app holds no module {name}, and a site's child takes it from "
+                "nowhere else",
+                name=name,
+            )
+        _check_inside(name, spec.origin, admission.app_dir)
+        if type(spec.loader) is not SourceFileLoader:
+            raise OriginError(f"{name} ({spec.origin}) is not Python source", name=name)
+        spec.loader = _VerifiedLoader(name, spec.loader.path, admission, self)
+        return spec
+
+    def begin_loading(self) -> bool:
+        """Return whether this is the outermost module of the app."""
+        outermost = not self._loading
+        self._loading = True
+        return outermost
+
+    def end_loading(self) -> None:
+        """Take back `begin_loading` of the outermost module."""
+        self._loading = False
+
+
+class _VerifiedLoader(SourceFileLoader):
+    """Compiles source whose hash the gate has seen; knows no byte-code cache."""
+
+    def __init__(self, name: str, path: str, admission: Admission, importer: AppImporter) -> None:
+        super().__init__(name, path)
+        self._admission = admission
+        self._importer = importer
+
+    def path_stats(self, path: str) -> dict[str, float]:
+        raise OSError("no byte-code cache is read or written for an app")
+
+    def get_data(self, path: str) -> bytes:
+        content = super().get_data(path)
+        relative = Path(path).relative_to(self._admission.app_dir).as_posix()
+        if hashlib.sha256(content).hexdigest() != self._admission.file_hashes.get(relative):
+            raise LoadClientAppError(f"APP_ALTERED: {path} changed after the gate admitted the app")
+        return content
+
+    def exec_module(self, module: ModuleType) -> None:
+        outermost = self._importer.begin_loading()
+        try:
+            super().exec_module(module)
+            if outermost:
+                check_origins(self._admission.app_dir)
+        except LoadClientAppError:
+            raise
+        except Exception as error:
+            if outermost:
+                # Flower would send the text of any other error to the coordinator.
+                raise LoadClientAppError("the app raised while it was loaded") from error
+            raise
+        finally:
+            if outermost:
+                self._importer.end_loading()
+
+
+def check_origins(app_dir: Path) -> None:
+    """Check where every loaded project module came from.
+
+    Raises
+    ------
+    OriginError: a module of the project came from outside the app's folder, or one of
+        `federation.gate` from outside the site's installation.
+    """
+    for name, module in list(sys.modules.items()):
+        origin = getattr(module, "__file__", None)
+        if is_site_module(name):
+            _check_inside(name, origin, SITE_FOLDER)
+        elif is_app_project_module(name):
+            _check_inside(name, origin, app_dir)
+
+
+def _checked_site_spec(
+    name: str, path: Sequence[str] | None, target: ModuleType | None
+) -> ModuleSpec | None:
+    spec = PathFinder.find_spec(name, path, target)
+    if spec is not None:
+        _check_inside(name, spec.origin, SITE_FOLDER)
+    return spec
+
+
+def _app_search_path(admission: Admission, name: str, path: Sequence[str] | None) -> list[str]:
+    """Name the folder of the app to search, whatever else the package's own path holds."""
+    parts = name.split(".")
+    if len(parts) == 1:
+        return [str(admission.app_dir)]
+    if parts[0] == "federation" and len(parts) == 2:
+        return [str(admission.app_dir / "federation")]  # a namespace that the site shares
+    return list(path or ())
+
+
+def _check_inside(name: str, origin: str | None, folder: Path) -> None:
+    if origin is None or not Path(origin).is_relative_to(folder):
+        raise OriginError(f"{name} comes from {origin}, not from {folder}", name=name)
