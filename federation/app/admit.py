@@ -1,0 +1,127 @@
+"""Admission: which of a site's tokens enter a round, by chain facts alone, read at one block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chain.chain import Block, Chain
+
+from audit.cohort import Status, leaf, root
+from chain.messages import Consent, Round, Terms, token_id
+
+_PAGE = 2048
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """What a site admits to a round, and why it refuses the rest.
+
+    Attributes:
+        block: where everything was read; epoch: the (study, site) epoch there.
+        statuses: one for each token minted by then, by the token's index.
+        consents: the admitted tokens' consents, by index, ascending.
+    """
+
+    block: Block
+    epoch: int
+    statuses: tuple[Status, ...]
+    consents: dict[int, Consent]
+
+    @property
+    def size(self) -> int:
+        """Tokens admitted."""
+        return len(self.consents)
+
+
+def admit(
+    chain: Chain, terms: Terms, study_id: int, opened: Round, site: str, purposes: int | None = None
+) -> Cohort:
+    """Reads the cohort at the head of the site's own node.
+
+    A token is admitted when it is active to the round's close deadline for the terms' purposes
+    (or for `purposes`, when a harness evaluates).
+
+    Args:
+        opened: the round, for its close deadline.
+        site: the site's account.
+
+    Raises:
+        chain.errors.ChainError
+    """
+    block = chain.head()
+    wanted = terms.purposes if purposes is None else purposes
+    at = opened.close_deadline
+    active: set[int] = set()
+    start: int | None = 0
+    while start is not None:
+        page, following = chain.consent.active_tokens(
+            study_id, site, wanted, at, start, _PAGE, block=block.number
+        )
+        active.update(page)
+        start = following or None
+    minted = chain.consent.minted_count(study_id, site, block=block.number)
+    version = chain.registry.study(study_id, block=block.number).consent_version
+    statuses: list[Status] = []
+    consents: dict[int, Consent] = {}
+    for index in range(minted):
+        consent = chain.consent.consent(token_id(study_id, site, index), block=block.number)
+        if index in active:
+            consents[index] = consent
+            statuses.append(Status.ADMITTED)
+        else:
+            statuses.append(refusal(consent, wanted, at, version))
+    epoch = chain.consent.epoch(study_id, site, block=block.number)
+    return Cohort(block, epoch, tuple(statuses), consents)
+
+
+def refusal(consent: Consent, purposes: int, at: int, consent_version: int) -> Status:
+    """Why a token that the chain does not call active is refused, the strongest reason first.
+
+    Args:
+        at: the close deadline, seconds since 1970.
+        consent_version: tokens granted under an earlier version do not count.
+    """
+    if consent.revoked_at:
+        return Status.REVOKED
+    if consent.version < consent_version:
+        return Status.OLD_VERSION
+    if consent.purposes & purposes != purposes:
+        return Status.OTHER_PURPOSE
+    if at >= consent.use_end:
+        return Status.EXPIRED
+    if at < consent.use_start:
+        return Status.NOT_YET_BEGUN
+    return Status.BARRED
+
+
+def cohort_root(
+    chain: Chain,
+    study_id: int,
+    number: int,
+    site: str,
+    cohort: Cohort,
+    salt_of: Callable[[int], bytes],
+) -> bytes:
+    """Root of the cohort tree: a leaf for each token ever minted, so exclusion is provable too.
+
+    Args:
+        salt_of: the leaf's own 32-byte salt, by index.
+    """
+    deployment = chain.deployment
+    return root(
+        [
+            leaf(
+                deployment.chain_id,
+                deployment.ledger,
+                study_id,
+                site,
+                number,
+                index,
+                token_id(study_id, site, index),
+                status,
+                salt_of(index),
+            )
+            for index, status in enumerate(cohort.statuses)
+        ]
+    )

@@ -1,0 +1,280 @@
+"""One round at one site: admit, train, clip, noise, commit; wait for the seal; mask and sign.
+
+Everything is asked of the site's own chain node. Nothing leaves the site before the seal but the
+commitment on chain, and nothing after it but the masked vector, once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from audit import canonical_json
+from audit.checkpoint import Checkpoint
+from audit.checkpoint import read as read_checkpoint
+from audit.cid import cid_of_sha256
+from audit.codec import to_bytes, wrap
+from audit.cohort import vector_hash
+from audit.recipe import Recipe
+from audit.recipe import parse as parse_recipe
+from chain.errors import LedgerDeadlinePassed, LedgerEpochMoved, LedgerWrongState
+from chain.messages import (
+    Commitment,
+    Delivery,
+    Round,
+    RoundState,
+    Terms,
+    ledger_domain,
+    rho_of_round,
+    seal_digest,
+)
+from federation.app.admit import Cohort, admit, cohort_root
+from federation.app.chain_facts import chain_time, sealed_event
+from federation.app.environment import environment_hash
+from federation.app.masks import mask, mask_key_pair
+from federation.app.models import model_named
+from federation.app.noise import draw, noise_key, site_variance
+from federation.app.reply import WithheldCode
+from federation.app.train import cohort_series, contribution
+from federation.gate.journal_schema import Attempt
+from federation.gate.site import Site
+
+_POLL_SECONDS = 0.25
+
+
+class Withheld(Exception):
+    """The site sends no vector. The code may leave the site; the message is for its own log."""
+
+    def __init__(self, code: WithheldCode, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+
+
+@dataclass(frozen=True)
+class _Sealed:
+    """A seal that the site has recomputed, and the attempt of its own that it names."""
+
+    digest: bytes
+    members: tuple[tuple[str, bytes], ...]
+    attempt: Attempt
+
+
+class SiteRound:
+    """One round of one study at one opened site.
+
+    Raises:
+        Withheld: the round is not open to this site.
+    """
+
+    def __init__(self, site: Site, study_id: int, number: int) -> None:
+        self._site, self._chain = site, site.chain
+        self._study, self._number = study_id, number
+        deployment = self._chain.deployment
+        self._chain_id, self._ledger = deployment.chain_id, deployment.ledger
+        if study_id != site.config.study_id:
+            raise Withheld(WithheldCode.NOT_IN_STUDY, f"the site has not joined study {study_id}")
+        site.journal.bind(self._chain_id, self._ledger, site.address)
+        self._opened = self._round()
+        if self._opened.state not in (RoundState.OPEN, RoundState.SEALED):
+            raise Withheld(WithheldCode.NOT_OPEN, f"round {number} is {self._opened.state.name}")
+        self._terms: Terms = self._chain.registry.terms(study_id, self._opened.version)
+        if site.address not in self._terms.sites:
+            raise Withheld(WithheldCode.NOT_IN_STUDY, "the study's terms do not name this site")
+        self._recipe: Recipe = parse_recipe(site.store.get(cid_of_sha256(self._terms.recipe_hash)))
+        self._base: Checkpoint = read_checkpoint(site.store.get(cid_of_sha256(self._opened.base)))
+
+    def run(self) -> tuple[bytes, bytes]:
+        """Takes part in the round.
+
+        Returns:
+            (masked vector bytes, 65-byte Delivery signature).
+
+        Raises:
+            Withheld: the site sends nothing, with a code that may be told.
+        """
+        if self._opened.state == RoundState.OPEN and not self._committed_is_current():
+            self._commit_until_current()
+        self._wait_for_seal()
+        return self._deliver(self._check_seal())
+
+    # -- before the seal ---------------------------------------------------------------------
+
+    def _commit_until_current(self) -> None:
+        while True:
+            cohort = admit(self._chain, self._terms, self._study, self._opened, self._site.address)
+            if cohort.size < self._terms.min_cohort:
+                raise Withheld(
+                    WithheldCode.COHORT_TOO_SMALL,
+                    f"{cohort.size} tokens are active and the study needs {self._terms.min_cohort}",
+                )
+            attempt, root = self._prepare(cohort)
+            try:
+                self._chain.ledger.commit(
+                    self._study, self._number, self._commitment(attempt, cohort, root)
+                )
+            except LedgerEpochMoved:
+                continue  # a consent ended while we computed: again, without it
+            except LedgerWrongState as error:
+                raise Withheld(WithheldCode.NOT_OPEN, str(error)) from error
+            except LedgerDeadlinePassed as error:
+                raise Withheld(WithheldCode.DEADLINE_PASSED, str(error)) from error
+            return
+
+    def _prepare(self, cohort: Cohort) -> tuple[Attempt, bytes]:
+        """Computes and keeps one attempt's noised vector; gives it with its cohort root."""
+        site, number = self._site, self._next_attempt()
+        model = model_named(self._recipe.model)
+        series = cohort_series(cohort.consents, site.keys, site.records, model)
+        total = contribution(series, self._base, self._recipe, self._terms)
+        root = cohort_root(
+            self._chain,
+            self._study,
+            self._number,
+            site.address,
+            cohort,
+            lambda index: site.keys.leaf_salt(
+                self._chain_id, self._ledger, self._study, self._number, number, index
+            ),
+        )
+        kept = canonical_json.dumps(
+            {
+                "attempt": number,
+                "block": cohort.block.number,
+                "root": root.hex(),
+                "statuses": [int(status) for status in cohort.statuses],
+            }
+        )
+        plain = to_bytes(wrap(total))
+        attempt = site.journal.reserve(self._study, self._number, number, plain, kept)
+        key = noise_key(
+            site.keys.noise_secret,
+            self._chain_id,
+            self._ledger,
+            self._study,
+            site.address,
+            self._number,
+            number,
+            self._opened.pinned_block,
+            self._opened.pinned_block_hash,
+            attempt.draw_number,
+        )
+        noise = draw(key, site_variance(self._terms), self._terms.vector_length)
+        vector = to_bytes(wrap(total + noise))
+        return site.journal.store(attempt, vector, vector_hash(attempt.salt, vector)), root
+
+    def _commitment(self, attempt: Attempt, cohort: Cohort, root: bytes) -> Commitment:
+        assert attempt.vector_hash is not None
+        return Commitment(
+            attempt=attempt.attempt,
+            cohort_root=root,
+            cohort_size=cohort.size,
+            block_number=cohort.block.number,
+            block_hash=cohort.block.hash,
+            epoch=cohort.epoch,
+            vector_hash=attempt.vector_hash,
+            mask_key=mask_key_pair(attempt.mask_private).public,
+            environment_hash=environment_hash(),
+        )
+
+    def _next_attempt(self) -> int:
+        return self._on_chain().attempt + 1
+
+    def _committed_is_current(self) -> bool:
+        return self._on_chain().attempt > 0 and self._is_current()
+
+    # -- the seal ----------------------------------------------------------------------------
+
+    def _wait_for_seal(self) -> None:
+        while True:
+            state = self._round().state
+            if state == RoundState.SEALED:
+                return
+            if state != RoundState.OPEN:
+                raise Withheld(WithheldCode.ROUND_ABORTED, f"the ledger says {state.name}")
+            now = chain_time(self._chain)
+            if now < self._opened.commit_deadline and not self._is_current():
+                self._commit_until_current()
+            elif now >= self._opened.seal_deadline:
+                raise Withheld(WithheldCode.DEADLINE_PASSED, "the round was not sealed in time")
+            time.sleep(_POLL_SECONDS)
+
+    def _check_seal(self) -> _Sealed:
+        """Waits until the seal is final, recomputes it and charges the site's own tally."""
+        record, _ = sealed_event(self._chain, self._study, self._number)
+        self._chain.wait_final(record.block_number)
+        _, sealed = sealed_event(self._chain, self._study, self._number)
+        members = tuple(sealed.members)
+        if self._site.address not in members:
+            raise Withheld(WithheldCode.NOT_SEALED_IN, "the seal does not name this site")
+        commitments = [
+            self._chain.ledger.commitment_of(self._study, self._number, member)
+            for member in members
+        ]
+        digest = seal_digest(
+            self._chain_id,
+            self._ledger,
+            self._study,
+            self._number,
+            sealed.parent_hash,
+            members,
+            commitments,
+        )
+        own = commitments[members.index(self._site.address)]
+        attempt = self._site.journal.committed(self._study, self._number, own.vector_hash)
+        if digest != sealed.seal_digest or attempt is None or len(members) < self._terms.min_sites:
+            raise Withheld(
+                WithheldCode.SEAL_CONTRADICTS, "the seal is not one that this site can recompute"
+            )
+        if not self._is_current():
+            self._site.journal.abandon_round(self._study, self._number)
+            raise Withheld(
+                WithheldCode.CONSENT_CHANGED, "a consent that the round used was withdrawn"
+            )
+        self._site.journal.charge(
+            self._study,
+            self._number,
+            rho_of_round(self._terms.noise_multiplier),
+            self._terms.rho_ceiling,
+            sealed.rho_spent,
+        )
+        keys = tuple(
+            (member, commitment.mask_key)
+            for member, commitment in zip(members, commitments, strict=True)
+        )
+        return _Sealed(digest, keys, attempt)
+
+    def _deliver(self, sealed: _Sealed) -> tuple[bytes, bytes]:
+        def make() -> tuple[bytes, bytes]:
+            attempt = sealed.attempt
+            assert attempt.vector is not None and attempt.mask_private is not None
+            vector = np.frombuffer(attempt.vector, dtype="<u8").astype(np.uint64).view(np.int64)
+            masked = to_bytes(
+                mask(
+                    vector,
+                    attempt.mask_private,
+                    self._site.address,
+                    sealed.digest,
+                    sealed.members,
+                )
+            )
+            message = Delivery(sealed.digest, hashlib.sha256(masked).digest())
+            domain = ledger_domain(self._chain_id, self._ledger)
+            return masked, message.sign(self._site.keys.account, domain)
+
+        journal = self._site.journal
+        kept = journal.deliver_once(self._study, self._number, sealed.digest, make)
+        return kept.masked, kept.signature
+
+    # -- the site's own node -----------------------------------------------------------------
+
+    def _round(self) -> Round:
+        return self._chain.ledger.round(self._study, self._number)
+
+    def _on_chain(self) -> Commitment:
+        return self._chain.ledger.commitment_of(self._study, self._number, self._site.address)
+
+    def _is_current(self) -> bool:
+        return self._chain.ledger.is_current(self._study, self._number, self._site.address)

@@ -1,0 +1,184 @@
+"""The Flower strategy: consent-gated rounds whose order, members and budget the ledger decides.
+
+It differs from Flower's own strategies where those would break a promise: it believes no number
+that a site reports, waits a bounded time for sites and names the abort, and takes nothing from a
+reply but a masked vector whose signature recovers to a sealed member.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord
+from flwr.serverapp import Grid
+from flwr.serverapp.strategy import Result, Strategy
+
+from audit.cid import cid_of_sha256
+from audit.recipe import Recipe
+from audit.recipe import parse as parse_recipe
+from chain.messages import RoundState, Terms
+from federation.app.coordinator import Coordinator, MaskedDelivery
+from federation.app.reply import WithheldCode, order, read_delivery, read_withheld
+from federation.app.round_driver import Pacing, RoundAborted, RoundDriver
+
+
+class SitesMissing(Exception):
+    """Too few sites are connected to open a round. Nothing was opened and nothing charged."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How many rounds to run and how patiently.
+
+    Attributes:
+        rounds: rounds to close.
+        reruns: how often an aborted round may be run again, in all.
+        sites_wait_seconds: how long to wait for sites to connect before each round.
+        pacing: how long a round is held open.
+    """
+
+    rounds: int
+    reruns: int = 3
+    sites_wait_seconds: float = 60.0
+    pacing: Pacing = field(default_factory=Pacing)
+
+
+class ConsentedRounds(Strategy):
+    """Runs ``schedule.rounds`` rounds of one study over a Flower grid."""
+
+    def __init__(self, coordinator: Coordinator, recipe: Recipe, schedule: Schedule) -> None:
+        self._coordinator = coordinator
+        self._recipe = recipe
+        self._schedule = schedule
+
+    def configure_train(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """One order a connected node: the study and round numbers, nothing else."""
+        content = order(self._coordinator.config.study_id, server_round)
+        return [
+            Message(content=content, message_type=MessageType.TRAIN, dst_node_id=node)
+            for node in grid.get_node_ids()
+        ]
+
+    def aggregate_train(
+        self, server_round: int, replies: Iterable[Message]
+    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        """Nothing: sums are taken by `RoundDriver` from sealed members' masked vectors only."""
+        return None, None
+
+    def configure_evaluate(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """Nothing: in a live study no metric leaves a site."""
+        return []
+
+    def aggregate_evaluate(
+        self, server_round: int, replies: Iterable[Message]
+    ) -> MetricRecord | None:
+        """Nothing, as nothing was asked."""
+        return None
+
+    def summary(self) -> None:
+        """Nothing to log: the study's terms are on chain."""
+
+    def start(  # type: ignore[override]
+        self, grid: Grid, initial_arrays: ArrayRecord | None = None, **_: object
+    ) -> Result:
+        """Finishes a round left sealed by an earlier process, then runs the schedule.
+
+        Raises:
+            SitesMissing, RoundAborted, chain.errors.ChainError.
+        """
+        self._finish_earlier_round()
+        reruns = self._schedule.reruns
+        closed = 0
+        while closed < self._schedule.rounds:
+            try:
+                self._run_round(grid)
+                closed += 1
+            except RoundAborted as aborted:
+                if not aborted.again or reruns == 0:
+                    raise
+                reruns -= 1
+        return Result()
+
+    def _finish_earlier_round(self) -> None:
+        chain, study = self._coordinator.chain, self._coordinator.config.study_id
+        last = chain.ledger.round_count(study)
+        if last == 0:
+            return
+        state = chain.ledger.round(study, last).state
+        if state not in (RoundState.OPEN, RoundState.SEALED):
+            return
+        driver = self._driver(last, lambda: ([], [], True))
+        try:
+            driver.run()
+        except RoundAborted:
+            self._coordinator.note(last, "earlier-round-aborted")
+
+    def _run_round(self, grid: Grid) -> None:
+        self._wait_for_sites(grid)
+        coordinator = self._coordinator
+        number = coordinator.chain.ledger.open(coordinator.config.study_id)
+        coordinator.note(number, "opened")
+        messages = self.configure_train(number, ArrayRecord(), ConfigRecord(), grid)
+        waiting = set(grid.push_messages(messages))
+
+        def replies() -> tuple[list[MaskedDelivery], list[tuple[str, WithheldCode]], bool]:
+            deliveries: list[MaskedDelivery] = []
+            silent: list[tuple[str, WithheldCode]] = []
+            for message in grid.pull_messages(waiting):
+                waiting.discard(message.metadata.reply_to_message_id)
+                if message.has_error():
+                    silent.append((f"node {message.metadata.src_node_id}", WithheldCode.FAILED))
+                    continue
+                found = read_delivery(message.content)
+                if found is None:
+                    silent.append(read_withheld(message.content))
+                else:
+                    deliveries.append(MaskedDelivery(*found))
+            return deliveries, silent, not waiting
+
+        self._driver(number, replies).run()
+
+    def _driver(
+        self,
+        number: int,
+        replies: Callable[[], tuple[list[MaskedDelivery], list[tuple[str, WithheldCode]], bool]],
+    ) -> RoundDriver:
+        return RoundDriver(
+            self._coordinator,
+            self._terms(),
+            self._recipe,
+            number,
+            replies,
+            self._schedule.pacing,
+        )
+
+    def _terms(self) -> Terms:
+        registry, study = self._coordinator.chain.registry, self._coordinator.config.study_id
+        return registry.terms(study, registry.study(study).current_version)
+
+    def _wait_for_sites(self, grid: Grid) -> None:
+        terms = self._terms()
+        deadline = time.monotonic() + self._schedule.sites_wait_seconds
+        while len(list(grid.get_node_ids())) < len(terms.sites):
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(self._schedule.pacing.poll_seconds)
+        connected = len(list(grid.get_node_ids()))
+        if connected < terms.min_sites:
+            self._coordinator.note(0, "sites-missing", connected=connected)
+            raise SitesMissing(
+                f"{connected} sites are connected and the study needs {terms.min_sites}; "
+                f"waited {self._schedule.sites_wait_seconds:g} s. "
+                "Start the missing sites with `assent site start` and run the round again."
+            )
+
+
+def recipe_of(coordinator: Coordinator, terms: Terms) -> Recipe:
+    """The approved recipe, fetched by the hash in the terms."""
+    return parse_recipe(coordinator.store.get(cid_of_sha256(terms.recipe_hash)))

@@ -1,0 +1,58 @@
+"""From a cohort's records to one vector of integers: clipped meta-gradients, summed exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit.checkpoint import Checkpoint
+from audit.codec import clip_and_encode, sum_rows
+from audit.recipe import Recipe
+from chain.messages import Consent, Terms
+from federation.app.learning.meta_gradient import meta_gradients
+from federation.app.models import model_named
+from federation.gate.keys import SiteKeys
+from federation.gate.records.store import DataPeriod, RecordStore, RecordUnknown
+from federation.gate.records.to_series import series_of
+from twin.protocol import TwinModel
+from twin.series import PatientSeries
+
+
+def cohort_series(
+    consents: Mapping[int, Consent], keys: SiteKeys, records: RecordStore, model: TwinModel
+) -> list[PatientSeries | None]:
+    """The admitted tokens' records as series, in the order of the tokens' indices.
+
+    A token whose record is unknown, empty or unusable gives None: it counts, and adds nothing, so
+    that no commitment tells what a record says.
+
+    Args:
+        consents: by token index; each consent's data period limits its record.
+    """
+    channels = [(channel.loinc, channel.unit) for channel in model.channels]
+    series: list[PatientSeries | None] = []
+    for _, consent in sorted(consents.items()):
+        record_id = keys.record_of(consent.record_commitment)
+        period = DataPeriod.from_unix(consent.data_start, consent.data_end)
+        try:
+            record = records.record(record_id, period) if record_id is not None else None
+            series.append(None if record is None else PatientSeries(*series_of(record, channels)))
+        except (RecordUnknown, ValueError):
+            series.append(None)
+    return series
+
+
+def contribution(
+    series: Sequence[PatientSeries | None], base: Checkpoint, recipe: Recipe, terms: Terms
+) -> NDArray[np.int64]:
+    """The sum of the patients' clipped meta-gradients, int64 [D] in grid steps, without noise.
+
+    Raises:
+        ValueError: the recipe names an unknown model, or base, recipe and terms do not fit.
+    """
+    model = model_named(recipe.model)
+    rows = meta_gradients(model, base.prior, series, recipe.support_visits)
+    scaled = rows * np.asarray(recipe.gradient_scale, dtype=np.float64)
+    return sum_rows(clip_and_encode(scaled, terms.clipping_norm, terms.fraction_bits))

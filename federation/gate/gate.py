@@ -1,0 +1,107 @@
+"""The gate: what a site asks its own node before one byte of the coordinator's app is loaded.
+
+Installed by the hospital; no coordinator can change it. It opens neither records nor keys.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from chain.chain import Chain
+
+from chain.errors import ChainError
+from chain.messages import RoundState, Study, terms_hash
+from federation.app.objects import ObjectStore, ObjectStoreError
+from federation.gate.fork_server.verdict import GateRefused
+from federation.gate.lineage import BaseDoesNotFollow, check_base_follows
+from federation.gate.site import (
+    SiteConfig,
+    SiteFolderInvalid,
+    connect,
+    site_folder_from_environment,
+)
+
+
+def decide(app_dir: Path, fab_hash: str) -> None:
+    """Admits the app, or refuses it.
+
+    Args:
+        app_dir: where Flower has unpacked the app; its files have been hashed already.
+        fab_hash: SHA-256 of the Flower App Bundle, hexadecimal.
+
+    Raises:
+        GateRefused: with a fixed code; the message is for the site's own log.
+    """
+    try:
+        folder = site_folder_from_environment()
+        config = SiteConfig.load(folder)
+        chain = connect(folder, config)
+        _check_head(chain, config)
+        study = check_study(chain, config)
+        approved = chain.registry.terms(config.study_id, study.current_version).app_hash.hex()
+        if fab_hash.removeprefix("0x").lower() != approved:
+            raise GateRefused(
+                "APP_NOT_APPROVED",
+                f"the coordinator sent app {fab_hash} and study {config.study_id} approved "
+                f"{approved}; do not start it, tell the reviewers",
+            )
+        _check_base(chain, config)
+    except SiteFolderInvalid as error:
+        raise GateRefused("SITE_FOLDER_INVALID", str(error)) from error
+    except ChainError as error:
+        raise GateRefused("CHAIN_REFUSED", str(error)) from error
+
+
+def _check_head(chain: Chain, config: SiteConfig) -> None:
+    head = chain.head()
+    age = time.time() - head.timestamp
+    if config.max_head_age_seconds and age > config.max_head_age_seconds:
+        raise GateRefused(
+            "CHAIN_STALE",
+            f"the newest block of {config.rpc_url} is {age:.0f} s old, more than "
+            f"{config.max_head_age_seconds} s; check that the site's node is in sync",
+        )
+
+
+def check_study(chain: Chain, config: SiteConfig) -> Study:
+    """The study as the site's node knows it, once committee, approval and terms are as expected.
+
+    Raises:
+        GateRefused
+    """
+    study_id = config.study_id
+    study = chain.registry.study(study_id)
+    if study.current_version == 0:
+        raise GateRefused("STUDY_NOT_APPROVED", f"study {study_id} has no approved terms")
+    committee = chain.registry.reviewers(study_id)
+    if set(committee) != set(config.reviewers) or study.threshold != config.threshold:
+        raise GateRefused(
+            "COMMITTEE_UNKNOWN",
+            f"study {study_id} is reviewed by {', '.join(committee)} ({study.threshold} needed), "
+            "not by the committee in site.json",
+        )
+    if study.suspended:
+        raise GateRefused("STUDY_SUSPENDED", f"study {study_id} is suspended by its reviewers")
+    terms = chain.registry.terms(study_id, study.current_version)
+    if terms_hash(terms) != chain.registry.terms_hash(study_id, study.current_version):
+        raise GateRefused(
+            "TERMS_CONTRADICT", f"the terms of study {study_id} do not hash to theirs"
+        )
+    return study
+
+
+def _check_base(chain: Chain, config: SiteConfig) -> None:
+    number = chain.ledger.round_count(config.study_id)
+    if number == 0 or chain.ledger.round(config.study_id, number).state not in (
+        RoundState.OPEN,
+        RoundState.SEALED,
+    ):
+        raise GateRefused("NO_ROUND_OPEN", f"study {config.study_id} has no round under way")
+    with ObjectStore(config.ipfs_api) as store:
+        try:
+            check_base_follows(chain, store, config.study_id, number)
+        except BaseDoesNotFollow as error:
+            raise GateRefused("BASE_DOES_NOT_FOLLOW", str(error)) from error
+        except ObjectStoreError as error:
+            raise GateRefused("EVIDENCE_MISSING", str(error)) from error

@@ -1,0 +1,71 @@
+"""Recomputing the previous round, so that no site trains on a base that does not follow."""
+
+from __future__ import annotations
+
+import hashlib
+
+from chain.chain import Chain
+
+from audit.checkpoint import read as read_checkpoint
+from audit.checkpoint import write as write_checkpoint
+from audit.cid import cid_of_sha256
+from audit.codec import from_bytes
+from audit.errors import AuditError
+from audit.manifest import parse as parse_manifest
+from audit.recipe import parse as parse_recipe
+from audit.update import apply_round, unmask_sum
+from chain.messages import RoundState
+from federation.app.objects import ObjectStore
+
+
+class BaseDoesNotFollow(Exception):
+    """The open round's base is not what the last closed round must have made."""
+
+
+def check_base_follows(chain: Chain, store: ObjectStore, study_id: int, number: int) -> None:
+    """Recomputes the last closed round and compares its checkpoint with the base of round `number`.
+
+    Raises:
+        BaseDoesNotFollow: the base differs; the message names round and hashes.
+        federation.app.objects.ObjectStoreError: an object that the recomputation needs is missing.
+    """
+    opened = chain.ledger.round(study_id, number)
+    if opened.previous_closed == 0:
+        initial = chain.registry.terms(study_id, opened.version).initial_checkpoint
+        if opened.base != initial:
+            raise BaseDoesNotFollow(f"round {number} starts from another checkpoint than approved")
+        return
+    previous = chain.ledger.round(study_id, opened.previous_closed)
+    if previous.state != RoundState.CLOSED or previous.checkpoint_hash != opened.base:
+        raise BaseDoesNotFollow(
+            f"round {number} starts from 0x{opened.base.hex()}, but round "
+            f"{opened.previous_closed} closed with 0x{previous.checkpoint_hash.hex()}"
+        )
+    try:
+        made = _recompute(chain, store, study_id, opened.previous_closed)
+    except AuditError as error:
+        raise BaseDoesNotFollow(
+            f"round {opened.previous_closed} cannot be recomputed: {error}"
+        ) from error
+    if made != opened.base:
+        raise BaseDoesNotFollow(
+            f"recomputing round {opened.previous_closed} gives 0x{made.hex()}, "
+            f"but round {number} starts from 0x{opened.base.hex()}"
+        )
+
+
+def _recompute(chain: Chain, store: ObjectStore, study_id: int, number: int) -> bytes:
+    closed = chain.ledger.round(study_id, number)
+    terms = chain.registry.terms(study_id, closed.version)
+    recipe = parse_recipe(store.get(cid_of_sha256(terms.recipe_hash)))
+    manifest = parse_manifest(store.get(cid_of_sha256(closed.manifest_hash)))
+    members = chain.ledger.members(study_id, number)
+    if [entry.site for entry in manifest.contributions] != list(members):
+        raise AuditError(f"the manifest of round {number} names other members than the ledger")
+    count = sum(chain.ledger.commitment_of(study_id, number, site).cohort_size for site in members)
+    masked = [
+        from_bytes(store.get(cid_of_sha256(entry.masked))) for entry in manifest.contributions
+    ]
+    base = read_checkpoint(store.get(cid_of_sha256(closed.base)))
+    checkpoint = apply_round(base, unmask_sum(masked), count, terms, recipe)
+    return hashlib.sha256(write_checkpoint(checkpoint)).digest()

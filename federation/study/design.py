@@ -1,0 +1,73 @@
+"""A study's design: the numbers in its terms, with defaults for tens of patients a site."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from chain.messages import LateRevocation, Purpose, Terms, rho_of_round
+from federation.app.privacy import noise_multiplier_for
+from federation.study.documents import StudyDocuments
+
+_FRACTION_BITS = 24
+
+
+@dataclass(frozen=True)
+class StudyDesign:
+    """What a sponsor decides.
+
+    Attributes:
+        purposes: what a round uses data for; TRAINING is among them.
+        epsilon, delta: the (epsilon, delta) guarantee over all `rounds`.
+        rounds: how many rounds the ceiling has room for, abandoned ones included.
+        clipping_norm: L2 bound of one patient's scaled meta-gradient.
+        min_cohort, min_sites, tolerated_colluders: see `Terms`.
+        commit_seconds, seal_seconds, delivery_seconds, close_seconds: see `Terms`.
+        late_revocation: see `Terms`.
+    """
+
+    purposes: Purpose = Purpose.DISEASE_SPECIFIC_RESEARCH | Purpose.TRAINING
+    epsilon: float = 8.0
+    delta: Decimal = Decimal("1e-5")
+    rounds: int = 10
+    clipping_norm: float = 1.0
+    min_cohort: int = 5
+    min_sites: int = 4
+    tolerated_colluders: int = 1
+    commit_seconds: int = 600
+    seal_seconds: int = 300
+    delivery_seconds: int = 600
+    close_seconds: int = 600
+    late_revocation: LateRevocation = LateRevocation.ABANDON
+
+    def terms(
+        self, documents: StudyDocuments, coordinator: str, sites: Sequence[str], vector_length: int
+    ) -> Terms:
+        """The terms to propose.
+
+        Args:
+            coordinator, sites: accounts; the sites in any order.
+            vector_length: D.
+        """
+        noise_multiplier = noise_multiplier_for(self.epsilon, float(self.delta), self.rounds)
+        return Terms(
+            **documents.hashes(),
+            purposes=int(self.purposes),
+            coordinator=coordinator,
+            sites=tuple(sorted(sites, key=lambda site: int(site, 16))),
+            min_cohort=self.min_cohort,
+            min_sites=self.min_sites,
+            tolerated_colluders=self.tolerated_colluders,
+            vector_length=vector_length,
+            fraction_bits=_FRACTION_BITS,
+            clipping_norm=round(self.clipping_norm * 2**_FRACTION_BITS),
+            noise_multiplier=noise_multiplier,
+            delta=int(self.delta * 10**18),
+            rho_ceiling=self.rounds * rho_of_round(noise_multiplier),
+            commit_seconds=self.commit_seconds,
+            seal_seconds=self.seal_seconds,
+            delivery_seconds=self.delivery_seconds,
+            close_seconds=self.close_seconds,
+            late_revocation=self.late_revocation,
+        )
