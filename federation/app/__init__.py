@@ -1,0 +1,3 @@
+"""The Flower app that reviewers approve: the ClientApp and ServerApp of one study, and what they
+learn.
+"""

@@ -1,0 +1,3 @@
+"""The learning maths: per-patient meta-gradients of a twin prior, and the baselines that it is
+compared with.
+"""

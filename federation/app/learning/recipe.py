@@ -1,0 +1,43 @@
+"""The recommended recipe of meta-learning, its clipping norm and its number of rounds.
+
+Chosen by `bench/tune_on_synthetic.py` on synthetic cohorts drawn around the published starting
+prior (6 worlds of 200 patients, epsilon 8, delta 1e-5), and fixed before it was tried on any real
+patient. There, 8 rounds close about nine tenths of the distance in held-out error between the
+starting prior and the true one; without noise 96 %. Fast forgetting (beta1 0.5) fits few rounds:
+the customary 0.9 closes under eight tenths.
+"""
+
+from __future__ import annotations
+
+from audit.recipe import Recipe
+from twin.prior import size_of
+from twin.protocol import TwinModel
+
+ROUNDS = 8
+"""Closed rounds; more gain little at a fixed epsilon, since each then carries more noise."""
+
+CLIP_NORM = 0.25
+"""Euclidean bound of one patient's gradient after the model's gradient scale: below nearly every
+gradient, so that patients weigh alike and an outlier has no pull; exact in binary."""
+
+SUPPORT_VISITS = 5
+LEARNING_RATE = 0.3
+BETA1 = 0.5
+BETA2 = 0.99
+ADAM_EPSILON = 1e-8
+
+
+def recommended_recipe(model: TwinModel) -> Recipe:
+    """The recipe for a model whose prior is in units of about 1, which makes one rate fit all."""
+    size = size_of(model.prior_layout)
+    return Recipe(
+        model=model.name,
+        layout=model.prior_layout,
+        support_visits=SUPPORT_VISITS,
+        adaptation_steps=1,
+        gradient_scale=tuple(model.gradient_scale().tolist()),
+        learning_rate=(LEARNING_RATE,) * size,
+        beta1=BETA1,
+        beta2=BETA2,
+        adam_epsilon=ADAM_EPSILON,
+    )
