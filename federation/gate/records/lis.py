@@ -52,7 +52,7 @@ class _Judged:
             writer.ensure_patient(self.row.record_id, where)
 
 
-class _Skipped(Exception):  # noqa: N818 (never leaves this module)
+class _Skipped(Exception):
     def __init__(self, why: str) -> None:
         super().__init__(why)
         self.why = why

@@ -120,7 +120,7 @@ class LisMapping(_Strict):
     def _known_zone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
-        except (ValueError, OSError):
+        except (KeyError, ValueError, OSError):
             raise ValueError("not an IANA time zone such as Europe/Berlin") from None
         return name
 

@@ -130,7 +130,7 @@ class Rejection:
         return asdict(self) | {"code": str(self.code)}
 
 
-class Refused(Exception):  # noqa: N818 (never leaves this package: it becomes a Rejection)
+class Refused(Exception):
     """A line is not loaded, for `code`. `detail` names form, never content about a patient."""
 
     def __init__(self, code: RejectionCode, detail: str = "") -> None:

@@ -16,11 +16,11 @@ from federation.gate.records.codes import LabCode
 MAX_UNIT_LENGTH: Final = 32
 
 
-class UnitNotUcum(ValueError):  # noqa: N818
+class UnitNotUcum(ValueError):
     """The text is not a UCUM unit."""
 
 
-class UnitNotConvertible(ValueError):  # noqa: N818
+class UnitNotConvertible(ValueError):
     """A UCUM unit, but not one of this code's quantity."""
 
 
