@@ -102,7 +102,9 @@ def test_a_withdrawal_is_honoured_even_when_the_rest_of_its_line_is_faulty(
     site: Any, patient: Any, observation: Any
 ) -> None:
     site.load(patient(), observation())
-    site.load({"resourceType": "Observation", "id": "o1", "status": "entered-in-error"})
+    report = site.load({"resourceType": "Observation", "id": "o1", "status": "entered-in-error"})
+    # It is as old as the result, so it also shows that of equally new versions a removal holds.
+    assert (report.resources["Observation"], report.rejected) == ({"removed": 1}, 0)
     assert site.values() == []
 
 
