@@ -5,12 +5,15 @@ deployed contracts takes; `--check` says whether those files are what the source
 """
 
 import argparse
+import hashlib
 import json
+import os
 import re
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import solcx
 
@@ -33,29 +36,56 @@ class Compiled:
     creation: bytes
 
 
-def compile_contracts(root: Path = ROOT) -> dict[ContractName, Compiled]:
-    """The three contracts of `root/contracts`. Takes some seconds. Raises CompileError."""
+def compile_contracts(root: Path = ROOT, *, fresh: bool = False) -> dict[ContractName, Compiled]:
+    """The three contracts of `root/contracts`. Raises CompileError.
+
+    Takes 15 s or more the first time. The compiler's answer is kept in the user's cache, under
+    the hash of all that it depends on; `fresh` compiles anyway.
+    """
     compiler = root / "hardhat-local"
-    if not (compiler / "node_modules" / "solc").is_dir():
+    package = compiler / "node_modules" / "solc" / "package.json"
+    if not package.is_file():
         raise CompileError("The Solidity compiler is not installed: run `make setup`.")
     settings = json.loads((compiler / "compiler.json").read_text(encoding="utf-8"))["settings"]
-    outputs = ["abi", "evm.bytecode", "evm.deployedBytecode"]
+    outputs = ["abi", "evm.bytecode.object", "evm.deployedBytecode"]
     wanted = {f"contracts/{name}.sol": {name: outputs} for name in CONTRACT_NAMES}
-    try:
-        answer = solcx.compile_standard(
-            {
-                "language": "Solidity",
-                "sources": _sources(root, [f"contracts/{name}.sol" for name in CONTRACT_NAMES]),
-                "settings": {**settings, "outputSelection": wanted},
-            },
-            solc_binary=compiler / "solc",
-        )
-    except solcx.exceptions.SolcError as error:
-        raise CompileError(str(error)) from error
+    question = {
+        "language": "Solidity",
+        "sources": _sources(root, list(wanted)),
+        "settings": {**settings, "outputSelection": wanted},
+    }
+    asked = json.dumps(question, sort_keys=True) + package.read_text(encoding="utf-8")
+    kept = _cache_folder() / f"{hashlib.sha256(asked.encode()).hexdigest()}.json"
+    answer = None if fresh else _read(kept)
+    if answer is None:
+        try:
+            answer = solcx.compile_standard(question, solc_binary=compiler / "solc")
+        except solcx.exceptions.SolcError as error:
+            raise CompileError(str(error)) from error
+        _keep(kept, answer)
     return {
         name: _compiled(name, answer["contracts"][f"contracts/{name}.sol"][name])
         for name in CONTRACT_NAMES
     }
+
+
+def _cache_folder() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "assent" / "contracts"
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        return cast(dict[str, Any], json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
+
+
+def _keep(path: Path, answer: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as part:
+        json.dump({"contracts": answer["contracts"]}, part)
+    Path(part.name).replace(path)
 
 
 def _sources(root: Path, entries: list[str]) -> dict[str, dict[str, str]]:
@@ -112,7 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
     action.add_argument("--check", action="store_true", help="compare with chain/abi/*.json")
     chosen = parser.parse_args(arguments)
     differing = []
-    for name, compiled in compile_contracts().items():
+    for name, compiled in compile_contracts(fresh=True).items():
         path = FOLDER / f"{name}.json"
         text = compiled.artifact.to_text()
         if chosen.write:

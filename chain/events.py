@@ -64,7 +64,7 @@ __all__ = [
 NOTHING_YET = bytes(32)
 
 
-class UndecodableEvent(ValueError):  # noqa: N818, it names what happened
+class UndecodableEvent(ValueError):
     """The record is not an event of that contract, or its data is not that event's ABI encoding."""
 
 

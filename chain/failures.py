@@ -1,4 +1,3 @@
-# ruff: noqa: N818, the names say what happened
 """What can go wrong between us and a chain, other than a contract that says no.
 
 Import these names from `chain.errors`. Every message names the thing and says what to do; none

@@ -1,4 +1,3 @@
-# ruff: noqa: N818, the names are those of the contracts' custom errors
 """What every refusal has, and reverts that no custom error of ours stands for."""
 
 from dataclasses import dataclass

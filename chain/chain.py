@@ -1,0 +1,169 @@
+"""The chain as everything else here sees it: one deployment on one node, checked on connecting."""
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from eth_account.signers.local import LocalAccount
+from web3 import Web3
+
+from chain.blocks import Block, Finality, block_of, raw_block
+from chain.clients.base import record_of
+from chain.clients.consent import ConsentTokenClient
+from chain.clients.ledger import RoundLedgerClient
+from chain.clients.registry import StudyRegistryClient
+from chain.deployment import Deployment, check_deployment
+from chain.errors import BadEvidence, ChainUnreachable
+from chain.events import CONTRACT_NAMES, EventRecord
+from chain.high_water import HighWater
+from chain.messages import consent_domain, ledger_domain, registry_domain
+from chain.rpc import DEFAULT_TIMEOUT, NodeProvider, connect_node
+from chain.sender import Sender
+
+__all__ = ["Block", "Chain", "Finality"]
+
+# Blocks that one eth_getLogs covers: hosted nodes commonly refuse more than 10,000.
+_LOG_SPAN = 5_000
+
+
+class Chain:
+    """Attributes: `registry`, `consent`, `ledger` (typed clients), `w3`, `account`, `deployment`.
+
+    Make it with `Chain.connect`.
+    """
+
+    def __init__(
+        self,
+        w3: Web3,
+        deployment: Deployment,
+        account: LocalAccount | None,
+        sender: Sender | None,
+        high_water: HighWater | None,
+        timeout: float,
+    ) -> None:
+        self.w3, self.deployment, self.account = w3, deployment, account
+        self._high_water, self._timeout = high_water, timeout
+        self._addresses = {deployment.address(name): name for name in CONTRACT_NAMES}
+        chain_id = deployment.chain_id
+        self.registry = StudyRegistryClient(
+            w3, self._addresses, registry_domain(chain_id, deployment.registry), sender
+        )
+        self.consent = ConsentTokenClient(
+            w3, self._addresses, consent_domain(chain_id, deployment.consent_token), sender
+        )
+        self.ledger = RoundLedgerClient(
+            w3, self._addresses, ledger_domain(chain_id, deployment.ledger), sender
+        )
+
+    @classmethod
+    def connect(
+        cls,
+        rpc_url: str,
+        deployment: Deployment,
+        *,
+        account: LocalAccount | None = None,
+        journal: Path | None = None,
+        high_water: Path | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        ca_file: Path | None = None,
+    ) -> "Chain":
+        """Connects and refuses a chain that is not the deployment's.
+
+        `account` with its `journal` (a file, made 0600) allows writes, and what a crash left in
+        the journal is sent first. `high_water` is a file that remembers the newest block relied on.
+        `timeout` (s) limits each request and each wait for a transaction.
+
+        Raises ChainUnreachable, WrongChain, ContractMissing, WrongCode, ChainBehind, NonceTaken,
+        TransactionPending; ValueError when only one of `account` and `journal` is given.
+        """
+        if (account is None) != (journal is None):
+            raise ValueError("an account needs a journal, and a journal an account")
+        w3 = connect_node(rpc_url, timeout=timeout, ca_file=ca_file)
+        check_deployment(w3, deployment)
+        seen = None if high_water is None else HighWater(high_water)
+        if seen is not None:
+            seen.check(w3)
+        sender = None
+        if account is not None and journal is not None:
+            on_mined = (lambda block: None) if seen is None else seen.record
+            sender = Sender(w3, account, journal, timeout=timeout, on_mined=on_mined)
+        return cls(w3, deployment, account, sender, seen, timeout)
+
+    @property
+    def finality(self) -> Finality:
+        """The chain's profile."""
+        return self.deployment.finality
+
+    def head(self) -> Block:
+        """The newest block."""
+        return block_of(raw_block(self.w3, "latest"))
+
+    def block(self, number: int) -> Block:
+        """A block by number. Raises ChainBehind when the node has none."""
+        return block_of(raw_block(self.w3, number))
+
+    def rely_on(self, block: Block) -> None:
+        """Notes that something here depends on this block; a chain without it is refused later.
+
+        Writes note their own block. Does nothing when connected without `high_water`.
+        """
+        if self._high_water is not None:
+            self._high_water.record(block)
+
+    def refuse_if_behind(self) -> None:
+        """Raises ChainBehind when the chain lost the newest block that was relied on."""
+        if self._high_water is not None:
+            self._high_water.check(self.w3)
+
+    def wait_final(self, block_number: int, *, timeout: float | None = None) -> Block:
+        """The block once it is final by the deployment's profile.
+
+        Raises ChainUnreachable when that does not come within `timeout` (s).
+        """
+        limit = self._timeout if timeout is None else timeout
+        deadline = time.monotonic() + limit
+        while self.head().number < block_number + self.finality.confirmations:
+            if time.monotonic() > deadline:
+                provider = self.w3.provider
+                shown = provider.shown_url if isinstance(provider, NodeProvider) else "?"
+                raise ChainUnreachable(shown, f"block {block_number} is not final in {limit:g} s")
+            time.sleep(0.1)
+        return self.block(block_number)
+
+    def events(
+        self, study_id: int, from_block: int = 0, to_block: int | None = None
+    ) -> list[EventRecord]:
+        """Every event of a study in the three contracts, in log order, blocks inclusive.
+
+        `study_id` 0 gives those of the whole registry. `to_block` None means the newest block.
+        Raises BadEvidence when the node contradicts itself about a block.
+        """
+        return self.events_of((study_id,), from_block, to_block)
+
+    def events_of(
+        self, study_ids: Iterable[int], from_block: int = 0, to_block: int | None = None
+    ) -> list[EventRecord]:
+        """As `events`, for several studies in one common log order."""
+        last = self.head().number if to_block is None else to_block
+        first = max(from_block, self.deployment.block_number)
+        topics = sorted({"0x" + study_id.to_bytes(32).hex() for study_id in study_ids})
+        found: list[tuple[int, int, EventRecord]] = []
+        blocks: dict[int, Block] = {}
+        for start in range(first, last + 1, _LOG_SPAN):
+            asked = {
+                "address": sorted(self._addresses),
+                "topics": [None, topics],
+                "fromBlock": hex(start),
+                "toBlock": hex(min(start + _LOG_SPAN - 1, last)),
+            }
+            for log in self.w3.provider.make_request("eth_getLogs", [asked])["result"]:  # type: ignore[arg-type]
+                number = int(log["blockNumber"], 16)
+                if number not in blocks:
+                    blocks[number] = self.block(number)
+                block = blocks[number]
+                if block.hash != bytes.fromhex(log["blockHash"][2:]):
+                    raise BadEvidence(f"The node gives an event of another block {number}.")
+                record = record_of(log, self._addresses, block)
+                if record is not None:
+                    found.append((number, int(log["logIndex"], 16), record))
+        return [record for _, _, record in sorted(found, key=lambda item: item[:2])]

@@ -1,0 +1,111 @@
+"""What the three clients share: calls, writes, and receipts with decoded events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from web3 import Web3
+
+from chain.artifacts import artifact
+from chain.blocks import Block
+from chain.errors import AccountMissing
+from chain.events import ContractName, Event, EventRecord, decode, is_known
+from chain.messages import Domain
+from chain.sender import Sender
+from chain.solidity import struct_from_abi, to_abi
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A mined write. `events` are those of our three contracts, decoded, in log order."""
+
+    tx_hash: bytes
+    block_number: int
+    gas_used: int
+    events: tuple[Event, ...]
+    block_hash: bytes
+
+    def event(self, kind: type[S]) -> S:
+        """The only event of a kind. Raises LookupError when there is none or more than one."""
+        found = [event for event in self.events if isinstance(event, kind)]
+        if len(found) != 1:
+            raise LookupError(f"the receipt holds {len(found)} events {kind.__name__}, not one")
+        return found[0]
+
+
+class ContractClient:
+    """Views take `block`, the number of a past block, or None for the newest.
+
+    Every method raises ChainUnreachable, RpcRefused or the ContractRefused that the contract
+    gives; writes also AccountMissing, TransactionFailed and TransactionPending.
+    """
+
+    name: ContractName
+
+    def __init__(
+        self, w3: Web3, addresses: Mapping[str, ContractName], domain: Domain, sender: Sender | None
+    ) -> None:
+        """`addresses` maps the three contracts' addresses to their names, for receipts."""
+        self.domain, self.address = domain, domain.contract
+        self._addresses, self._sender = dict(addresses), sender
+        self._contract = w3.eth.contract(
+            address=Web3.to_checksum_address(domain.contract), abi=artifact(self.name).abi
+        )
+
+    def running_hash(self, study_id: int, *, block: int | None = None) -> bytes:
+        """The hash over every event of a study in this contract (`chain.events.advance`)."""
+        return bytes(self._view("runningHash", study_id, block=block))
+
+    def _view(self, function: str, *arguments: Any, block: int | None) -> Any:
+        call = self._contract.functions[function](*[_plain(a) for a in arguments])
+        return call.call(block_identifier="latest" if block is None else block)
+
+    def _struct(self, struct: type[S], function: str, *arguments: Any, block: int | None) -> S:
+        return struct_from_abi(self._view(function, *arguments, block=block), struct)
+
+    def _addresses_of(self, function: str, *arguments: Any, block: int | None) -> list[str]:
+        return [str(account) for account in self._view(function, *arguments, block=block)]
+
+    def _write(self, function: str, *arguments: Any) -> Receipt:
+        if self._sender is None:
+            raise AccountMissing
+        data = self._contract.encode_abi(function, args=[_plain(a) for a in arguments])
+        mined = self._sender.send(self.address, bytes.fromhex(data[2:]))
+        events = (self._event(log, mined.block) for log in mined.logs)
+        return Receipt(
+            mined.tx_hash,
+            mined.block.number,
+            mined.gas_used,
+            tuple(event for event in events if event is not None),
+            mined.block.hash,
+        )
+
+    def _event(self, log: Mapping[str, Any], block: Block) -> Event | None:
+        record = record_of(log, self._addresses, block)
+        return None if record is None else decode(record)
+
+
+def record_of(
+    log: Mapping[str, Any], addresses: Mapping[str, ContractName], block: Block
+) -> EventRecord | None:
+    """The record of a node's raw log; None when it is not one that a running hash holds."""
+    contract = addresses.get(Web3.to_checksum_address(log["address"]))
+    topics = [bytes.fromhex(topic[2:]) for topic in log["topics"]]
+    if contract is None or len(topics) != 2 or not is_known(contract, topics[0]):
+        return None
+    return EventRecord(
+        contract,
+        block.number,
+        block.timestamp,
+        topics[0],
+        int.from_bytes(topics[1]),
+        bytes.fromhex(log["data"][2:]),
+    )
+
+
+def _plain(argument: Any) -> Any:
+    if isinstance(argument, list | tuple):
+        return [_plain(item) for item in argument]
+    return to_abi(argument, type(argument))

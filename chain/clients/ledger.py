@@ -1,0 +1,88 @@
+"""RoundLedger: rounds and the privacy budget (IRoundLedger.sol)."""
+
+from collections.abc import Sequence
+
+from chain.clients.base import ContractClient, Receipt
+from chain.messages import Commitment, Round
+
+
+class RoundLedgerClient(ContractClient):
+    name = "RoundLedger"
+
+    def open(self, study_id: int) -> Receipt:
+        """Opens the next round; the account is the coordinator. See `receipt.event(Opened)`."""
+        return self._write("open", study_id)
+
+    def commit(self, study_id: int, round_: int, commitment: Commitment) -> Receipt:
+        """Commits, or recommits; the account is a site."""
+        return self._write("commit", study_id, round_, commitment)
+
+    def seal(self, study_id: int, round_: int) -> Receipt:
+        """Fixes the contributors and charges rho. See `receipt.event(Sealed)`."""
+        return self._write("seal", study_id, round_)
+
+    def close(
+        self,
+        study_id: int,
+        round_: int,
+        checkpoint_hash: bytes,
+        manifest_hash: bytes,
+        masked_hashes: Sequence[bytes],
+        delivery_signatures: Sequence[bytes],
+        coordinator_signature: bytes,
+    ) -> Receipt:
+        """Closes with the evidence; hashes and signatures in the order of the members."""
+        return self._write(
+            "close",
+            study_id,
+            round_,
+            checkpoint_hash,
+            manifest_hash,
+            masked_hashes,
+            delivery_signatures,
+            coordinator_signature,
+        )
+
+    def abort(self, study_id: int, round_: int) -> Receipt:
+        """Ends a round that is open or sealed. See `receipt.event(Aborted)` for the reason."""
+        return self._write("abort", study_id, round_)
+
+    def round(self, study_id: int, number: int, *, block: int | None = None) -> Round:
+        """A round's standing; RoundState.NONE and zeros when there is none."""
+        return self._struct(Round, "round", study_id, number, block=block)
+
+    def round_count(self, study_id: int, *, block: int | None = None) -> int:
+        """Rounds are numbered from 1 to this."""
+        return int(self._view("roundCount", study_id, block=block))
+
+    def last_closed(self, study_id: int, *, block: int | None = None) -> int:
+        """The newest closed round; 0 when there is none."""
+        return int(self._view("lastClosed", study_id, block=block))
+
+    def last_sealed(self, study_id: int, *, block: int | None = None) -> int:
+        """The newest round that was sealed, closed or not; 0 when there is none."""
+        return int(self._view("lastSealed", study_id, block=block))
+
+    def members(self, study_id: int, number: int, *, block: int | None = None) -> list[str]:
+        """A sealed round's contributors, in the order of Terms.sites."""
+        return self._addresses_of("members", study_id, number, block=block)
+
+    def commitment_of(
+        self, study_id: int, number: int, site: str, *, block: int | None = None
+    ) -> Commitment:
+        """A site's newest commitment to a round; attempt 0 and zeros when there is none."""
+        return self._struct(Commitment, "commitmentOf", study_id, number, site, block=block)
+
+    def is_current(
+        self, study_id: int, number: int, site: str, *, block: int | None = None
+    ) -> bool:
+        """Whether a commitment may be sealed (open round) or closed (sealed round)."""
+        return bool(self._view("isCurrent", study_id, number, site, block=block))
+
+    def rho_spent(self, study_id: int, *, block: int | None = None) -> int:
+        """zCDP rho charged so far, in 1e-18."""
+        return int(self._view("rhoSpent", study_id, block=block))
+
+    def rho_of_round(self, study_id: int, version: int, *, block: int | None = None) -> int:
+        """zCDP rho that a round of a version costs, in 1e-18."""
+        return int(self._view("rhoOfRound", study_id, version, block=block))

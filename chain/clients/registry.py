@@ -1,0 +1,82 @@
+"""StudyRegistry: studies, their committees and their approved terms (IStudyRegistry.sol)."""
+
+from collections.abc import Sequence
+
+from chain.clients.base import ContractClient, Receipt
+from chain.messages import Site, Study, Terms
+
+
+class StudyRegistryClient(ContractClient):
+    name = "StudyRegistry"
+
+    def register_site(self, enrolment_key: str, noise_secret_hash: bytes) -> Receipt:
+        """Registers the account as a site; `noise_secret_hash` (SHA-256) can never change."""
+        return self._write("registerSite", enrolment_key, noise_secret_hash)
+
+    def rotate_enrolment_key(self, enrolment_key: str) -> Receipt:
+        """Replaces the account's enrolment key (an address)."""
+        return self._write("rotateEnrolmentKey", enrolment_key)
+
+    def propose_study(self, reviewers: Sequence[str], threshold: int, terms: Terms) -> Receipt:
+        """Proposes a study; its number is `receipt.event(StudyProposed).study_id`."""
+        return self._write("proposeStudy", reviewers, threshold, terms)
+
+    def propose_version(self, study_id: int, terms: Terms) -> Receipt:
+        """Proposes the next version; its number is `receipt.event(VersionProposed).version`."""
+        return self._write("proposeVersion", study_id, terms)
+
+    def approve(self, study_id: int, version: int, signer: bytes, signature: bytes) -> Receipt:
+        """Carries one reviewer's signed Approval; `signer` is ERC-7913."""
+        return self._write("approve", study_id, version, signer, signature)
+
+    def suspend(self, study_id: int) -> Receipt:
+        """Stops the study; the account is a reviewer."""
+        return self._write("suspend", study_id)
+
+    def suspend_by_sig(self, study_id: int, signer: bytes, signature: bytes) -> Receipt:
+        """Carries a reviewer's signed Suspension."""
+        return self._write("suspendBySig", study_id, signer, signature)
+
+    def resume(
+        self, study_id: int, signers: Sequence[bytes], signatures: Sequence[bytes]
+    ) -> Receipt:
+        """Carries k reviewers' signed Resumptions."""
+        return self._write("resume", study_id, signers, signatures)
+
+    def site(self, account: str, *, block: int | None = None) -> Site:
+        """A site's keys; zeros when it is not registered."""
+        return self._struct(Site, "site", account, block=block)
+
+    def study(self, study_id: int, *, block: int | None = None) -> Study:
+        """A study's standing; zeros when there is none."""
+        return self._struct(Study, "study", study_id, block=block)
+
+    def study_count(self, *, block: int | None = None) -> int:
+        """Studies are numbered from 1 to this."""
+        return int(self._view("studyCount", block=block))
+
+    def reviewers(self, study_id: int, *, block: int | None = None) -> list[str]:
+        """The committee's accounts."""
+        return self._addresses_of("reviewers", study_id, block=block)
+
+    def terms(self, study_id: int, version: int, *, block: int | None = None) -> Terms:
+        """The terms of a version; zeros when there is none."""
+        return self._struct(Terms, "terms", study_id, version, block=block)
+
+    def terms_hash(self, study_id: int, version: int, *, block: int | None = None) -> bytes:
+        """What reviewers of a version signed; zeros when there is no such version."""
+        return bytes(self._view("termsHash", study_id, version, block=block))
+
+    def is_site(
+        self, study_id: int, version: int, account: str, *, block: int | None = None
+    ) -> bool:
+        """Whether a version's terms name the account as a site."""
+        return bool(self._view("isSite", study_id, version, account, block=block))
+
+    def is_usable(self, study_id: int, *, block: int | None = None) -> bool:
+        """Whether the study has a version in force and is not suspended."""
+        return bool(self._view("isUsable", study_id, block=block))
+
+    def hash_terms(self, terms: Terms, *, block: int | None = None) -> bytes:
+        """The contract's own `chain.messages.terms_hash`."""
+        return bytes(self._view("hashTerms", terms, block=block))

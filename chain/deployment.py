@@ -1,0 +1,113 @@
+"""Which contracts, on which chain: the file that a site, a reviewer and a coordinator share."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eth_utils.address import is_checksum_address
+from eth_utils.crypto import keccak
+from web3 import Web3
+
+from chain.artifacts import artifact
+from chain.blocks import Finality, block_of, raw_block
+from chain.errors import ContractMissing, WrongChain, WrongCode
+from chain.events import CONTRACT_NAMES, ContractName
+
+_SCHEMA = "assent-deployment-1"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The three contracts on one chain.
+
+    `genesis_hash` has 32 bytes, `block_number` is that of the first of them, so that no
+    event is older, `code_hashes` maps each contract's name to keccak256 of its code with
+    its immutables, and `finality` is the chain's profile.
+    """
+
+    chain_id: int
+    genesis_hash: bytes
+    registry: str
+    consent_token: str
+    ledger: str
+    block_number: int
+    code_hashes: dict[str, bytes]
+    finality: Finality = field(default_factory=Finality)
+
+    def address(self, contract: ContractName) -> str:
+        """The checksummed address of a contract."""
+        return {
+            "StudyRegistry": self.registry,
+            "ConsentToken": self.consent_token,
+            "RoundLedger": self.ledger,
+        }[contract]
+
+    def save(self, path: Path) -> None:
+        """Writes the file in one step, so that a reader never finds half of it."""
+        value = {
+            "schema": _SCHEMA,
+            "chain_id": self.chain_id,
+            "genesis_hash": "0x" + self.genesis_hash.hex(),
+            "contracts": {name: self.address(name) for name in CONTRACT_NAMES},
+            "block_number": self.block_number,
+            "code_hashes": {n: "0x" + self.code_hashes[n].hex() for n in CONTRACT_NAMES},
+            "confirmations": self.finality.confirmations,
+        }
+        fresh = path.with_name(path.name + ".new")
+        fresh.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        fresh.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> "Deployment":
+        """Raises ValueError that names the file when it is no deployment, and OSError."""
+        try:
+            return cls._from_json(json.loads(path.read_text(encoding="utf-8")))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{path} is not a deployment file ({type(error).__name__}: {error}). "
+                "Ask the coordinator for it again."
+            ) from error
+
+    @classmethod
+    def _from_json(cls, value: dict[str, Any]) -> "Deployment":
+        if value["schema"] != _SCHEMA:
+            raise ValueError(f"its schema is {value['schema']!r}, not {_SCHEMA!r}")
+        contracts = value["contracts"]
+        for name in CONTRACT_NAMES:
+            if not is_checksum_address(contracts[name]):
+                raise ValueError(f"{name} has no EIP-55 address")
+        return cls(
+            int(value["chain_id"]),
+            bytes.fromhex(value["genesis_hash"][2:]),
+            contracts["StudyRegistry"],
+            contracts["ConsentToken"],
+            contracts["RoundLedger"],
+            int(value["block_number"]),
+            {name: bytes.fromhex(value["code_hashes"][name][2:]) for name in CONTRACT_NAMES},
+            Finality(int(value["confirmations"])),
+        )
+
+
+def check_deployment(w3: Web3, deployment: Deployment) -> None:
+    """Refuses a node whose chain or contracts are not the deployment's.
+
+    Raises WrongChain, ContractMissing, WrongCode. A contract's code must hash to what was recorded
+    when it was deployed, and, with its immutables zeroed, to what this version was built for.
+    """
+    chain_id = w3.eth.chain_id
+    if chain_id != deployment.chain_id:
+        raise WrongChain("chain id", str(deployment.chain_id), str(chain_id))
+    genesis = block_of(raw_block(w3, 0)).hash
+    if genesis != deployment.genesis_hash:
+        raise WrongChain("genesis block", deployment.genesis_hash.hex(), genesis.hex())
+    for name in CONTRACT_NAMES:
+        address = deployment.address(name)
+        code = bytes(w3.eth.get_code(Web3.to_checksum_address(address)))
+        if not code:
+            raise ContractMissing(name, address)
+        if keccak(code) != deployment.code_hashes[name]:
+            raise WrongCode(name, address, deployment.code_hashes[name], keccak(code))
+        built_for = artifact(name)
+        if built_for.hash_of(code) != built_for.code_hash:
+            raise WrongCode(name, address, built_for.code_hash, built_for.hash_of(code))
