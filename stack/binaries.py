@@ -13,7 +13,7 @@ import platform
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,9 +123,11 @@ def ipfs_is_provided() -> bool:
     return bool(os.environ.get("IPFS_API")) or shutil.which("ipfs") is not None
 
 
-def tool_environment(tools: Path, extra: dict[str, str]) -> dict[str, str]:
-    """This process's environment with the virtual environment's programs first on PATH."""
-    path = os.pathsep.join([str(tools), os.environ.get("PATH", "")])
+def tool_environment(
+    tools: Path, extra: Mapping[str, str], first: Sequence[Path] = ()
+) -> dict[str, str]:
+    """This process's environment and `extra`, with the folders `first` and then `tools` on PATH."""
+    path = os.pathsep.join([*map(str, first), str(tools), os.environ.get("PATH", "")])
     return {**os.environ, "PATH": path, **extra}
 
 

@@ -47,7 +47,7 @@ def main(owner: int, grace: float, argv: list[str]) -> int:
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     owner_ended = _watch(owner)
     try:
-        program = subprocess.Popen(argv, preexec_fn=_die_with_keeper)  # noqa: S603
+        program = subprocess.Popen(argv, preexec_fn=_die_with_keeper)
     except OSError as error:
         print(f"{argv[0]}: {error.strerror}", file=sys.stderr, flush=True)
         return 127

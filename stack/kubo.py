@@ -70,7 +70,7 @@ class KuboDaemon(ManagedProcess):
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         configuration = self.folder / "config"
         if not configuration.exists():
-            made = subprocess.run(  # noqa: S603 -- our own program
+            made = subprocess.run(
                 [self._program, "init", "--empty-repo"],
                 env={**os.environ, **self.env},
                 stdin=subprocess.DEVNULL,

@@ -40,10 +40,10 @@ class ProcessError(Exception):
 class ManagedProcess:
     """A program that is started, watched and stopped.
 
-    `argv[0]` is looked up on a PATH that begins with the virtual environment's programs. `env` is
-    added to this process's environment. Output goes to `log_path` (appended, mode 0600). `grace`
-    is how many seconds it has to end by itself after SIGTERM. With `outlives_us` it goes on when
-    this process ends, until `stack.running.stop` or `stop` ends it.
+    `argv[0]` is looked up on a PATH that begins with the folders `programs`, then the virtual
+    environment's. `env` is added to this process's environment. Output goes to `log_path`
+    (appended, mode 0600). `grace` is how many seconds it has to end by itself after SIGTERM. With
+    `outlives_us` it goes on when this process ends, until `stack.running.stop` or `stop` ends it.
     """
 
     def __init__(
@@ -53,13 +53,14 @@ class ManagedProcess:
         log_path: Path,
         *,
         env: Mapping[str, str] | None = None,
+        programs: Sequence[Path] = (),
         cwd: Path | None = None,
         grace: float = 5.0,
         outlives_us: bool = False,
     ) -> None:
         self.name, self.log_path, self.cwd, self.grace = name, log_path, cwd, grace
         self.argv = [str(part) for part in argv]
-        self.env = dict(env or {})
+        self.env, self.programs = dict(env or {}), tuple(programs)
         self.outlives_us = outlives_us
         self._keeper: subprocess.Popen[bytes] | None = None
 
@@ -72,10 +73,10 @@ class ManagedProcess:
         keeper = [sys.executable, "-I", "-S", str(KEEPER), str(owner), str(self.grace)]
         handle = os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            self._keeper = subprocess.Popen(  # noqa: S603 -- the project's own programs
+            self._keeper = subprocess.Popen(
                 [*keeper, *self.argv],
                 cwd=self.cwd,
-                env=tool_environment(TOOLS, self.env),
+                env=tool_environment(TOOLS, self.env, self.programs),
                 stdin=subprocess.DEVNULL,
                 stdout=handle,
                 stderr=handle,

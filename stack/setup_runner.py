@@ -68,7 +68,7 @@ def run(argv: list[str], cwd: Path, extra: dict[str, str]) -> None:
         began = log.tell()
         environment = tool_environment(ROOT / ".venv" / "bin", extra)
         try:
-            process = subprocess.Popen(  # noqa: S603 -- set-up's own commands
+            process = subprocess.Popen(
                 argv, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         except OSError as error:
