@@ -21,6 +21,11 @@ hence another CID.
 _PREFIX = bytes((0x01, 0x55, 0x12, 0x20))
 
 
+def sha256(data: bytes) -> bytes:
+    """The 32 bytes that name an object."""
+    return hashlib.sha256(data).digest()
+
+
 def cid_of_sha256(digest: bytes) -> str:
     """The CID of the object whose SHA-256 is ``digest`` (32 bytes). Raises AuditError for another
     length.

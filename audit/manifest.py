@@ -1,23 +1,22 @@
 """The manifest of a closed round: canonical JSON that names everything the round used and made.
 
-`build` derives every field that the chain states from the replayed events, so the coordinator that
-writes a manifest and the verifier that checks one run the same code.
+The coordinator writes one with `build`; the verifier builds the same from the replayed events and
+compares, so the two cannot drift apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audit import canonical_json, fields
-from audit.cid import cid_of_sha256, sha256_of_cid
-from audit.consent_state import StudyState
+from audit.cid import cid_of_sha256, sha256, sha256_of_cid
 from audit.errors import AuditError, ManifestInvalid
-from chain.messages import Commitment
+from chain.messages import Commitment, Round, Terms, terms_hash
 
 SCHEMA = "assent-manifest-1"
 
@@ -32,13 +31,67 @@ class Contracts:
     ledger: str
 
 
+class Deployed(Protocol):
+    """The part of `chain.deployment.Deployment` that a manifest names."""
+
+    @property
+    def chain_id(self) -> int: ...
+
+    @property
+    def registry(self) -> str: ...
+
+    @property
+    def consent_token(self) -> str: ...
+
+    @property
+    def ledger(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class ObjectRef:
+    """An object by its SHA-256 (32 bytes), which also gives its CID."""
+
+    sha256: bytes
+
+    @property
+    def cid(self) -> str:
+        return cid_of_sha256(self.sha256)
+
+
 @dataclass(frozen=True)
 class Contribution:
-    """One member's part: its sealed commitment and the SHA-256 of its masked vector's bytes."""
+    """One member's part: its sealed commitment and its masked vector."""
 
     site: str
     commitment: Commitment
-    masked: bytes
+    masked: ObjectRef
+
+
+@dataclass(frozen=True)
+class ManifestFacts:
+    """What a manifest is built from, once a round is sealed and its vectors are delivered.
+
+    ``round`` as the ledger holds it; ``members`` and their sealed ``commitments`` and ``masked``
+    vectors (bytes) in the seal's order; ``parent_hash``, ``rho`` and ``rho_spent`` from the Sealed
+    event and ``seal_block`` its block; ``total`` int64 [D], the unmasked sum in grid steps;
+    ``count`` the cohort sizes' sum; ``checkpoint`` the new checkpoint's bytes.
+    """
+
+    deployment: Deployed
+    study_id: int
+    round_number: int
+    round: Round
+    terms: Terms
+    members: tuple[str, ...]
+    commitments: tuple[Commitment, ...]
+    masked: tuple[bytes, ...]
+    parent_hash: bytes
+    seal_block: int
+    count: int
+    total: NDArray[np.int64]
+    checkpoint: bytes
+    rho: int
+    rho_spent: int
 
 
 @dataclass(frozen=True)
@@ -62,12 +115,12 @@ class Manifest:
     contributions: tuple[Contribution, ...]
     count: int
     sum: tuple[int, ...]
-    checkpoint: bytes
+    checkpoint: ObjectRef
     rho: int
     rho_spent: int
 
     def to_json(self) -> dict[str, Any]:
-        """The JSON form; `fields` in the bundle's format description."""
+        """The JSON form."""
         return {
             "schema": SCHEMA,
             "chain": {
@@ -114,56 +167,51 @@ class Manifest:
         return canonical_json.dumps(self.to_json())
 
 
-def build(
-    contracts: Contracts,
-    state: StudyState,
-    round_number: int,
-    masked: Sequence[bytes],
-    total: NDArray[np.int64],
-    checkpoint: bytes,
-) -> Manifest:
-    """The manifest of a sealed round.
-
-    ``masked``: SHA-256 of each member's masked vector, in the seal's order. ``total``: int64 [D],
-    the unmasked sum. ``checkpoint``: SHA-256 of the new checkpoint's bytes. The rest comes from
-    ``state``, whose events must include the seal.
-    Raises ManifestInvalid when the round is not sealed or the members and vectors differ in number.
+def manifest_of(facts: ManifestFacts) -> Manifest:
+    """The manifest of a round. Raises ManifestInvalid when members, commitments and vectors differ
+    in number, or the round is not sealed.
     """
-    facts = state.history.rounds.get(round_number)
-    if facts is None or facts.sealed is None or facts.sealed_at is None:
-        raise ManifestInvalid(f"round {round_number} is not sealed")
-    commitments = facts.sealed_commitments()
-    if not len(commitments) == len(facts.sealed.members) == len(masked):
+    parts = (facts.members, facts.commitments, facts.masked)
+    if len({len(part) for part in parts}) != 1 or not facts.members:
         raise ManifestInvalid(
-            f"round {round_number} has {len(facts.sealed.members)} members,"
-            f" {len(commitments)} commitments of theirs and {len(masked)} masked vectors"
+            f"round {facts.round_number} has {len(facts.members)} members,"
+            f" {len(facts.commitments)} commitments and {len(facts.masked)} masked vectors"
         )
-    opened, version = facts.opened, state.history.versions[facts.opened.version]
+    if not any(facts.round.seal_digest):
+        raise ManifestInvalid(f"round {facts.round_number} is not sealed")
+    deployed = facts.deployment
     return Manifest(
-        contracts=contracts,
-        study=state.history.study_id,
-        round=round_number,
-        version=opened.version,
-        terms_hash=version.terms_hash,
-        recipe_hash=version.terms.recipe_hash,
-        app_hash=version.terms.app_hash,
-        base=opened.base,
-        previous_sealed=opened.previous_sealed,
-        previous_closed=opened.previous_closed,
-        pinned_block=(opened.pinned_block, opened.pinned_block_hash),
-        seal_digest=facts.sealed.seal_digest,
-        seal_parent_hash=facts.sealed.parent_hash,
-        seal_block=facts.sealed_at.block,
-        contributions=tuple(
-            Contribution(committing.site, committing.commitment, digest)
-            for committing, digest in zip(commitments, masked, strict=True)
+        contracts=Contracts(
+            deployed.chain_id, deployed.registry, deployed.consent_token, deployed.ledger
         ),
-        count=sum(committing.commitment.cohort_size for committing in commitments),
-        sum=tuple(int(number) for number in total),
-        checkpoint=checkpoint,
-        rho=facts.sealed.rho,
-        rho_spent=facts.sealed.rho_spent,
+        study=facts.study_id,
+        round=facts.round_number,
+        version=facts.round.version,
+        terms_hash=terms_hash(facts.terms),
+        recipe_hash=facts.terms.recipe_hash,
+        app_hash=facts.terms.app_hash,
+        base=facts.round.base,
+        previous_sealed=facts.round.previous_sealed,
+        previous_closed=facts.round.previous_closed,
+        pinned_block=(facts.round.pinned_block, facts.round.pinned_block_hash),
+        seal_digest=facts.round.seal_digest,
+        seal_parent_hash=facts.parent_hash,
+        seal_block=facts.seal_block,
+        contributions=tuple(
+            Contribution(site, commitment, ObjectRef(sha256(vector)))
+            for site, commitment, vector in zip(*parts, strict=True)
+        ),
+        count=facts.count,
+        sum=tuple(int(number) for number in facts.total),
+        checkpoint=ObjectRef(sha256(facts.checkpoint)),
+        rho=facts.rho,
+        rho_spent=facts.rho_spent,
     )
+
+
+def build(facts: ManifestFacts) -> bytes:
+    """The manifest's canonical bytes. Raises ManifestInvalid as `manifest_of`."""
+    return manifest_of(facts).to_bytes()
 
 
 def parse(data: bytes) -> Manifest:
@@ -265,13 +313,13 @@ def _commitment_to_json(commitment: Commitment) -> dict[str, Any]:
     }
 
 
-def _object(value: Any, where: str) -> bytes:
+def _object(value: Any, where: str) -> ObjectRef:
     fields.members(value, ("sha256", "cid"), where)
     digest = fields.bytes32(value["sha256"], f"{where}.sha256")
     if sha256_of_cid(fields.text(value["cid"], f"{where}.cid")) != digest:
         raise fields.FieldInvalid(f"{where}.cid names another object than {where}.sha256")
-    return digest
+    return ObjectRef(digest)
 
 
-def _object_to_json(digest: bytes) -> dict[str, str]:
-    return {"sha256": fields.hex_of(digest), "cid": cid_of_sha256(digest)}
+def _object_to_json(ref: ObjectRef) -> dict[str, str]:
+    return {"sha256": fields.hex_of(ref.sha256), "cid": ref.cid}

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import rlp  # type: ignore[import-untyped]
+import rlp
 from eth_utils.crypto import keccak
-from trie.hexary import HexaryTrie
 from trie.constants import BLANK_NODE_HASH
+from trie.hexary import HexaryTrie
 
 from audit.errors import ProofInvalid
 

@@ -1,0 +1,1 @@
+"""The verifier's checks, one module for each group."""

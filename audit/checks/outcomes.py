@@ -1,0 +1,177 @@
+"""What closed rounds made, computed again: manifest, masked vectors, sum, next checkpoint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from audit import checkpoint
+from audit.bundle import Bundle
+from audit.checks.context import Context
+from audit.cid import cid_of_sha256, sha256
+from audit.codec import WordArray, from_bytes
+from audit.consent_state import StudyState
+from audit.errors import AuditError
+from audit.fields import hex_of
+from audit.manifest import Manifest, ManifestFacts, manifest_of, parse
+from audit.report import Kind
+from audit.round_state import RoundFacts
+from audit.update import apply_round, unmask_sum
+from chain.events import Closed, Sealed
+from chain.messages import Round, Terms
+
+
+def check_outcomes(context: Context) -> None:
+    """Adds `outcome.*` for every closed round."""
+    state = context.state
+    if state is None:
+        return
+    for facts in state.history.rounds.values():
+        if facts.closed and facts.sealed:
+            with context.record.group("outcome", f"round {facts.number}"):
+                _check_round(context, state, facts, facts.sealed, facts.closed)
+
+
+def _need(context: Context, digest: bytes, what: str, name: str) -> bytes:
+    """An object by its SHA-256, checked. Ends the group when it is missing or another."""
+    path = f"objects/{cid_of_sha256(digest)}"
+    data = context.bundle.files.get(path)
+    held = data is not None and sha256(data) == digest
+    if data is None or not held:
+        context.record.need(
+            name, path, False, f"{what}: " + ("missing" if data is None else "other bytes")
+        )
+    context.record.add(name, path, True, what)
+    return data or b""
+
+
+def _check_round(
+    context: Context, state: StudyState, facts: RoundFacts, sealed: Sealed, closed: Closed
+) -> None:
+    record, where = context.record, f"round {facts.number}"
+    terms = state.history.versions[facts.opened.version].terms
+    manifest_bytes = _need(
+        context, closed.manifest_hash, f"manifest of {where}", "outcome.manifest"
+    )
+    stated = parse(manifest_bytes)
+    vectors, words = [], []
+    for site, digest in zip(sealed.members, closed.masked_hashes, strict=True):
+        data = _need(context, digest, f"masked vector of {site} in {where}", "outcome.masked")
+        vectors.append(data)
+        words.append(_words(data, terms, site))
+    total = unmask_sum(words)
+    record.add(
+        "outcome.sum",
+        where,
+        tuple(int(number) for number in total) == stated.sum,
+        f"the {len(words)} masked vectors add up to the manifest's sum of {total.size} numbers",
+    )
+    count = sum(entry.commitment.cohort_size for entry in facts.sealed_commitments())
+    record.add(
+        "outcome.count", where, count == stated.count, f"{count} patients in the sealed cohorts"
+    )
+    recipe = context.recipes.get(facts.opened.version)
+    if recipe is None:
+        record.fail("outcome.checkpoint", where, "not recomputed: the recipe is missing or invalid")
+        return
+    base = _need(context, facts.opened.base, f"base of {where}", "outcome.base")
+    made = checkpoint.write(apply_round(checkpoint.read(base), total, count, terms, recipe))
+    record.add(
+        "outcome.checkpoint",
+        f"objects/{cid_of_sha256(closed.checkpoint_hash)}",
+        sha256(made) == closed.checkpoint_hash,
+        f"applying {where} to its base gives {hex_of(sha256(made))}, the ledger says"
+        f" {hex_of(closed.checkpoint_hash)}",
+    )
+    held = _need(context, closed.checkpoint_hash, f"checkpoint of {where}", "outcome.checkpoint")
+    checkpoint.read(held)
+    wanted = manifest_of(_facts(context.bundle, state, facts, sealed, vectors, total, count, made))
+    _compare(context, where, wanted, stated)
+    record.add(
+        "outcome.vector-link",
+        where,
+        True,
+        "each site attests that its masked vector hides the noised vector it committed to, and"
+        " that its cohort tree holds what it trained on; only a replay at the site computes it",
+        Kind.ATTESTED,
+    )
+
+
+def _words(data: bytes, terms: Terms, site: str) -> WordArray:
+    words = from_bytes(data)
+    if words.size != terms.vector_length:
+        raise AuditError(
+            f"the masked vector of {site} has {words.size} numbers, not {terms.vector_length}"
+        )
+    return words
+
+
+def _facts(
+    bundle: Bundle,
+    state: StudyState,
+    facts: RoundFacts,
+    sealed: Sealed,
+    vectors: list[bytes],
+    total: Any,
+    count: int,
+    made: bytes,
+) -> ManifestFacts:
+    opened = facts.opened
+    return ManifestFacts(
+        deployment=bundle.contracts,
+        study_id=bundle.study,
+        round_number=facts.number,
+        round=Round(
+            state=facts.state,
+            version=opened.version,
+            previous_sealed=opened.previous_sealed,
+            previous_closed=opened.previous_closed,
+            opened_at=facts.opened_at.time,
+            commit_deadline=opened.commit_deadline,
+            seal_deadline=opened.seal_deadline,
+            delivery_deadline=opened.delivery_deadline,
+            close_deadline=opened.close_deadline,
+            pinned_block=opened.pinned_block,
+            pinned_block_hash=opened.pinned_block_hash,
+            base=opened.base,
+            seal_digest=sealed.seal_digest,
+            checkpoint_hash=bytes(32),
+            manifest_hash=bytes(32),
+        ),
+        terms=state.history.versions[opened.version].terms,
+        members=sealed.members,
+        commitments=tuple(entry.commitment for entry in facts.sealed_commitments()),
+        masked=tuple(vectors),
+        parent_hash=sealed.parent_hash,
+        seal_block=facts.sealed_at.block if facts.sealed_at else 0,
+        count=count,
+        total=total,
+        checkpoint=made,
+        rho=sealed.rho,
+        rho_spent=sealed.rho_spent,
+    )
+
+
+def _compare(context: Context, where: str, wanted: Manifest, stated: Manifest) -> None:
+    differing = sorted(_differences(wanted.to_json(), stated.to_json(), ""))
+    detail = "every field is what chain and objects say"
+    if differing:
+        detail = f"chain and objects say otherwise of {', '.join(differing[:8])}"
+    context.record.add("outcome.manifest-fields", where, not differing, detail)
+
+
+def _differences(wanted: Any, stated: Any, path: str) -> list[str]:
+    if isinstance(wanted, dict) and isinstance(stated, dict):
+        return [
+            line
+            for name in sorted(wanted.keys() | stated.keys())
+            for line in _differences(
+                wanted.get(name), stated.get(name), f"{path}.{name}".lstrip(".")
+            )
+        ]
+    if isinstance(wanted, list) and isinstance(stated, list) and len(wanted) == len(stated):
+        return [
+            line
+            for position, pair in enumerate(zip(wanted, stated, strict=True))
+            for line in _differences(*pair, f"{path}[{position}]")
+        ]
+    return [] if wanted == stated else [path]

@@ -1,0 +1,113 @@
+"""The chain/ files of a bundle, read strictly: proofs, code and events, nothing verified yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from audit import canonical_json, fields
+from audit.errors import ProofInvalid
+from audit.proofs import MAX_PROOF_NODES
+from chain.events import CONTRACT_NAMES, ContractName, EventRecord
+
+PROOFS, CODE, EVENTS = "chain/proofs.json", "chain/code.json", "chain/events.json"
+
+
+@dataclass(frozen=True)
+class StorageEvidence:
+    """One slot as stated: a namespace's mapping entry, its 32-byte value, and the proof's nodes."""
+
+    namespace: str
+    study: int
+    key: bytes
+    value: bytes
+    proof: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class ContractEvidence:
+    """One contract as stated, with proofs (RLP nodes, root first) and its runtime code."""
+
+    address: str
+    nonce: int
+    balance: int
+    storage_root: bytes
+    code_hash: bytes
+    account_proof: tuple[bytes, ...]
+    storage: tuple[StorageEvidence, ...]
+    code: bytes
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """``records``: every event of the study and of the whole registry, in log order."""
+
+    contracts: dict[ContractName, ContractEvidence]
+    records: tuple[EventRecord, ...]
+
+
+def parse_evidence(files: Mapping[str, bytes]) -> Evidence:
+    """Evidence from a bundle's files by path.
+
+    Raises ProofInvalid or NotCanonical, naming the file, for a file that is missing or malformed.
+    """
+    missing = [path for path in (PROOFS, CODE, EVENTS) if path not in files]
+    if missing:
+        raise ProofInvalid(f"the bundle lacks {', '.join(missing)}")
+    proofs = canonical_json.loads(files[PROOFS], PROOFS)
+    code = canonical_json.loads(files[CODE], CODE)
+    events = canonical_json.loads(files[EVENTS], EVENTS)
+    try:
+        fields.members(code, CONTRACT_NAMES, CODE)
+        accounts = fields.array(proofs, PROOFS, lambda value, where: value, len(CONTRACT_NAMES))
+        if len(accounts) != len(CONTRACT_NAMES):
+            raise fields.FieldInvalid(f"{PROOFS} must have one account for each contract")
+        contracts = {
+            name: _contract(account, name, fields.hexadecimal(code[name], f"{CODE} {name}"))
+            for name, account in zip(CONTRACT_NAMES, accounts, strict=True)
+        }
+        records = fields.array(events, EVENTS, _record, 10_000_000)
+    except fields.FieldInvalid as error:
+        raise ProofInvalid(str(error)) from error
+    return Evidence(contracts, records)
+
+
+def _contract(value: Any, name: ContractName, code: bytes) -> ContractEvidence:
+    where = f"{PROOFS} {name}"
+    names = ("contract", "address", "nonce", "balance", "storage_hash", "code_hash")
+    fields.members(value, (*names, "account_proof", "storage"), where)
+    if value["contract"] != name:
+        raise fields.FieldInvalid(f"{where} is of {value['contract']!r}")
+    return ContractEvidence(
+        address=fields.address(value["address"], f"{where}.address"),
+        nonce=fields.decimal(value["nonce"], f"{where}.nonce"),
+        balance=fields.decimal(value["balance"], f"{where}.balance"),
+        storage_root=fields.bytes32(value["storage_hash"], f"{where}.storage_hash"),
+        code_hash=fields.bytes32(value["code_hash"], f"{where}.code_hash"),
+        account_proof=_nodes(value["account_proof"], f"{where}.account_proof"),
+        storage=fields.array(value["storage"], f"{where}.storage", _storage, 10),
+        code=code,
+    )
+
+
+def _storage(value: Any, where: str) -> StorageEvidence:
+    fields.members(value, ("namespace", "study", "key", "value", "proof"), where)
+    return StorageEvidence(
+        namespace=fields.text(value["namespace"], f"{where}.namespace"),
+        study=fields.integer(value["study"], f"{where}.study"),
+        key=fields.bytes32(value["key"], f"{where}.key"),
+        value=fields.bytes32(value["value"], f"{where}.value"),
+        proof=_nodes(value["proof"], f"{where}.proof"),
+    )
+
+
+def _nodes(value: Any, where: str) -> tuple[bytes, ...]:
+    return fields.array(value, where, fields.hexadecimal, MAX_PROOF_NODES)
+
+
+def _record(value: Any, where: str) -> EventRecord:
+    try:
+        return EventRecord.from_json(value)
+    except ValueError as error:
+        raise fields.FieldInvalid(f"{where}: {error}") from error

@@ -1,0 +1,149 @@
+"""What the verifier found: named checks, each with the object it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from audit.fields import hex_of
+
+
+class Kind(StrEnum):
+    """How far a check goes."""
+
+    RECOMPUTED = "recomputed"
+    """Computed again from bytes in the bundle."""
+    ATTESTED = "attested"
+    """Stated by a site, or accepted by contract code whose hash is proven; not computed again."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that must hold. ``object`` names what it is about, e.g. a file or a round."""
+
+    name: str
+    ok: bool
+    object: str
+    detail: str
+    kind: Kind = Kind.RECOMPUTED
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "ok": self.ok,
+            "object": self.object,
+            "detail": self.detail,
+            "kind": self.kind.value,
+        }
+
+
+@dataclass(frozen=True)
+class RoundSummary:
+    """One round in a line. rho in 1e-18; ``cohort`` the sealed cohort sizes together."""
+
+    number: int
+    state: str
+    version: int
+    members: tuple[str, ...]
+    cohort: int
+    rho: int
+    rho_spent: int
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            **vars(self),
+            "members": list(self.members),
+            "rho": str(self.rho),
+            "rho_spent": str(self.rho_spent),
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """The verdict on a bundle, and up to which block and chain time (s) it holds."""
+
+    study: int
+    chain_id: int
+    block_number: int
+    block_hash: bytes
+    block_time: int | None
+    trusted: bool
+    checks: tuple[Check, ...]
+    rounds: tuple[RoundSummary, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.checks) and all(check.ok for check in self.checks)
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if not check.ok)
+
+    @property
+    def exit_code(self) -> int:
+        """0 when every check holds, 1 otherwise. (2 is for a bundle that could not be read.)"""
+        return 0 if self.ok else 1
+
+    def table(self) -> list[tuple[str, str, str, str, str]]:
+        """Rows (verdict, check, object, kind, detail), failed ones first."""
+        ordered = sorted(self.checks, key=lambda check: check.ok)
+        return [
+            ("ok" if c.ok else "FAILED", c.name, c.object, c.kind.value, c.detail) for c in ordered
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs: canonical-JSON compatible."""
+        return {
+            "schema": "assent-report-1",
+            "ok": self.ok,
+            "study": self.study,
+            "chain_id": self.chain_id,
+            "holds_until": {
+                "block": self.block_number,
+                "hash": hex_of(self.block_hash),
+                "time": self.block_time,
+                "trusted": self.trusted,
+            },
+            "checks": [check.to_json() for check in self.checks],
+            "rounds": [summary.to_json() for summary in self.rounds],
+        }
+
+
+class CheckFailed(Exception):
+    """Ends a group of checks whose later members make no sense any more; already recorded."""
+
+
+@dataclass
+class Recorder:
+    """Collects checks. A failed one never stops the verifier; a group may stop itself."""
+
+    checks: list[Check] = field(default_factory=list)
+
+    def add(
+        self, name: str, object_: str, ok: bool, detail: str, kind: Kind = Kind.RECOMPUTED
+    ) -> bool:
+        """Record one check; returns ``ok``."""
+        self.checks.append(Check(name, ok, object_, detail, kind))
+        return ok
+
+    def need(self, name: str, object_: str, ok: bool, detail: str) -> None:
+        """Record one check that the rest of its group needs. Raises CheckFailed."""
+        if not self.add(name, object_, ok, detail):
+            raise CheckFailed
+
+    def fail(self, name: str, object_: str, detail: str) -> None:
+        self.add(name, object_, False, detail)
+
+    @contextmanager
+    def group(self, name: str, object_: str) -> Iterator[None]:
+        """Run some checks: whatever they raise becomes one failed check with this name."""
+        try:
+            yield
+        except CheckFailed:
+            pass
+        except Exception as error:  # noqa: BLE001, hostile bytes must never stop the verifier
+            self.fail(name, object_, f"{type(error).__name__}: {error}"[:500])
