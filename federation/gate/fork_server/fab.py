@@ -134,6 +134,10 @@ def _read_files(app_dir: Path) -> dict[str, bytes]:
         for name in names:
             path = Path(folder, name)
             relative = path.relative_to(app_dir).as_posix()
+            if relative == CONTENT_FILE:
+                raise FabError(
+                    f"{path} was added, changed or removed: Flower installs no such file"
+                )
             try:
                 relative.encode("utf-8")
             except UnicodeEncodeError as error:

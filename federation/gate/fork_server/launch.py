@@ -93,7 +93,7 @@ def start_fork_server(
     for pid in supernode_pids:
         command += ["--supernode-pid", str(pid)]
     try:
-        process = subprocess.Popen(  # noqa: S603  (our own program, no shell)
+        process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -49,7 +49,8 @@ def why_names_refused(files: dict[str, str], library_path: list[str]) -> tuple[s
         if file.endswith(compiled):
             return "APP_NOT_SOURCE", f"the app ships {file}: only Python source can be reviewed"
         parts = PurePosixPath(file).parts
-        if parts[0] == "federation" and (len(parts) < 3 or parts[1] == "gate"):
+        in_namespace = parts[0] == "federation" and len(parts) > 2
+        if parts[0].partition(".")[0] == "federation" and (not in_namespace or parts[1] == "gate"):
             return "APP_TOUCHES_GATE", f"the app ships {file}, which would replace the site's gate"
     for name in sorted(top_level_names(files) - PROJECT_NAMES):
         if (

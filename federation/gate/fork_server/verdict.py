@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-class GateRefused(Exception):  # noqa: N818  (a verdict, not a mishap)
+class GateRefused(Exception):
     """The site's gate refuses the app. Raised by the gate function, `decide(app_dir, fab_hash)`.
 
     Attributes

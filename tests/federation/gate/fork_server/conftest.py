@@ -16,7 +16,7 @@ from federation.gate.fork_server.launch import (
 )
 
 # Approves the hashes in the site's own folder, and does as its mode file says.
-SITE_GATE = '''
+SITE_GATE = """
 import json, os, time
 from pathlib import Path
 import audit
@@ -35,7 +35,7 @@ def decide(app_dir, fab_hash):
         raise ValueError("secret detail")
     if fab_hash not in (site / "approved").read_text():
         raise GateRefused("NOT_APPROVED", f"no approved study names app {fab_hash}")
-'''
+"""
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from .conftest import start_site
 
 REFUSED = [1, "An exception was raised when attempting to load `ClientApp`"]
 
-CLIENT_APP = '''
+CLIENT_APP = """
 import os, sys, time
 from pathlib import Path
 import torch
@@ -48,7 +48,7 @@ def query(message, context):
         "writes_byte_code": not sys.dont_write_bytecode,
     }
     return Message(RecordDict({"report": ConfigRecord(report)}), reply_to=message)
-'''
+"""
 APP_AUDIT = {"audit/__init__.py": 'WHOSE = "the approved app\'s"\n'}
 
 
@@ -242,7 +242,8 @@ def test_a_supernode_lost_in_mid_round_is_missed_and_its_process_ends(
 
 
 def _questions(folder: Path) -> list[dict[str, str | int]]:
-    return [json.loads(line) for line in (folder / "asked").read_text().splitlines()]
+    asked = folder / "asked"
+    return [json.loads(line) for line in asked.read_text().splitlines()] if asked.exists() else []
 
 
 def _approve(sites: Sites, fab_hash: str) -> None:

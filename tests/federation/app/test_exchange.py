@@ -1,0 +1,36 @@
+"""The exchange's own checks; how it fares with real sites is in the fork server's tests.
+
+The grid here is Flower's real one with no SuperLink behind it: a check that comes too late would
+try to connect.
+"""
+
+import pytest
+from flwr.app import Message, RecordDict
+from flwr.superlink.grid.http_grid import HttpGrid
+
+from federation.app.exchange import exchange
+
+
+def message_to(node: int) -> Message:
+    return Message(RecordDict(), node, "query")
+
+
+@pytest.fixture
+def grid() -> HttpGrid:
+    return HttpGrid("127.0.0.1:9", insecure=True, token="unused")
+
+
+def test_a_node_is_asked_once(grid: HttpGrid) -> None:
+    with pytest.raises(ValueError, match="asked twice"):
+        exchange(grid, [message_to(5), message_to(5)], timeout_seconds=1)
+
+
+@pytest.mark.parametrize(("timeout", "poll"), [(0, 0.1), (-1, 0.1), (1, 0)])
+def test_a_wait_is_bounded(grid: HttpGrid, timeout: float, poll: float) -> None:
+    with pytest.raises(ValueError, match="positive"):
+        exchange(grid, [message_to(5)], timeout, poll)
+
+
+def test_nobody_asked_is_nobody_missing(grid: HttpGrid) -> None:
+    result = exchange(grid, [], timeout_seconds=1)
+    assert (result.replies, result.errors, result.missing) == ({}, {}, set())
