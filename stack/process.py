@@ -43,7 +43,8 @@ class ManagedProcess:
     `argv[0]` is looked up on a PATH that begins with the folders `programs`, then the virtual
     environment's. `env` is added to this process's environment. Output goes to `log_path`
     (appended, mode 0600). `grace` is how many seconds it has to end by itself after SIGTERM. With
-    `outlives_us` it goes on when this process ends, until `stack.running.stop` or `stop` ends it.
+    `outlives_us` it goes on when this process ends, until `stack.running.stop_all` or `stop` ends
+    it.
     """
 
     def __init__(
