@@ -1,0 +1,122 @@
+"""A SQLite file that only the site's user can read and that keeps what it has confirmed."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from federation.gate.private_files import (
+    PrivateFileUnsafe,
+    require_private_file,
+    write_private_file,
+)
+
+_WAIT_SECONDS = 30.0
+
+
+class DatabaseUnusable(Exception):
+    """A site database is damaged, of another kind or of another version. The message names it."""
+
+
+class PrivateDatabase:
+    """One connection to a private SQLite database: WAL, synchronous FULL, deleted bytes zeroed.
+
+    Args:
+        path: the file; made with mode 0600 when absent.
+        schema: SQL statements that make an empty database into this kind.
+        kind: a number for the kind and version of the schema, kept in the file.
+
+    Raises:
+        PrivateFileUnsafe: the file is open to others, a link, or another user's.
+        DatabaseUnusable: it is damaged or of another kind.
+    """
+
+    def __init__(self, path: Path, schema: str, kind: int) -> None:
+        self.path = path
+        self._process = os.getpid()
+        if not os.path.lexists(path):  # a dangling link must be refused, not followed
+            with _ignore_race():
+                write_private_file(path, b"")
+        require_private_file(path)
+        self.connection = sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None)
+        try:
+            self._configure(schema, kind)
+        except sqlite3.OperationalError as error:
+            self.connection.close()
+            raise DatabaseUnusable(f"{path} cannot be opened: {error}") from error
+        except sqlite3.DatabaseError as error:
+            self.connection.close()
+            raise DatabaseUnusable(f"{path} is damaged: {error}; restore a backup") from error
+        except DatabaseUnusable:
+            self.connection.close()
+            raise
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, alone among writers, durable when the block ends."""
+        self._check_process()
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self.connection
+            self.connection.execute("COMMIT")
+        except BaseException:
+            if self.connection.in_transaction:  # a full disk has rolled back already
+                self.connection.execute("ROLLBACK")
+            raise
+
+    def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
+        """Every row that a query gives."""
+        self._check_process()
+        with closing(self.connection.execute(query, values)) as cursor:
+            return cursor.fetchall()
+
+    def row(self, query: str, *values: object) -> sqlite3.Row | None:
+        """The first row that a query gives, if any."""
+        rows = self.rows(query, *values)
+        return rows[0] if rows else None
+
+    def forget_old_pages(self) -> None:
+        """After a deletion: empty the write-ahead log, which still holds what was deleted.
+
+        What remains on the medium below the file system is beyond this process.
+        """
+        self._check_process()
+        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def _configure(self, schema: str, kind: int) -> None:
+        execute = self.connection.execute
+        self.connection.row_factory = sqlite3.Row
+        execute("PRAGMA journal_mode = WAL")
+        execute("PRAGMA synchronous = FULL")
+        execute("PRAGMA secure_delete = ON")
+        execute("PRAGMA foreign_keys = ON")
+        with self.transaction():
+            found = execute("PRAGMA user_version").fetchone()[0]
+            if found == 0 and not execute("SELECT 1 FROM sqlite_master").fetchone():
+                for statement in filter(str.strip, schema.split(";")):
+                    execute(statement)
+                execute(f"PRAGMA user_version = {kind:d}")
+            elif found != kind:
+                raise DatabaseUnusable(f"{self.path} is of kind {found}; this program needs {kind}")
+
+    def _check_process(self) -> None:
+        # SQLite forbids a connection across a fork: locks are lost and the file can be damaged.
+        if os.getpid() != self._process:
+            raise DatabaseUnusable(f"{self.path} was opened before a fork; open it after the fork")
+
+
+@contextmanager
+def _ignore_race() -> Iterator[None]:
+    """Another process may make the same database at the same moment."""
+    try:
+        yield
+    except FileExistsError:
+        return
+    except PermissionError as error:
+        raise PrivateFileUnsafe(f"no file can be made here: {error}") from error

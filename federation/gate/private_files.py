@@ -1,0 +1,104 @@
+"""Folders and files that nobody but the site's own user may read; everything looser is refused."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+_MAX_BYTES = 1 << 20
+
+
+class PrivateFileUnsafe(Exception):
+    """A secret's file or folder could be read or replaced by somebody else. Names it."""
+
+
+def require_private_folder(folder: Path) -> None:
+    """Refuse a folder that is missing, a symbolic link, another user's or open to others.
+
+    Raises:
+        PrivateFileUnsafe: it names the folder and says what to do.
+    """
+    try:
+        status = folder.lstat()
+    except FileNotFoundError:
+        raise PrivateFileUnsafe(f"{folder} does not exist") from None
+    if not stat.S_ISDIR(status.st_mode):
+        raise PrivateFileUnsafe(f"{folder} is not a folder (symbolic links are refused)")
+    _require_own(folder, status, "700")
+
+
+def require_private_file(path: Path) -> None:
+    """As `require_private_folder`, for a regular file.
+
+    Raises:
+        PrivateFileUnsafe: it names the file and says what to do.
+    """
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        raise PrivateFileUnsafe(f"{path} does not exist") from None
+    _require_file(path, status)
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder of mode 0700.
+
+    Raises:
+        FileExistsError: there is one.
+    """
+    folder.mkdir(mode=0o700)
+    folder.chmod(0o700)  # mkdir's mode is subject to the umask
+
+
+def read_private_file(path: Path) -> bytes:
+    """The bytes of a private file of at most 1 MiB.
+
+    Raises:
+        PrivateFileUnsafe: as `require_private_file`, or the file is larger.
+    """
+    require_private_file(path)
+    # Checked again on the open file: the path could have been replaced in between.
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
+        _require_file(path, os.fstat(file.fileno()))
+        data = file.read(_MAX_BYTES + 1)
+    if len(data) > _MAX_BYTES:
+        raise PrivateFileUnsafe(f"{path} is larger than {_MAX_BYTES} bytes")
+    return data
+
+
+def write_private_file(path: Path, data: bytes) -> None:
+    """Write a new file of mode 0600, durable when this returns.
+
+    Raises:
+        FileExistsError: there is one; secrets are never overwritten.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(os.open(path, flags, 0o600), "wb") as file:  # noqa: PTH123
+        os.fchmod(file.fileno(), 0o600)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the folder's list of names durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _require_file(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise PrivateFileUnsafe(f"{path} is not a plain file (symbolic links are refused)")
+    _require_own(path, status, "600")
+
+
+def _require_own(path: Path, status: os.stat_result, mode: str) -> None:
+    if status.st_uid != os.geteuid():
+        raise PrivateFileUnsafe(f"{path} belongs to another user; give it to the site's user")
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        raise PrivateFileUnsafe(f"{path} is open to other users; run: chmod {mode} {path}")
