@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Grant} from "../interfaces/IConsentToken.sol";
+import {Terms} from "../interfaces/IStudyRegistry.sol";
+import {ConsentFixture} from "./ConsentFixture.sol";
+
+contract ConsentActiveTest is ConsentFixture {
+    function testFuzz_ThePredicate(uint64 given, uint64 asked, uint40 start, uint40 length, uint40 time, uint8 what)
+        external
+    {
+        Grant memory grant = _grantOf(1, 0);
+        grant.purposes = given == 0 ? 1 : given;
+        grant.useStart = start % clock;
+        grant.useEnd = clock + 1 + length % 1e9;
+        asked = what % 2 == 0 ? asked & grant.purposes : asked;
+        time = what % 3 == 0 ? time : grant.useStart + time % (grant.useEnd - grant.useStart + 2);
+        uint256 tokenId = _submit(grant, 1);
+        bool revoked = what % 16 == 15;
+        bool suspended = what % 16 == 14;
+        if (revoked) _revoke(tokenId);
+        if (suspended) _suspend();
+        bool expected = asked != 0 && asked & ~grant.purposes == 0 && grant.useStart <= time && time < grant.useEnd
+            && !revoked && !suspended;
+        assertEq(token.isConsentActive(tokenId, asked, time), expected);
+    }
+
+    function test_TheUsePeriodIsHalfOpen() external {
+        Grant memory grant = _grantOf(1, 0);
+        uint256 tokenId = _submit(grant, 1);
+        assertFalse(token.isConsentActive(tokenId, TRAINING, grant.useStart - 1));
+        assertTrue(token.isConsentActive(tokenId, TRAINING, grant.useStart));
+        assertTrue(token.isConsentActive(tokenId, TRAINING, grant.useEnd - 1));
+        assertFalse(token.isConsentActive(tokenId, TRAINING, grant.useEnd));
+    }
+
+    function testFuzz_AnUnknownTokenIsInactiveAndNothingReverts(uint256 tokenId, uint64 purposes, uint40 time)
+        external
+    {
+        assertFalse(token.isConsentActive(tokenId, purposes, time));
+    }
+
+    function test_ALooserVersionNeedsAFreshGrantAndAStricterOneDoesNot() external {
+        uint256 tokenId = _granted(1, 0);
+        Terms memory terms = _terms();
+        terms.delta -= 1;
+        _bringInForce(_proposeVersion(terms));
+        assertTrue(_isActive(tokenId));
+        terms.delta += 1;
+        uint32 looser = _proposeVersion(terms);
+        assertTrue(_isActive(tokenId), "proposing changes nothing");
+        _bringInForce(looser);
+        assertFalse(_isActive(tokenId));
+        _revoke(tokenId);
+        assertTrue(_isActive(_granted(1, 0)));
+    }
+
+    /// The page and the predicate are one rule, whatever was granted and revoked, over more than one bitmap word.
+    function testFuzz_PagesHoldExactlyTheActiveTokens(uint256 revoked, uint256 narrow, uint32 pageSize) external {
+        pageSize = pageSize % 40;
+        uint32 count = 24;
+        address site = hospitals[0].account;
+        for (uint256 n = 0; n < count; ++n) {
+            Grant memory grant = _grantOf(n, 0);
+            if (narrow >> n & 1 == 1) grant.purposes = 1;
+            uint256 tokenId = _submit(grant, n);
+            if (revoked >> n & 1 == 1) _revoke(tokenId);
+        }
+        uint32 from = 0;
+        uint32 seen = 0;
+        do {
+            (uint32[] memory indices, uint32 next) = token.activeTokens(studyId, site, TRAINING, clock, from, pageSize);
+            uint256 at_ = 0;
+            for (uint32 index = from; index < (next == 0 ? count : next); ++index) {
+                if (!_isActive(token.tokenIdOf(studyId, site, index))) continue;
+                assertTrue(at_ < indices.length && indices[at_] == index, "ascending, none left out");
+                ++at_;
+                ++seen;
+            }
+            assertEq(at_, indices.length, "none too many");
+            from = next;
+        } while (from != 0);
+        uint256 expected = 0;
+        for (uint256 n = 0; n < count; ++n) {
+            if (revoked >> n & 1 == 0 && narrow >> n & 1 == 0) ++expected;
+        }
+        assertEq(uint256(seen), expected);
+    }
+
+    function test_PagesCrossBitmapWords() external {
+        address site = hospitals[0].account;
+        for (uint256 n = 0; n < 260; ++n) {
+            _granted(n, 0);
+        }
+        _revoke(token.tokenIdOf(studyId, site, 256));
+        assertEq(token.unburnedWord(studyId, site, 0), type(uint256).max);
+        assertEq(token.unburnedWord(studyId, site, 1), uint256(14));
+        (uint32[] memory indices, uint32 next) = token.activeTokens(studyId, site, TRAINING, clock, 254, 4);
+        assertEq(indices.length, 3);
+        assertEq(uint256(indices[0]), 254);
+        assertEq(uint256(indices[1]), 255);
+        assertEq(uint256(indices[2]), 257);
+        assertEq(uint256(next), 258);
+        (indices, next) = token.activeTokens(studyId, site, TRAINING, clock, 0, 0);
+        assertEq(indices.length, 259, "page size 0 is all that is left");
+        assertEq(uint256(next), 0);
+    }
+
+    function test_ASuspendedStudyAndAPagePastTheEndHaveNoTokens() external {
+        _granted(1, 0);
+        address site = hospitals[0].account;
+        (uint32[] memory indices, uint32 next) =
+            token.activeTokens(studyId, site, TRAINING, clock, type(uint32).max, type(uint32).max);
+        assertEq(indices.length + next, 0);
+        _suspend();
+        (indices,) = token.activeTokens(studyId, site, TRAINING, clock, 0, 10);
+        assertEq(indices.length, 0);
+    }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {LateRevocation, Terms} from "../interfaces/IStudyRegistry.sol";
+import {StudyRegistry} from "../StudyRegistry.sol";
+import {Actors} from "./Actors.sol";
+
+/// @title A registry with five sites, and one study of theirs under review by two of three
+abstract contract StudyFixture is Actors {
+    uint64 internal constant TRAINING = 1 << 48;
+
+    StudyRegistry internal registry;
+    uint64 internal studyId;
+
+    function setUp() public virtual {
+        _castActors();
+        registry = new StudyRegistry();
+        for (uint256 i = 0; i < SITES; ++i) {
+            vm.prank(hospitals[i].account);
+            registry.registerSite(vm.addr(hospitals[i].enrolmentKey), keccak256(abi.encode("noise", i)));
+        }
+        vm.prank(_sponsor());
+        studyId = registry.proposeStudy(_committee(), 2, _terms());
+    }
+
+    function _terms() internal view returns (Terms memory terms) {
+        terms.protocolHash = keccak256("protocol");
+        terms.consentTextHash = keccak256("consent text");
+        terms.appHash = keccak256("app");
+        terms.recipeHash = keccak256("recipe");
+        terms.initialCheckpoint = keccak256("checkpoint 0");
+        terms.purposes = TRAINING;
+        terms.coordinator = _coordinator();
+        terms.sites = new address[](SITES);
+        for (uint256 i = 0; i < SITES; ++i) {
+            terms.sites[i] = hospitals[i].account;
+        }
+        terms.minCohort = 2;
+        terms.minSites = 3;
+        terms.toleratedColluders = 1;
+        terms.vectorLength = 10;
+        terms.fractionBits = 20;
+        terms.clippingNorm = 1 << 20;
+        terms.noiseMultiplier = 5_000_000;
+        terms.delta = 1e13;
+        terms.rhoCeiling = 0.1e18;
+        terms.commitSeconds = 600;
+        terms.sealSeconds = 300;
+        terms.deliverySeconds = 300;
+        terms.closeSeconds = 600;
+        terms.lateRevocation = LateRevocation.Abandon;
+    }
+
+    function _committee() internal view returns (address[] memory committee) {
+        committee = new address[](3);
+        for (uint256 i = 0; i < 3; ++i) {
+            committee[i] = vm.addr(reviewerKeys[i]);
+        }
+    }
+
+    function _proposeVersion(Terms memory terms) internal returns (uint32) {
+        vm.prank(_sponsor());
+        return registry.proposeVersion(studyId, terms);
+    }
+
+    function _approvalDigest(uint32 version) internal view returns (bytes32) {
+        return _registryDigest(
+            keccak256(
+                abi.encode(
+                    keccak256("Approval(uint64 studyId,uint32 version,bytes32 termsHash)"),
+                    studyId,
+                    version,
+                    registry.termsHash(studyId, version)
+                )
+            )
+        );
+    }
+
+    function _suspensionDigest(uint32 suspensions) internal view returns (bytes32) {
+        bytes32 typeHash = keccak256("Suspension(uint64 studyId,uint32 suspensions)");
+        return _registryDigest(keccak256(abi.encode(typeHash, studyId, suspensions)));
+    }
+
+    function _resumptionDigest(uint32 suspensions) internal view returns (bytes32) {
+        bytes32 typeHash = keccak256("Resumption(uint64 studyId,uint32 suspensions)");
+        return _registryDigest(keccak256(abi.encode(typeHash, studyId, suspensions)));
+    }
+
+    function _registryDigest(bytes32 structHash) internal view returns (bytes32) {
+        return _digest("Assent StudyRegistry", address(registry), structHash);
+    }
+
+    function _approve(uint32 version, uint256 reviewer) internal {
+        bytes memory signature = _sign(reviewerKeys[reviewer], _approvalDigest(version));
+        registry.approve(studyId, version, _signer(reviewerKeys[reviewer]), signature);
+    }
+
+    function _bringInForce(uint32 version) internal {
+        _approve(version, 0);
+        _approve(version, 2);
+    }
+
+    function _suspend() internal {
+        vm.prank(vm.addr(reviewerKeys[0]));
+        registry.suspend(studyId);
+    }
+
+    function _resume() internal {
+        bytes32 digest = _resumptionDigest(registry.study(studyId).suspensions);
+        bytes[] memory signers = new bytes[](2);
+        bytes[] memory signatures = new bytes[](2);
+        for (uint256 i = 0; i < 2; ++i) {
+            signers[i] = _signer(reviewerKeys[i]);
+            signatures[i] = _sign(reviewerKeys[i], digest);
+        }
+        registry.resume(studyId, signers, signatures);
+    }
+}
