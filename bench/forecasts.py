@@ -4,6 +4,7 @@ intervals.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -41,13 +42,19 @@ class Outcome:
 
 
 def outcome(
-    model: LogLinearModel, learned: Learned, patient: PatientSeries, support_visits: int
+    model: LogLinearModel,
+    learned: Learned,
+    patient: PatientSeries,
+    support_visits: int,
+    within: float = math.inf,
 ) -> Outcome | None:
-    """None when the patient has no visit after the support visits."""
+    """None when no visit follows the support visits within this many years of the last of them."""
     times, channel, value = patient.after_visits(support_visits)
+    support = patient.first_visits(support_visits)
+    near = times <= (support.times[-1] if len(support) else 0.0) + within
+    times, channel, value = times[near], channel[near], value[near]
     if len(times) == 0:
         return None
-    support = patient.first_visits(support_visits)
     truth = np.log(value)
     spread = np.array([lab.spread for lab in model.labs])[channel]
     centre = np.log(np.array([lab.centre for lab in model.labs]))[channel]

@@ -93,7 +93,10 @@ def run_seed(
             for site in pbcseq.split_into_sites(patients)
         ]
         learned = learn(model, sites, seed * options.folds + number, options)
-        found = [outcome(model, learned, patients[n], options.visits) for n in sorted(held_out)]
+        found = [
+            outcome(model, learned, patients[n], options.visits, options.within)
+            for n in sorted(held_out)
+        ]
         outcomes += [one for one in found if one is not None]
     return outcomes
 
@@ -155,6 +158,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--visits", type=int, default=3, help="visits that a prior adapts to (default 3)"
+    )
+    parser.add_argument(
+        "--within", type=float, default=1000.0, help="years ahead to predict (default: all)"
     )
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=3)

@@ -56,8 +56,8 @@ def main() -> None:
     }
     candidates |= {f"clip norm {c}": (best, ROUNDS, c) for c in (0.1, 0.5, 1.0, 2.0)}
     candidates |= {
-        f"support visits up to {k}": (replace(best, support_visits=k), ROUNDS, CLIP_NORM)
-        for k in (2, 3, 8)
+        f"support visits {k}": (replace(best, support_visits=k), ROUNDS, CLIP_NORM)
+        for k in (1, 3, 8)
     }
     candidates |= {f"rounds {n}": (best, n, CLIP_NORM) for n in (5, 6, 10)}
 

@@ -8,6 +8,7 @@ parallel composition).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,6 +45,24 @@ def dp_fedavg(
     sigma = get_noise_multiplier(
         target_epsilon=epsilon, target_delta=delta, sample_rate=1.0, epochs=rounds, accountant="rdp"
     )
+    with warnings.catch_warnings():
+        # Seeded noise is meant here, and a linear model's input rightly needs no gradient.
+        warnings.filterwarnings("ignore", message="Secure RNG turned off")
+        warnings.filterwarnings("ignore", message="Full backward hook is firing")
+        weights, trainers = _train(model, sites, rounds, rate, clip_norm, sigma, seed)
+        spent = max(trainer.engine.get_epsilon(delta) for trainer in trainers)
+    return np.asarray(weights.numpy(), dtype=np.float64), float(spent)
+
+
+def _train(
+    model: TwinModel,
+    sites: Sequence[Sequence[PatientSeries]],
+    rounds: int,
+    rate: float,
+    clip_norm: float,
+    sigma: float,
+    seed: int,
+) -> tuple[Tensor, list[_SiteTrainer]]:
     usable = [[one for one in site if len(one)] for site in sites]
     trainers = [
         _SiteTrainer(model, site, sigma, clip_norm, rate, seed * 1000 + number)
@@ -56,8 +75,7 @@ def dp_fedavg(
     for _ in range(rounds):
         local = torch.stack([trainer.step(weights) for trainer in trainers])
         weights = shares @ local
-    spent = max(trainer.engine.get_epsilon(delta) for trainer in trainers)
-    return np.asarray(weights.numpy(), dtype=np.float64), float(spent)
+    return weights, trainers
 
 
 class _SiteTrainer:

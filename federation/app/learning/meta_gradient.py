@@ -1,10 +1,10 @@
 """Per-patient meta-gradients of a twin prior: MAML through the adaptation (Finn et al., ICML 2017),
 vmapped over patients.
 
-For each k from 0 to the largest number of support visits, the prior adapts to a patient's first k
-visits and predicts the visits after them. The patient's loss is the mean, over every k that leaves
-a later visit, of the mean negative log predictive density of the later observations; its gradient
-is taken through the adaptation.
+For every k from 0 to the number of support visits, the prior adapts to a patient's first k visits
+and predicts the visits after them. The patient's loss is the mean, over every k that leaves a later
+visit, of the mean negative log predictive density of the later observations; its gradient is taken
+through the adaptation.
 """
 
 from __future__ import annotations
