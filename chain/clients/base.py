@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from web3 import Web3
+from web3.exceptions import BadFunctionCallOutput
 
 from chain.artifacts import artifact
 from chain.blocks import Block
-from chain.errors import AccountMissing
+from chain.errors import AccountMissing, ContractMissing
 from chain.events import ContractName, Event, EventRecord, decode, is_known
 from chain.messages import Domain
 from chain.sender import Sender
@@ -38,7 +39,7 @@ class Receipt:
 class ContractClient:
     """Views take `block`, the number of a past block, or None for the newest.
 
-    Every method raises ChainUnreachable, RpcRefused or the ContractRefused that the contract
+    Every method raises ChainUnreachable, ContractMissing (at that block), RpcRefused or the ContractRefused that the contract
     gives; writes also AccountMissing, TransactionFailed and TransactionPending.
     """
 
@@ -60,7 +61,11 @@ class ContractClient:
 
     def _view(self, function: str, *arguments: Any, block: int | None) -> Any:
         call = self._contract.functions[function](*[_plain(a) for a in arguments])
-        return call.call(block_identifier="latest" if block is None else block)
+        try:
+            return call.call(block_identifier="latest" if block is None else block)
+        except BadFunctionCallOutput as error:
+            # A node answers a call to an address without code with nothing, not with an error.
+            raise ContractMissing(self.name, self.address) from error
 
     def _struct(self, struct: type[S], function: str, *arguments: Any, block: int | None) -> S:
         return struct_from_abi(self._view(function, *arguments, block=block), struct)
