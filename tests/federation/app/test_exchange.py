@@ -6,9 +6,18 @@ try to connect.
 
 import pytest
 from flwr.app import Message, RecordDict
+from flwr.supercore.task_identity import TaskIdentity
 from flwr.superlink.grid.http_grid import HttpGrid
 
 from federation.app.exchange import exchange
+
+
+@pytest.fixture(autouse=True)
+def of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flower's messages name the run and node of the process that makes them."""
+    monkeypatch.setattr(TaskIdentity, "_run_id", 1)
+    monkeypatch.setattr(TaskIdentity, "_node_id", 1)
+    monkeypatch.setattr(TaskIdentity, "_task_id", 1)
 
 
 def message_to(node: int) -> Message:

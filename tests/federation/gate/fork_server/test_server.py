@@ -1,6 +1,7 @@
 """The fork server and the small program: one child a caller, bound to it from both sides."""
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bench.small_federation import wait_for
+from federation.gate.fork_server import launch
 from federation.gate.fork_server.launch import (
     INSTALLATION,
     RunningServer,
@@ -252,7 +254,14 @@ def test_another_flower_version_is_refused_by_name(tmp_path: Path) -> None:
     assert "flwr 1.41.0 is needed and 1.42.0 is installed" in done.stderr
 
 
-def test_a_path_that_finds_flowers_own_program_first_is_refused(tmp_path: Path) -> None:
+def test_a_supernode_gets_the_gates_program_first_and_a_missing_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     environment = supernode_environment(tmp_path / "s", tmp_path)
-    first = environment["PATH"].split(os.pathsep)[0]
-    assert (Path(first) / "flwr-clientapp").read_text().startswith("#!/usr/bin/env -S python3 -I")
+    assert shutil.which("flwr-clientapp", path=environment["PATH"]) == str(
+        launch.BIN_FOLDER / "flwr-clientapp"
+    )
+    monkeypatch.setattr(launch, "BIN_FOLDER", tmp_path)
+    (tmp_path / "flwr-clientapp").write_text("not executable")
+    with pytest.raises(UnusableEnvironmentError, match="without the site's gate"):
+        supernode_environment(tmp_path / "s", tmp_path)
