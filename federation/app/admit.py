@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chain.chain import Block, Chain
-
 from audit.cohort import Status, leaf, root
+from chain.chain import Block, Chain
 from chain.messages import Consent, Round, Terms, token_id
-
-_PAGE = 2048
 
 
 @dataclass(frozen=True)
@@ -52,14 +49,7 @@ def admit(
     block = chain.head()
     wanted = terms.purposes if purposes is None else purposes
     at = opened.close_deadline
-    active: set[int] = set()
-    start: int | None = 0
-    while start is not None:
-        page, following = chain.consent.active_tokens(
-            study_id, site, wanted, at, start, _PAGE, block=block.number
-        )
-        active.update(page)
-        start = following or None
+    active = set(chain.consent.all_active_tokens(study_id, site, wanted, at, block=block.number))
     minted = chain.consent.minted_count(study_id, site, block=block.number)
     version = chain.registry.study(study_id, block=block.number).consent_version
     statuses: list[Status] = []

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from chain.chain import Chain
 from eth_account import Account
 
+from chain.chain import Chain
 from chain.deployment import Deployment
 from federation.app.objects import ObjectStore
 
@@ -77,6 +77,7 @@ class Coordinator:
             Deployment.load(Path(self.config.deployment)),
             account=self.account,
             journal=folder / "transactions.db",
+            high_water=folder / "high-water.db",
         )
         self.store = ObjectStore(self.config.ipfs_api)
 

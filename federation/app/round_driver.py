@@ -7,17 +7,15 @@ a signature that recovers to a sealed member.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from audit.checkpoint import read as read_checkpoint
 from audit.checkpoint import write as write_checkpoint
-from audit.cid import cid_of_sha256
+from audit.cid import cid_of_sha256, sha256
 from audit.codec import from_bytes
-from audit.consent_state import StudyState
-from audit.manifest import Contracts
+from audit.manifest import ManifestFacts
 from audit.manifest import build as build_manifest
 from audit.recipe import Recipe
 from audit.update import apply_round, unmask_sum
@@ -31,7 +29,7 @@ from chain.messages import (
     ledger_domain,
     recover,
 )
-from federation.app.chain_facts import chain_time
+from federation.app.chain_facts import chain_time, sealed_event
 from federation.app.coordinator import Coordinator, MaskedDelivery
 from federation.app.objects import ObjectStoreError
 from federation.app.reply import WithheldCode
@@ -123,9 +121,11 @@ class RoundDriver:
             if info.state != RoundState.OPEN:
                 raise self._aborted("RoundEnded", f"the ledger says {info.state.name}", again=True)
             current = [site for site in self.terms.sites if self._is_current(site)]
-            for site in set(current) - announced:
-                self._note("committed", site=site)
-            announced |= set(current)
+            for site in sorted(set(current) - announced):
+                self._note_commitment(site)
+            for site in sorted(announced - set(current)):
+                self._note("consent-ended", site=site)
+            announced = set(current)
             now = chain_time(self._chain)
             over = now >= info.commit_deadline
             held = time.monotonic() - self._opened < self.pacing.seal_after_seconds
@@ -203,15 +203,26 @@ class RoundDriver:
         total = unmask_sum([from_bytes(data) for data in masked])
         base = read_checkpoint(self.coordinator.store.get(cid_of_sha256(info.base)))
         checkpoint = write_checkpoint(apply_round(base, total, count, self.terms, self.recipe))
-        state = StudyState.replay(self._chain.events(self._study), self._study)
+        record, sealed = sealed_event(self._chain, self._study, self.round_number)
         manifest = build_manifest(
-            self._contracts(),
-            state,
-            self.round_number,
-            [sha256(data) for data in masked],
-            total,
-            sha256(checkpoint),
-        ).to_bytes()
+            ManifestFacts(
+                deployment=self._chain.deployment,
+                study_id=self._study,
+                round_number=self.round_number,
+                round=info,
+                terms=self.terms,
+                members=tuple(self._members),
+                commitments=tuple(commitments),
+                masked=tuple(masked),
+                parent_hash=sealed.parent_hash,
+                seal_block=record.block_number,
+                count=count,
+                total=total,
+                checkpoint=checkpoint,
+                rho=sealed.rho,
+                rho_spent=sealed.rho_spent,
+            )
+        )
         self._store([*masked, checkpoint, manifest], info.close_deadline)
         checkpoint_hash, manifest_hash = sha256(checkpoint), sha256(manifest)
         closure = Closure(self._seal_digest, checkpoint_hash, manifest_hash)
@@ -292,10 +303,10 @@ class RoundDriver:
         deployment = self._chain.deployment
         return ledger_domain(deployment.chain_id, deployment.ledger)
 
-    def _contracts(self) -> Contracts:
-        deployment = self._chain.deployment
-        return Contracts(
-            deployment.chain_id, deployment.registry, deployment.consent_token, deployment.ledger
+    def _note_commitment(self, site: str) -> None:
+        commitment = self._ledger.commitment_of(self._study, self.round_number, site)
+        self._note(
+            "committed", site=site, attempt=commitment.attempt, tokens=commitment.cohort_size
         )
 
     def _note(self, phase: str, **facts: object) -> None:
@@ -303,7 +314,3 @@ class RoundDriver:
 
     def _codes(self) -> str:
         return ", ".join(f"{site}: {code}" for site, code in self._silent.items()) or "none"
-
-
-def sha256(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()

@@ -204,7 +204,7 @@ class SiteRound:
     def _check_seal(self) -> _Sealed:
         """Waits until the seal is final, recomputes it and charges the site's own tally."""
         record, _ = sealed_event(self._chain, self._study, self._number)
-        self._chain.wait_final(record.block_number)
+        self._chain.rely_on(self._chain.wait_final(record.block_number))
         _, sealed = sealed_event(self._chain, self._study, self._number)
         members = tuple(sealed.members)
         if self._site.address not in members:

@@ -18,6 +18,7 @@ from flwr.serverapp.strategy import Result, Strategy
 from audit.cid import cid_of_sha256
 from audit.recipe import Recipe
 from audit.recipe import parse as parse_recipe
+from chain.events import Opened
 from chain.messages import RoundState, Terms
 from federation.app.coordinator import Coordinator, MaskedDelivery
 from federation.app.reply import WithheldCode, order, read_delivery, read_withheld
@@ -122,7 +123,8 @@ class ConsentedRounds(Strategy):
     def _run_round(self, grid: Grid) -> None:
         self._wait_for_sites(grid)
         coordinator = self._coordinator
-        number = coordinator.chain.ledger.open(coordinator.config.study_id)
+        receipt = coordinator.chain.ledger.open(coordinator.config.study_id)
+        number = receipt.event(Opened).round
         coordinator.note(number, "opened")
         messages = self.configure_train(number, ArrayRecord(), ConfigRecord(), grid)
         waiting = set(grid.push_messages(messages))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-from chain.chain import Chain
-
 from audit.checkpoint import read as read_checkpoint
 from audit.checkpoint import write as write_checkpoint
 from audit.cid import cid_of_sha256
@@ -14,6 +12,7 @@ from audit.errors import AuditError
 from audit.manifest import parse as parse_manifest
 from audit.recipe import parse as parse_recipe
 from audit.update import apply_round, unmask_sum
+from chain.chain import Chain
 from chain.messages import RoundState
 from federation.app.objects import ObjectStore
 
@@ -63,9 +62,7 @@ def _recompute(chain: Chain, store: ObjectStore, study_id: int, number: int) -> 
     if [entry.site for entry in manifest.contributions] != list(members):
         raise AuditError(f"the manifest of round {number} names other members than the ledger")
     count = sum(chain.ledger.commitment_of(study_id, number, site).cohort_size for site in members)
-    masked = [
-        from_bytes(store.get(cid_of_sha256(entry.masked))) for entry in manifest.contributions
-    ]
+    masked = [from_bytes(store.get(entry.masked.cid)) for entry in manifest.contributions]
     base = read_checkpoint(store.get(cid_of_sha256(closed.base)))
     checkpoint = apply_round(base, unmask_sum(masked), count, terms, recipe)
     return hashlib.sha256(write_checkpoint(checkpoint)).digest()

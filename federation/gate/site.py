@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from chain.chain import Chain
-
 from chain.deployment import Deployment
 from federation.app.objects import ObjectStore
 from federation.gate.journal import Journal
@@ -34,7 +33,6 @@ class SiteConfig:
         ipfs_api: multiaddress of the site's IPFS node.
         reviewers: the committee that the site expects, as the ethics board told it.
         threshold: approvals that the site expects to be needed (k).
-        confirmations: blocks after which the site takes a seal as final.
         max_head_age_seconds: refuse a node whose newest block is older; 0 for chains that only
             make a block when there is a transaction.
     """
@@ -45,7 +43,6 @@ class SiteConfig:
     ipfs_api: str
     reviewers: tuple[str, ...]
     threshold: int
-    confirmations: int = 0
     max_head_age_seconds: int = 0
 
     def save(self, folder: Path) -> None:
@@ -94,6 +91,7 @@ def connect(
         Deployment.load(folder / config.deployment),
         account=keys.account if keys else None,
         journal=folder / "transactions.db" if keys else None,
+        high_water=folder / "high-water.db",
         timeout=timeout,
     )
 

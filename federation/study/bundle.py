@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from audit.bundle import write_bundle
-from chain.chain import Chain
-from chain.evidence import collect
-
 from audit.cid import cid_of_sha256
 from audit.manifest import parse as parse_manifest
+from chain.chain import Chain
+from chain.evidence import collect
 from chain.messages import RoundState
 from federation.app.objects import ObjectStore
 from federation.study.documents import fetch_documents
@@ -49,6 +48,6 @@ def gather_bundle(chain: Chain, store: ObjectStore, study_id: int, folder: Path)
         manifest = parse_manifest(take(info.manifest_hash))
         take(info.checkpoint_hash)
         for entry in manifest.contributions:
-            take(entry.masked)
-    write_bundle(folder, evidence.to_files(), documents, objects)
+            take(entry.masked.sha256)
+    write_bundle(folder, evidence, documents, objects)
     return head.hash

@@ -50,7 +50,8 @@ class StudyDesign:
             coordinator, sites: accounts; the sites in any order.
             vector_length: D.
         """
-        noise_multiplier = noise_multiplier_for(self.epsilon, float(self.delta), self.rounds)
+        delta = int(self.delta * 10**18)
+        noise_multiplier = noise_multiplier_for(self.epsilon, delta, self.rounds)
         return Terms(
             **documents.hashes(),
             purposes=int(self.purposes),
@@ -63,7 +64,7 @@ class StudyDesign:
             fraction_bits=_FRACTION_BITS,
             clipping_norm=round(self.clipping_norm * 2**_FRACTION_BITS),
             noise_multiplier=noise_multiplier,
-            delta=int(self.delta * 10**18),
+            delta=delta,
             rho_ceiling=self.rounds * rho_of_round(noise_multiplier),
             commit_seconds=self.commit_seconds,
             seal_seconds=self.seal_seconds,

@@ -1,0 +1,144 @@
+"""What the demo's patients do: grant, grant for something else, let it expire, or say nothing.
+
+Each acts with a fresh address, used for this study alone. Who does what follows from a hash of the
+record's id, so that two runs of the demo have the same cohorts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from chain.chain import Chain
+from chain.events import Granted
+from chain.grants import draft_grant
+from chain.messages import Domain, Purpose, Revocation, consent_domain
+from federation.gate.keys import SiteKeys
+from scripts.local.federation import LocalFederation
+
+_DAY = 86_400
+
+#: What held-out patients grant: their records are compared with forecasts, never trained on.
+EVALUATION = Purpose.DISEASE_SPECIFIC_RESEARCH | Purpose.EVALUATION
+TRAINING = Purpose.DISEASE_SPECIFIC_RESEARCH | Purpose.TRAINING
+
+
+class Choice(StrEnum):
+    """What one patient does."""
+
+    TRAINING = "grants training"
+    EVALUATION = "grants evaluation only (held out)"
+    OTHER_PURPOSE = "grants another purpose only"
+    EXPIRED = "grants, but for too short"
+    NEVER = "never grants"
+
+
+_SHARES = (
+    (0.24, Choice.EVALUATION),
+    (0.30, Choice.NEVER),
+    (0.34, Choice.OTHER_PURPOSE),
+    (0.38, Choice.EXPIRED),
+    (1.00, Choice.TRAINING),
+)
+
+
+def choice_of(record_id: str) -> Choice:
+    """What the patient behind a record does: SHA-256 of the id, cut at fixed shares."""
+    digest = hashlib.sha256(f"assent demo choice {record_id}".encode()).digest()
+    uniform = int.from_bytes(digest[:8]) / 2**64
+    return next(choice for share, choice in _SHARES if uniform < share)
+
+
+@dataclass(frozen=True)
+class Patient:
+    """A patient who granted: which record, which token, and the key that only they hold."""
+
+    site_name: str
+    record_id: str
+    choice: Choice
+    holder: LocalAccount
+    token_id: int
+
+
+class PatientActs:
+    """Signs for the demo's patients and has the relayer carry what they signed.
+
+    Args:
+        federation: running, its study in force.
+        study_id: the study.
+    """
+
+    def __init__(self, federation: LocalFederation, study_id: int) -> None:
+        self._federation, self._study = federation, study_id
+        self._chain = federation.connect(federation.people.relayer, "relayer")
+        deployment = self._chain.deployment
+        self._domain: Domain = consent_domain(deployment.chain_id, deployment.consent_token)
+        self.gas: list[int] = []
+
+    def grant_all(self, sites: Iterable[tuple[str, SiteKeys, list[str]]]) -> list[Patient]:
+        """Everybody who grants does so; sites' patients act side by side.
+
+        Args:
+            sites: (name, keys, record ids) of each site.
+        """
+        with ThreadPoolExecutor() as pool:
+            return [
+                patient
+                for granted in pool.map(lambda site: self._grant_site(*site), sites)
+                for patient in granted
+            ]
+
+    def revoke(self, patient: Patient) -> None:
+        """The holder signs Revocation(tokenId); the relayer carries it."""
+        signature = Revocation(patient.token_id).sign(patient.holder, self._domain)
+        signer = bytes.fromhex(patient.holder.address[2:])
+        receipt = self._chain.consent.revoke_by_sig(patient.token_id, signer, signature)
+        self.gas.append(receipt.gas_used)
+
+    def _grant_site(self, name: str, keys: SiteKeys, record_ids: list[str]) -> list[Patient]:
+        carrier = self._federation.connect(self._federation.carrier(name), f"carrier-{name}")
+        granted = []
+        for record_id in record_ids:
+            choice = choice_of(record_id)
+            if choice is not Choice.NEVER:
+                granted.append(self._grant(carrier, name, keys, record_id, choice))
+        return granted
+
+    def _grant(
+        self, carrier: Chain, name: str, keys: SiteKeys, record_id: str, choice: Choice
+    ) -> Patient:
+        holder: LocalAccount = Account.create()
+        now = carrier.head().timestamp
+        deadline = now + 7 * _DAY
+        enrolment, enrolment_signature = keys.enrol(
+            record_id, holder.address, self._study, deadline, self._domain
+        )
+        purposes = {
+            Choice.EVALUATION: EVALUATION,
+            Choice.OTHER_PURPOSE: Purpose.CLINICAL_CARE,
+        }.get(choice, TRAINING)
+        use_end = now + 120 if choice is Choice.EXPIRED else now + 365 * _DAY
+        grant = draft_grant(
+            carrier,
+            enrolment,
+            purposes=int(purposes),
+            use_start=now,
+            use_end=use_end,
+            deadline=deadline,
+        )
+        receipt = carrier.consent.grant_by_sig(
+            grant,
+            bytes.fromhex(holder.address[2:]),
+            grant.sign(holder, self._domain),
+            enrolment,
+            enrolment_signature,
+        )
+        self.gas.append(receipt.gas_used)
+        token_id = receipt.event(Granted).token_id
+        return Patient(name, record_id, choice, holder, token_id)

@@ -1,0 +1,71 @@
+"""Where things lie in the folder of a federation on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths below one state folder (mode 0700)."""
+
+    state: Path
+
+    @property
+    def chain(self) -> Path:
+        return self.state / "chain"
+
+    @property
+    def ipfs(self) -> Path:
+        return self.state / "ipfs"
+
+    @property
+    def superlink(self) -> Path:
+        return self.state / "superlink"
+
+    @property
+    def coordinator(self) -> Path:
+        return self.state / "coordinator"
+
+    @property
+    def people(self) -> Path:
+        """Keys of sponsor, reviewers and relayer."""
+        return self.state / "people"
+
+    @property
+    def app(self) -> Path:
+        """The staged Flower app. Flower wants its folder's name to be a plain word."""
+        return self.state / "assent-app"
+
+    @property
+    def deployment(self) -> Path:
+        return self.state / "deployment.json"
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+    @property
+    def fork_server_socket(self) -> Path:
+        return self.state / "run" / "fork-server"
+
+    def site(self, name: str) -> Path:
+        return self.state / "sites" / name
+
+    def log(self, name: str) -> Path:
+        return self.logs / f"{name}.log"
+
+    def make(self) -> None:
+        """Makes the folders that must exist before anything starts."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        self.state.chmod(0o700)
+        for folder in (
+            self.people,
+            self.logs,
+            self.superlink,
+            self.coordinator,
+            self.state / "sites",
+            self.fork_server_socket.parent,
+        ):
+            folder.mkdir(mode=0o700, exist_ok=True)
