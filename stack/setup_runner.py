@@ -52,7 +52,7 @@ def diagnose(output: str) -> str:
     for pattern, sentence in DIAGNOSES:
         if re.search(pattern, output):
             return sentence
-    return "the reason is in the lines above."
+    return "the reason is in these lines:"
 
 
 def run(argv: list[str], cwd: Path, extra: dict[str, str]) -> None:

@@ -59,7 +59,7 @@ def test_a_step_is_done_once_for_its_inputs(
         ("npm error code ENOTFOUND", "registry could not be reached"),
         ("dial tcp: lookup host: no such host", "registry could not be reached"),
         ("No module named ensurepip", "python3-venv"),
-        ("something else", "in the lines above"),
+        ("something else", "in these lines"),
     ],
 )
 def test_what_went_wrong_is_said_in_plain_words(output: str, said: str) -> None:
