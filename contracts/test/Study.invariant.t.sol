@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {PRBTest} from "@prb/test/src/PRBTest.sol";
+
+import {ConsentToken} from "../ConsentToken.sol";
+import {Round, RoundState} from "../interfaces/IRoundLedger.sol";
+import {RoundLedger} from "../RoundLedger.sol";
+import {StudyRegistry} from "../StudyRegistry.sol";
+import {StudyHandler} from "./StudyHandler.t.sol";
+
+/// @title What holds of a study whatever anyone does, in any order
+contract StudyInvariantTest is PRBTest {
+    struct FuzzSelector {
+        address addr;
+        bytes4[] selectors;
+    }
+
+    uint64 private constant TRAINING = 1 << 48;
+
+    StudyHandler private _handler;
+    StudyRegistry private _registry;
+    ConsentToken private _token;
+    RoundLedger private _ledger;
+    uint64 private _studyId;
+
+    function setUp() external {
+        _handler = new StudyHandler();
+        _handler.setUp();
+        (address registry, address token, address ledger, uint64 studyId) = _handler.parts();
+        (_registry, _token, _ledger) = (StudyRegistry(registry), ConsentToken(token), RoundLedger(ledger));
+        _studyId = studyId;
+    }
+
+    function targetContracts() external view returns (address[] memory targets) {
+        targets = new address[](1);
+        targets[0] = address(_handler);
+    }
+
+    function targetSelectors() external view returns (FuzzSelector[] memory targets) {
+        bytes4[13] memory acts = [
+            StudyHandler.pass.selector,
+            StudyHandler.grant.selector,
+            StudyHandler.replay.selector,
+            StudyHandler.revoke.selector,
+            StudyHandler.open.selector,
+            StudyHandler.commit.selector,
+            StudyHandler.commitAll.selector,
+            StudyHandler.seal.selector,
+            StudyHandler.close.selector,
+            StudyHandler.abort.selector,
+            StudyHandler.suspend.selector,
+            StudyHandler.resume.selector,
+            StudyHandler.amend.selector
+        ];
+        targets = new FuzzSelector[](1);
+        targets[0].addr = address(_handler);
+        targets[0].selectors = new bytes4[](acts.length);
+        for (uint256 i = 0; i < acts.length; ++i) {
+            targets[0].selectors[i] = acts[i];
+        }
+    }
+
+    /// No seal over a withdrawal, above the ceiling, with too few sites or while suspended; no grant used twice.
+    function invariant_NoActBrokeARule() external view {
+        require(bytes(_handler.violation()).length == 0, _handler.violation());
+    }
+
+    function invariant_ARevokedTokenIsNeverActiveAndUnburnedBitsCountTheOthers() external {
+        uint256[5] memory unburned;
+        for (uint256 i = 0; i < _handler.tokenCount(); ++i) {
+            uint256 tokenId = _handler.tokens(i);
+            uint40 granted = _token.consent(tokenId).grantedAt;
+            bool revoked = _handler.revoked(tokenId);
+            assertEq(_token.consent(tokenId).revokedAt != 0, revoked);
+            if (revoked) assertFalse(_token.isConsentActive(tokenId, TRAINING, _handler.now_()));
+            if (revoked) assertFalse(_token.isConsentActive(tokenId, TRAINING, granted));
+            uint256 word = _token.unburnedWord(_studyId, address(uint160(tokenId >> 32)), 0);
+            assertEq(word >> uint32(tokenId) & 1 == 1, !revoked);
+            for (uint256 site = 0; site < 5; ++site) {
+                if (!revoked && _handler.siteAt(site) == address(uint160(tokenId >> 32))) ++unburned[site];
+            }
+        }
+        for (uint256 site = 0; site < 5; ++site) {
+            assertEq(_token.unburnedCount(_studyId, _handler.siteAt(site)), unburned[site]);
+        }
+    }
+
+    /// The epoch is the number of withdrawals, so it only rises, and at any past second it is what it was.
+    function invariant_EpochsCountWithdrawals() external {
+        uint40 time = _handler.now_();
+        for (uint256 site = 0; site < 5; ++site) {
+            address account = _handler.siteAt(site);
+            assertEq(uint256(_token.epoch(_studyId, account)), _handler.withdrawnBy(account, time));
+            for (uint40 back = 0; back < 1000; back += 137) {
+                uint256 expected = _handler.withdrawnBy(account, time - back);
+                assertEq(uint256(_token.epochAt(_studyId, account, time - back)), expected);
+            }
+        }
+    }
+
+    function invariant_EverySealedRoundIsChargedExactlyOnce() external {
+        uint256 charged = 0;
+        for (uint32 n = 1; n <= _ledger.roundCount(_studyId); ++n) {
+            Round memory round = _ledger.round(_studyId, n);
+            bool wasSealed = round.sealDigest != 0;
+            assertEq(wasSealed, _ledger.members(_studyId, n).length != 0);
+            if (round.state == RoundState.Sealed || round.state == RoundState.Closed) assertTrue(wasSealed);
+            if (wasSealed) charged += _ledger.rhoOfRound(_studyId, round.version);
+        }
+        assertEq(_ledger.rhoSpent(_studyId), charged);
+    }
+
+    function invariant_EachRoundNamesItsPredecessors() external {
+        uint32 lastSealed = 0;
+        uint32 lastClosed = 0;
+        uint32 count = _ledger.roundCount(_studyId);
+        for (uint32 n = 1; n <= count; ++n) {
+            Round memory round = _ledger.round(_studyId, n);
+            assertEq(uint256(round.previousSealed), uint256(lastSealed));
+            assertEq(uint256(round.previousClosed), uint256(lastClosed));
+            if (lastClosed != 0) assertEq(round.base, _ledger.round(_studyId, lastClosed).checkpointHash);
+            else assertEq(round.base, _registry.terms(_studyId, round.version).initialCheckpoint);
+            if (round.sealDigest != 0) lastSealed = n;
+            if (round.state == RoundState.Closed) lastClosed = n;
+            if (n < count) assertTrue(round.state == RoundState.Closed || round.state == RoundState.Aborted);
+        }
+        assertEq(uint256(_ledger.lastSealed(_studyId)), uint256(lastSealed));
+        assertEq(uint256(_ledger.lastClosed(_studyId)), uint256(lastClosed));
+    }
+
+    /// In every state that can be reached, suspended or not, every holder can revoke. (What is done here is undone.)
+    function invariant_RevokingIsAlwaysPossible() external {
+        for (uint256 i = 0; i < _handler.tokenCount(); ++i) {
+            uint256 tokenId = _handler.tokens(i);
+            if (_handler.revoked(tokenId)) continue;
+            address holder = _token.consent(tokenId).holder;
+            vm.prank(holder);
+            _token.revoke(tokenId);
+            assertTrue(_token.consent(tokenId).revokedAt != 0);
+        }
+    }
+
+    /// @dev Guards the invariants above against a handler that does nothing.
+    function test_TheHandlerReachesEveryAct() external {
+        _handler.open();
+        _handler.commitAll();
+        _handler.seal();
+        _handler.close();
+        _handler.revoke(3, true);
+        _handler.revoke(4, false);
+        _handler.grant(1);
+        _handler.replay(0);
+        _handler.open();
+        _handler.abort(0);
+        _handler.amend(8);
+        _handler.suspend(0);
+        _handler.resume();
+        bytes32[7] memory acts = [bytes32("open"), "seal", "close", "revoke", "replay", "abort", "amend"];
+        for (uint256 i = 0; i < acts.length; ++i) {
+            assertTrue(_handler.done(acts[i]) != 0);
+        }
+        assertEq(_handler.violation(), "");
+    }
+}
