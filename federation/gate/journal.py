@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -104,20 +105,21 @@ class Journal:
                 if row["salt"] and row["inputs"] == _inputs_digest(row["salt"], plain, cohort):
                     return Attempt.from_row(row)
             salt = os.urandom(32)
+            draw = _first_draw(connection) + len(draws)
             connection.execute(
                 "INSERT INTO attempts (study, round, attempt, draw, inputs, salt, mask_private,"
                 " cohort) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *key,
                     attempt,
-                    len(draws),
+                    draw,
                     _inputs_digest(salt, plain, cohort),
                     salt,
                     os.urandom(32),
                     cohort,
                 ),
             )
-            return _attempt_at(connection, (*key, attempt, len(draws)))
+            return _attempt_at(connection, (*key, attempt, draw))
 
     def store(self, reserved: Attempt, vector: bytes, vector_hash: bytes) -> Attempt:
         """Keep the noised vector of a reservation; do this before its commitment is sent.
@@ -316,7 +318,25 @@ class Journal:
 
     def end_replay_window(self, study_id: int, round_number: int) -> None:
         """As `abandon_round`, but cohorts stay, for patients' receipts. May be repeated."""
-        self._end(study_id, round_number, "replay window over", _WIPE.replace(", cohort=NULL", ""))
+        self._end(study_id, round_number, "replay window over", _WIPE_BUT_COHORT)
+
+    def begin_new_incarnation(self) -> list[tuple[int, int]]:
+        """Make a journal that comes from a backup safe to go on with; call it before anything else.
+
+        What was reserved after the backup is unknown. So rounds that were under way in it end
+        (cohorts stay, for receipts), and draw numbers start at a random one: a noise key that was
+        used after the backup never comes again. Returns (study, round) of each round that ended.
+        """
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO incarnation VALUES (1, ?)"
+                " ON CONFLICT (one) DO UPDATE SET first_draw = excluded.first_draw",
+                (secrets.randbelow(_FIRST_DRAWS),),
+            )
+            under_way = [tuple(row) for row in connection.execute(_UNDER_WAY)]
+        for study_id, round_number in under_way:
+            self._end(study_id, round_number, "restored from a backup", _WIPE_BUT_COHORT)
+        return under_way
 
     def close(self) -> None:
         self._database.close()
@@ -347,6 +367,17 @@ _WIPE = (
     "UPDATE attempts SET inputs=NULL, salt=NULL, mask_private=NULL, vector=NULL, cohort=NULL"
     " WHERE study=? AND round=?"
 )
+_WIPE_BUT_COHORT = _WIPE.replace(", cohort=NULL", "")
+_UNDER_WAY = (
+    "SELECT DISTINCT study, round FROM attempts"
+    " EXCEPT SELECT study, round FROM deliveries EXCEPT SELECT study, round FROM ended_rounds"
+)
+_FIRST_DRAWS = 2**63 - 2**32  # room for counting on in SQLite's integers
+
+
+def _first_draw(connection: sqlite3.Connection) -> int:
+    row = connection.execute("SELECT first_draw FROM incarnation").fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def _inputs_digest(salt: bytes, plain: bytes, cohort: bytes) -> bytes:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass, field
 
-KIND = 0x5A170002
+KIND = 0x5A170003
 # rho is TEXT, decimal: it may pass 63 bits. Destroyed values are NULL; their rows stay, so that
 # no attempt, charge or delivery can be repeated as if it had never been.
 SCHEMA = """
 CREATE TABLE identity (one INTEGER PRIMARY KEY CHECK (one = 1), value TEXT NOT NULL) STRICT;
+CREATE TABLE incarnation (
+    one INTEGER PRIMARY KEY CHECK (one = 1), first_draw INTEGER NOT NULL CHECK (first_draw >= 0)
+) STRICT;
 CREATE TABLE attempts (
     study INTEGER NOT NULL,
     round INTEGER NOT NULL,
@@ -119,7 +122,8 @@ class Attempt:
     Attributes:
         study_id, round_number: the round.
         attempt: as the commitment names it, from 1.
-        draw_number: which vector of this attempt, from 0; goes into the noise key.
+        draw_number: which vector of this attempt, from 0 (after a restore, from a random number);
+            goes into the noise key.
         salt: 32 bytes, for the vector's salted hash.
         mask_private: 32 bytes, the attempt's X25519 private key.
         cohort: what `reserve` was given.

@@ -1,0 +1,1 @@
+"""The `assent` command: thin, one module a group of subcommands."""

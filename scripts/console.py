@@ -1,0 +1,79 @@
+"""What every command prints with: people's tables on a terminal, canonical words for programs.
+
+Answers go to stdout, remarks and errors to stderr, so that `--json` output can be piped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object for a program instead of text.")
+]
+
+
+class BadInput(Exception):
+    """The user gave something that cannot be used. The message names it and says what to do."""
+
+
+def say(text: str = "", style: str = "") -> None:
+    """One remark or result in plain words, on stdout."""
+    _out().print(Text(text, style=style))
+
+
+def warn(text: str) -> None:
+    """One remark that a program reading stdout must not see."""
+    error_console().print(Text(text))
+
+
+def show_json(value: object) -> None:
+    """One JSON object on stdout."""
+    print(json.dumps(value, indent=2, sort_keys=True))
+
+
+def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A table on stdout; nothing when there are no rows. Integers are aligned to the right."""
+    kept = list(rows)
+    if not kept:
+        return
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for position, name in enumerate(columns):
+        numeric = all(isinstance(row[position], int) for row in kept)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in kept:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+    _out().print(table)
+
+
+def show_facts(title: str, facts: Iterable[tuple[str, object]]) -> None:
+    """Names and values, one a line, on stdout."""
+    table = Table(
+        title=title, title_justify="left", title_style="bold", show_header=False, box=None
+    )
+    table.add_column(style="cyan")
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        table.add_row(Text(name), Text(str(value)))
+    _out().print(table)
+
+
+def tick(ok: bool) -> Text:
+    """A check's mark."""
+    return Text("✓", style="green") if ok else Text("✗", style="bold red")
+
+
+def error_console() -> Console:
+    """Where progress, remarks and errors go."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def _out() -> Console:
+    # Made anew each time, so that it follows a stdout that was replaced.
+    return Console(highlight=False, soft_wrap=False)

@@ -1,0 +1,72 @@
+"""Exit codes, and which exception gives which: looked up by name, so that nothing is imported.
+
+0    it is done, or it holds
+1    what was asked about does not hold, or was refused
+2    wrong usage, or an input that cannot be used
+3    something that is needed is unreachable or did not start
+4    a defect: the message says where the trace was written
+130  Ctrl-C
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+REFUSED: Final = 1
+UNUSABLE: Final = 2
+UNREACHABLE: Final = 3
+DEFECT: Final = 4
+INTERRUPTED: Final = 130
+
+# "module.Class" -> code. An exception's own class comes first, then its bases, nearest first.
+EXIT_CODE_OF: Final[dict[str, int]] = {
+    "scripts.console.BadInput": UNUSABLE,
+    "chain.failures.ChainUnreachable": UNREACHABLE,
+    "chain.failures.RpcRefused": UNREACHABLE,
+    "chain.failures.ArchiveMissing": UNREACHABLE,
+    "chain.failures.TransactionPending": UNREACHABLE,
+    "chain.failures.WrongChain": UNUSABLE,
+    "chain.failures.ContractMissing": UNUSABLE,
+    "chain.failures.WrongCode": UNUSABLE,
+    "chain.failures.ChainError": REFUSED,
+    "audit.errors.AuditError": UNUSABLE,
+    "federation.app.objects.ObjectStoreUnreachable": UNREACHABLE,
+    "federation.app.objects.ObjectStoreError": REFUSED,
+    "federation.gate.fork_server.verdict.GateRefused": REFUSED,
+    "federation.gate.fork_server.libraries.UnusableEnvironmentError": UNREACHABLE,
+    "federation.gate.records.errors.RecordsError": UNUSABLE,
+    "federation.gate.record_register.RecordSaltDestroyed": REFUSED,
+    "federation.gate.site.SiteFolderInvalid": UNUSABLE,
+    "federation.gate.keys.KeyFolderInvalid": UNUSABLE,
+    "federation.gate.private_files.PrivateFileUnsafe": UNUSABLE,
+    "federation.gate.private_database.DatabaseUnusable": UNUSABLE,
+    "federation.gate.journal_schema.JournalError": REFUSED,
+    "federation.gate.enrolment_file.EnrolmentFileInvalid": UNUSABLE,
+    "federation.gate.backup.BackupUnusable": UNUSABLE,
+    "federation.gate.joining.JoinRefused": REFUSED,
+    "scripts.site.processes.SiteRunning": REFUSED,
+    "stack.flower_run.FlowerError": REFUSED,
+    "stack.kubo.IpfsError": UNUSABLE,
+    "stack.process.ProcessError": UNREACHABLE,
+    "stack.binaries.BinaryMissingError": UNREACHABLE,
+    "stack.running.RecordError": UNUSABLE,
+    "builtins.ConnectionError": UNREACHABLE,
+    "builtins.OSError": UNUSABLE,
+}
+
+
+def exit_code_of(error: BaseException) -> int | None:
+    """The code for an exception that a user can cause; None for a defect of ours."""
+    for base in type(error).__mro__:
+        code = EXIT_CODE_OF.get(f"{base.__module__}.{base.__qualname__}")
+        if code is not None:
+            return code
+    return None
+
+
+def message_of(error: BaseException) -> str:
+    """What to tell the user; an OSError without its number."""
+    if isinstance(error, OSError) and error.strerror:
+        named = f"{error.filename}: " if error.filename else ""
+        return f"{named}{error.strerror}"
+    return str(error) or type(error).__name__

@@ -1,0 +1,84 @@
+"""The `assent` command. A new group or command is one line of COMMANDS."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from scripts.console import error_console
+from scripts.exit_codes import DEFECT, INTERRUPTED, UNUSABLE, exit_code_of, message_of
+from scripts.lazy import Command, lazy_app, run
+
+# name -> where its Typer app or function is ("module:name"), and its line in `assent --help`.
+COMMANDS: Final[dict[str, Command]] = {
+    "demo": Command("scripts.demo.command:demo", "Run a whole study here, on public data."),
+    "site": Command("scripts.site.app:app", "Run a hospital's part of a study."),
+    "verify": Command("scripts.verify:verify", "Recompute a study from its bundle, offline."),
+}
+
+_HELP = """Consent-gated, private, auditable federated learning for rare diseases.
+
+Exit codes: 0 done or holds; 1 does not hold or was refused; 2 wrong usage or unusable input; 3
+something needed is unreachable; 4 a defect of this program; 130 interrupted.
+"""
+
+app = lazy_app("assent", _HELP, COMMANDS)
+
+
+def main() -> None:
+    """The entry point: ends the process with the command's exit code."""
+    sys.exit(call(sys.argv[1:]))
+
+
+def call(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; a user's mistake gives a message, no trace."""
+    try:
+        return run(app, arguments, "assent")
+    except click.UsageError as error:
+        error.show()
+        return UNUSABLE
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        _leave_stdout()
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last place where one can be told apart
+        code = exit_code_of(error)
+        if code is not None:
+            _tell(f"assent: {message_of(error)}")
+            return code
+        _tell(
+            f"assent: a defect of this program ({type(error).__name__}). The trace is in"
+            f" {_written_trace()}; it may name files of this machine, so read it before you send"
+            " it to anyone."
+        )
+        return DEFECT
+
+
+def _tell(text: str) -> None:
+    error_console().print(text, markup=False)
+
+
+def _leave_stdout() -> None:
+    """The reader of a pipe has gone: nothing more can be written, also not at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _written_trace() -> str:
+    handle, path = tempfile.mkstemp(prefix="assent-error-", suffix=".txt")  # made with mode 0600
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        traceback.print_exc(file=file)
+    return path
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""`assent site`: what a hospital's engineer types."""

@@ -1,0 +1,23 @@
+"""The table of `assent site`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from scripts.lazy import Command, lazy_app
+
+COMMANDS: Final[dict[str, Command]] = {
+    "init": Command("scripts.site.setup:init", "Make a site's folder with fresh keys."),
+    "keys": Command("scripts.site.setup:keys", "Show public keys; register them; rotate one."),
+    "join": Command("scripts.site.joining:join", "Check a study's terms and join it."),
+    "load": Command("scripts.site.records:load", "Load records from FHIR or LIS exports."),
+    "enrol": Command("scripts.site.records:enrol", "Let a patient's address stand for a record."),
+    "preflight": Command("scripts.site.checks:preflight", "Check all that a round will need."),
+    "start": Command("scripts.site.service:start", "Take part in rounds, in the background."),
+    "stop": Command("scripts.site.service:stop", "Stop taking part."),
+    "status": Command("scripts.site.service:status", "Show connection, rounds, budget, cohort."),
+    "backup": Command("scripts.site.copies:backup", "Write the whole site to one encrypted file."),
+    "restore": Command("scripts.site.copies:restore", "Make a site's folder from a backup."),
+}
+
+app = lazy_app("site", "Run a hospital's part of a study.", COMMANDS)

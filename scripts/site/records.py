@@ -1,0 +1,198 @@
+"""`assent site load` and `assent site enrol`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scripts.console import (
+    BadInput,
+    JsonOption,
+    error_console,
+    say,
+    show_json,
+    show_table,
+    warn,
+)
+from scripts.exit_codes import REFUSED
+from scripts.site.options import Folder, open_folder
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from federation.gate.records.lines import Progress
+    from federation.gate.records.report import LoadReport
+
+_DAY = 24 * 3600
+
+
+def load(
+    folder: Folder,
+    exports: Annotated[
+        list[Path], typer.Argument(help="Export files or folders.", metavar="EXPORT...")
+    ],
+    mapping: Annotated[
+        Path | None, typer.Option(help="YAML mapping: the exports are LIS CSV, not FHIR.")
+    ] = None,
+    zone: Annotated[
+        str, typer.Option(help="IANA zone of FHIR dates without a time, such as Europe/Berlin.")
+    ] = "UTC",
+    base_url: Annotated[
+        str | None, typer.Option(help="This site's FHIR server, in absolute references.")
+    ] = None,
+    allow_rejected: Annotated[
+        bool, typer.Option("--allow-rejected", help="Exit with 0 also when lines were rejected.")
+    ] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Load records from a FHIR R4 Bulk Data export (NDJSON, gzip) or, with --mapping, from LIS CSV.
+
+    May be repeated: loading the same thing twice changes nothing. Rejected lines stop no other;
+    they are listed with file, line number and what to do, and exit with 1. See docs/records.md.
+    """
+    from federation.gate.records.fhir import load_fhir
+    from federation.gate.records.lis import load_lis
+    from federation.gate.records.lis_mapping import read_mapping
+    from federation.gate.records.store import RecordStore
+
+    found = open_folder(folder)
+    read = read_mapping(mapping) if mapping is not None else None
+    here = _zone(zone)
+    with RecordStore.open(found / "records.db") as store, _Watched() as progress:
+        if read is not None:
+            report = load_lis(store, exports, read, progress=progress.lines)
+        else:
+            report = load_fhir(
+                store, exports, zone=here, base_url=base_url, progress=progress.lines
+            )
+    if json_:
+        show_json(report.to_json())
+    else:
+        _show(report)
+    if report.rejected and not allow_rejected:
+        raise typer.Exit(REFUSED)
+
+
+def enrol(
+    folder: Folder,
+    record_id: Annotated[str, typer.Argument(help="The record's id in the store.")],
+    holder: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="The patient's address for this study alone.")
+    ],
+    days: Annotated[
+        int, typer.Option(min=1, max=366, help="How long the enrolment may be used.")
+    ] = 30,
+    out: Annotated[
+        Path | None, typer.Option(help="Write a new file (mode 600) instead of printing.")
+    ] = None,
+) -> None:
+    """Sign that this site holds a record of the patient behind an address.
+
+    Gives an enrolment (JSON, schema assent-enrolment-1): the patient's app or `assent patient
+    grant` turns it into a consent. It names no record, can be used once, by that address alone.
+    """
+    from eth_utils.address import is_checksum_address
+
+    from chain.messages import consent_domain
+    from federation.gate.enrolment_file import EnrolmentFile
+    from federation.gate.keys import SiteKeys
+    from federation.gate.records.store import RecordStore
+    from federation.gate.site import SiteConfig
+    from scripts.site.joining import read_deployment
+
+    found = open_folder(folder)
+    if not is_checksum_address(holder):
+        raise BadInput(f"--holder: {holder} is not an address with its EIP-55 checksum")
+    config = SiteConfig.load(found)
+    deployment = read_deployment(found / config.deployment)
+    with RecordStore.open(found / "records.db") as records:
+        records.record(record_id)
+    domain = consent_domain(deployment.chain_id, deployment.consent_token)
+    keys = SiteKeys.open(found / "keys")
+    deadline = int(time.time()) + days * _DAY
+    enrolment, signature = keys.enrol(record_id, holder, config.study_id, deadline, domain)
+    keys.close()
+    made = EnrolmentFile(deployment.chain_id, deployment.consent_token, enrolment, signature)
+    if out is None:
+        show_json(made.to_json())
+        return
+    made.save(out)
+    warn(f"Wrote {out}: give it to the patient behind {holder}.")
+
+
+def _zone(name: str) -> ZoneInfo:
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise BadInput(f"--zone: {name!r} is not an IANA time zone such as Europe/Berlin") from None
+
+
+class _Watched:
+    """Progress on a terminal's stderr: lines read of each file."""
+
+    def __init__(self) -> None:
+        from rich.progress import Progress as Bar
+        from rich.progress import SpinnerColumn, TextColumn
+
+        console = error_console()
+        self._bar = Bar(
+            SpinnerColumn(),
+            TextColumn("{task.description}: {task.completed:,} lines"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> _Watched:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    @property
+    def lines(self) -> Progress:
+        """What the loaders call."""
+
+        def advance(label: str, read: int) -> None:
+            if label not in self._tasks:
+                self._tasks[label] = self._bar.add_task(label, total=None)
+            self._bar.update(self._tasks[label], completed=read)
+
+        return advance
+
+
+def _show(report: LoadReport) -> None:
+    show_table("Files", ["file", "lines"], report.files.items())
+    show_table(
+        "Resources",
+        ["resource", "outcome", "count"],
+        [
+            (kind, outcome, count)
+            for kind, outcomes in sorted(report.resources.items())
+            for outcome, count in sorted(outcomes.items())
+        ],
+    )
+    show_table(
+        "Conversions",
+        ["LOINC", "from", "to", "count"],
+        [(*which, count) for which, count in sorted(report.conversions.items())],
+    )
+    show_table("Skipped", ["what", "count"], sorted(report.skipped.items()))
+    show_table(
+        "Rejected",
+        ["file", "line", "code", "what to do"],
+        [(one.file, one.line, one.code, one.message) for one in report.rejections],
+    )
+    hidden = report.rejected - len(report.rejections)
+    if hidden:
+        say(f"... and {hidden} more rejected lines; mend these first, or use --json.")
+    if report.dropped_with_patient:
+        say(f"{report.dropped_with_patient} stored results were dropped with their patient.")
+    say(f"{report.loaded} resources are loaded, {report.rejected} lines were rejected.")
