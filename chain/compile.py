@@ -142,7 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
     action.add_argument("--check", action="store_true", help="compare with chain/abi/*.json")
     chosen = parser.parse_args(arguments)
     differing = []
-    for name, compiled in compile_contracts(fresh=True).items():
+    for name, compiled in compile_contracts(fresh=chosen.write).items():
         path = FOLDER / f"{name}.json"
         text = compiled.artifact.to_text()
         if chosen.write:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from eth_account.signers.local import LocalAccount
 from web3 import Web3
@@ -145,8 +145,16 @@ class Sender:
 
     def _ask(self, method: str, entry: Entry) -> dict[str, Any] | None:
         asked = ["0x" + entry.tx_hash.hex()]
-        answer: dict[str, Any] | None = self._w3.provider.make_request(method, asked)["result"]  # type: ignore[arg-type]
-        return answer
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                answer = self._w3.provider.make_request(method, asked)  # type: ignore[arg-type]
+                return cast(dict[str, Any] | None, answer["result"])
+            except RpcRefused as error:
+                # geth, for a moment after its start; "not known" would be a wrong answer then.
+                if "indexing is in progress" not in error.reason or time.monotonic() > deadline:
+                    raise
+                time.sleep(_FIRST_PAUSE)
 
     def _await_receipt(self, entry: Entry) -> tuple[dict[str, Any], Block]:
         pause, deadline = _FIRST_PAUSE, time.monotonic() + self._timeout

@@ -39,8 +39,9 @@ class Receipt:
 class ContractClient:
     """Views take `block`, the number of a past block, or None for the newest.
 
-    Every method raises ChainUnreachable, ContractMissing (at that block), RpcRefused or the ContractRefused that the contract
-    gives; writes also AccountMissing, TransactionFailed and TransactionPending.
+    Every method raises ChainUnreachable, RpcRefused, ContractMissing (no code at that block) or the
+    ContractRefused that the contract gives; writes also AccountMissing, TransactionFailed and
+    TransactionPending.
     """
 
     name: ContractName

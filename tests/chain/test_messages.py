@@ -1,6 +1,8 @@
 """Messages: what Python signs is what the contracts check."""
 
 import dataclasses
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -214,3 +216,15 @@ class TestAgainstTheContracts:
                 enrolment.sign(world.enrolment_keys[enrolment.site], consent.domain),
             )
         assert refused.value.account == holder.address
+
+
+def test_messages_and_events_need_no_provider() -> None:
+    # The verifier and the audit rules import them on machines without web3.
+    program = (
+        "import sys, chain.messages, chain.events; "
+        "print(*{'web3', 'requests', 'solcx', 'sqlite3'} & set(sys.modules))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert ran.stdout.strip() == ""
