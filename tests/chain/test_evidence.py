@@ -36,7 +36,7 @@ def a_study(world: World) -> int:
 
 def proven(root: bytes, key: bytes, proof: tuple[bytes, ...]) -> Any:
     nodes = [rlp.decode(node) for node in proof]
-    value = HexaryTrie.get_from_proof(root, keccak(key), nodes)
+    value = HexaryTrie.get_from_proof(root, keccak(key), nodes)  # type: ignore[no-untyped-call]
     return rlp.decode(value) if value else b""
 
 
