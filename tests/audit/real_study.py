@@ -7,6 +7,7 @@ neither training nor key agreement.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import secrets
@@ -26,7 +27,7 @@ from audit.manifest import ManifestFacts, build
 from audit.recipe import Recipe
 from audit.update import apply_round, unmask_sum
 from chain.clients.base import Receipt
-from chain.events import Sealed
+from chain.events import Sealed, decode
 from chain.evidence import collect
 from chain.messages import (
     Closure,
@@ -120,8 +121,11 @@ class RealStudy:
     def open(self) -> int:
         return self.world.open_round(self.number)
 
-    def commit(self, round_: int, site: LocalAccount) -> Commitment:
-        """The site commits every token that is active to the close deadline, and a vector."""
+    def commit(self, round_: int, site: LocalAccount, claimed: int | None = None) -> Commitment:
+        """The site commits every token that is active to the close deadline, and a vector.
+
+        ``claimed``: the cohort size that a lying site states instead.
+        """
         chain = self.world.chain(site)
         head = chain.head()
         opened = chain.ledger.round(self.number, round_)
@@ -157,7 +161,7 @@ class RealStudy:
         commitment = Commitment(
             attempt=attempt,
             cohort_root=cohort.root(leaves),
-            cohort_size=len(active),
+            cohort_size=len(active) if claimed is None else claimed,
             block_number=head.number,
             block_hash=head.hash,
             epoch=chain.consent.epoch(self.number, site.address, block=block),
@@ -181,12 +185,13 @@ class RealStudy:
             self.generator.integers(0, 2**64, SIZE, dtype=np.uint64) for _ in range(len(words) - 1)
         ]
         masks.append(np.zeros(SIZE, dtype=np.uint64) - codec.add_words(masks))
-        return tuple(
-            codec.to_bytes(word + mask) for word, mask in zip(words, masks, strict=True)
-        )
+        return tuple(codec.to_bytes(word + mask) for word, mask in zip(words, masks, strict=True))
 
-    def close(self, round_: int) -> Receipt:
-        """Delivery, sum, update, manifest and closure, as a coordinator does them."""
+    def close(self, round_: int, nudge: float = 0.0) -> Receipt:
+        """Delivery, sum, update, manifest and closure, as a coordinator does them.
+
+        ``nudge``: what a lying coordinator adds to each number of the new prior.
+        """
         ledger, info = self.chain.ledger, self.chain.ledger.round(self.number, round_)
         sealed, seal_block = self._sealed(round_)
         terms = self.chain.registry.terms(self.number, info.version)
@@ -196,7 +201,8 @@ class RealStudy:
         total = unmask_sum([codec.from_bytes(data) for data in masked])
         count = sum(commitment.cohort_size for commitment in commitments)
         base = checkpoint.read(self.objects[self._cid(info.base)])
-        made = checkpoint.write(apply_round(base, total, count, terms, RECIPE))
+        after = apply_round(base, total, count, terms, RECIPE)
+        made = checkpoint.write(dataclasses.replace(after, prior=after.prior + nudge))
         manifest = build(
             ManifestFacts(
                 deployment=self.chain.deployment,
@@ -239,8 +245,6 @@ class RealStudy:
         return next(cid for cid, data in self.objects.items() if sha256(data) == digest)
 
     def _sealed(self, round_: int) -> tuple[Sealed, int]:
-        from chain.events import decode
-
         for record in self.chain.events(self.number):
             event = decode(record)
             if isinstance(event, Sealed) and event.round == round_:
@@ -291,12 +295,8 @@ def eventful_study(world: World) -> RealStudy:
     commitment and the site recommits, then it closes; round 4 is aborted before its seal; a second,
     tighter version comes into force and round 5 closes under it.
     """
-    import dataclasses
-
     study = RealStudy(world)
-    patients = {
-        site.address: [study.patient(site) for _ in range(4)] for site in world.sites
-    }
+    patients = {site.address: [study.patient(site) for _ in range(4)] for site in world.sites}
     one, two = world.sites[:2]
     study.patient(one, purposes=1)
     study.patient(two, use_end=world.now + 600)
@@ -328,6 +328,3 @@ def eventful_study(world: World) -> RealStudy:
     study.next_version(dataclasses.replace(terms, min_sites=3, commit_seconds=900))
     study.round()
     return study
-
-
-
