@@ -68,6 +68,13 @@ class TestCancelling:
         assert not np.array_equal(total(masked), others)
         assert not np.array_equal(total(masked), sum(vectors))
 
+    def test_the_lower_address_adds_and_the_higher_subtracts(self):
+        (low, low_private, low_public), (high, _, high_public) = member(1), member(2)
+        shared = pairwise_mask(low_private, low, low_public, high, high_public, SEAL, 3)
+        first, second = masked_by_all([1, 2], [np.array([5, 6, 7])] * 2)
+        assert np.array_equal(first, np.array([5, 6, 7], np.uint64) + shared)
+        assert np.array_equal(second, np.array([5, 6, 7], np.uint64) - shared)
+
     def test_one_masked_vector_looks_uniform(self):
         (masked, _) = masked_by_all([1, 2], [np.zeros(20_000, np.int64)] * 2)
         bits = np.unpackbits(masked.view(np.uint8))
@@ -88,6 +95,10 @@ class TestBinding:
 
     def test_both_members_compute_the_same(self):
         assert np.array_equal(self.mask_of(mine=1, other=2), self.mask_of(mine=2, other=1))
+
+    def test_a_replay_years_later_makes_the_same_mask(self):
+        """Changing these numbers makes every round so far impossible to replay."""
+        assert self.mask_of()[:2].tolist() == [0x753040831B7A8049, 0x2762FD7985434C01]
 
     def test_different_seals_give_unrelated_masks(self):
         other = self.mask_of(seal=hashlib.sha256(b"another seal").digest())

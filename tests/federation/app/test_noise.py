@@ -1,5 +1,6 @@
 """Noise is exactly discrete Gaussian, and no two contributions ever get the same."""
 
+import hmac
 import math
 import os
 from fractions import Fraction
@@ -129,6 +130,20 @@ class TestDistribution:
 
 
 class TestKeys:
+    def test_is_the_stated_hkdf_with_every_field_behind_its_length(self):
+        """RFC 5869 by hand: extract with an empty salt, one block of expand."""
+        where = [31337, bytes(19) + b"\xaa", 1, bytes(19) + b"\xb1", 1, 1, 100, b"\x07" * 32, 0]
+        fields = [b"assent/noise/1", *where]
+        raw = [f.to_bytes(32, "big") if isinstance(f, int) else f for f in fields]
+        info = b"".join(len(field).to_bytes(4, "big") + field for field in raw)
+        extracted = hmac.digest(bytes(32), WHERE["noise_secret"], "sha256")
+        assert noise_key(**WHERE) == hmac.digest(extracted, info + b"\x01", "sha256")
+
+    def test_a_replay_years_later_draws_what_was_drawn(self):
+        """Changing these numbers makes every round so far impossible to replay."""
+        drawn = draw(noise_key(**WHERE), Fraction(10**12, 3), 6)
+        assert drawn.tolist() == [655189, -7064, 731079, -244052, -686205, -560067]
+
     def test_the_same_key_draws_the_same(self):
         key = noise_key(**WHERE)
         assert np.array_equal(draw(key, Fraction(99), 60), draw(key, Fraction(99), 60))
