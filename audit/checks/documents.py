@@ -57,7 +57,7 @@ def _check_version(context: Context, version: VersionFacts) -> None:
     path = f"documents/{version.version}/"
     if "app.fab" in good:
         with context.record.group("app.content", path + "app.fab"):
-            _check_app(context, path + "app.fab", good["app.fab"])
+            check_app(context, path + "app.fab", good["app.fab"])
     if "consent-text.json" in good:
         with context.record.group("consent-text", path + "consent-text.json"):
             canonical_json.loads(good["consent-text.json"], "the consent text")
@@ -68,7 +68,7 @@ def _check_version(context: Context, version: VersionFacts) -> None:
         _check_initial(context, version.version, version.terms)
 
 
-def _check_app(context: Context, path: str, data: bytes) -> None:
+def check_app(context: Context, path: str, data: bytes) -> None:
     """A Flower App Bundle lists its files in .info/CONTENT as `path,sha256,size in bits`."""
     with zipfile.ZipFile(io.BytesIO(data)) as fab:
         entries = fab.infolist()

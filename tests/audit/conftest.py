@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from chain.blocks import Finality
+from chain.deploy import deploy
+from chain.rpc import connect_node
+from stack.hardhat import HardhatNode
 from tests.audit.real_study import eventful_study
 from tests.world import World
 
@@ -23,8 +27,9 @@ class Written:
         return Path(shutil.copytree(self.folder, to))
 
 
-@pytest.fixture(scope="module")
-def written(module_world: World, tmp_path_factory: pytest.TempPathFactory) -> Written:
-    folder = tmp_path_factory.mktemp("bundle") / "bundle"
-    study = eventful_study(module_world)
-    return Written(folder, study.write(folder))
+@pytest.fixture(scope="session")
+def written(hardhat: HardhatNode, tmp_path_factory: pytest.TempPathFactory) -> Written:
+    folder = tmp_path_factory.mktemp("eventful")
+    deployment = deploy(connect_node(hardhat.rpc_url), hardhat.accounts[0], Finality())
+    study = eventful_study(World(hardhat.rpc_url, hardhat.accounts, deployment, folder))
+    return Written(folder / "bundle", study.write(folder / "bundle"))
