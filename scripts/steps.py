@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 
 
 class Steps:
@@ -33,4 +34,4 @@ class Steps:
 
     def line(self, text: str) -> None:
         """One line beneath the current step; rich markup is read."""
-        self.console.print(f"      {text}", highlight=False)
+        self.console.print(Padding(text, (0, 0, 0, 6)), highlight=False)

@@ -7,6 +7,7 @@ and read back before anything on chain names it.
 from __future__ import annotations
 
 import io
+import warnings
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,6 +15,10 @@ import ipfshttpclient
 import ipfshttpclient.exceptions
 
 from audit.cid import MAX_OBJECT_BYTES, cid_of
+
+
+# Of an argument that ipfshttpclient hands to urllib3; nothing that a user could act on.
+warnings.filterwarnings("ignore", "The 'strict' parameter", FutureWarning)
 
 
 class ObjectStoreError(Exception):

@@ -40,7 +40,7 @@ class Pacing:
     """How long the coordinator holds a round open for those who watch it.
 
     Attributes:
-        seal_after_seconds: earliest seal, counted from the opening.
+        seal_after_seconds: how long no site's commitment must have changed before the seal.
         close_after_seconds: earliest close, counted from the seal.
         poll_seconds: how often chain and replies are looked at.
     """
@@ -87,7 +87,7 @@ class RoundDriver:
         self._chain = self.coordinator.chain
         self._study = self.coordinator.config.study_id
         self._ledger = self._chain.ledger
-        self._opened = time.monotonic()
+        self._unchanged_since = time.monotonic()
         self._deliveries = self.coordinator.deliveries(self.round_number)
         self._early: list[MaskedDelivery] = []
         self._silent: dict[str, WithheldCode] = {}
@@ -125,10 +125,12 @@ class RoundDriver:
                 self._note_commitment(site)
             for site in sorted(announced - set(current)):
                 self._note("consent-ended", site=site)
+            if announced != set(current):
+                self._unchanged_since = time.monotonic()
             announced = set(current)
             now = chain_time(self._chain)
             over = now >= info.commit_deadline
-            held = time.monotonic() - self._opened < self.pacing.seal_after_seconds
+            held = time.monotonic() - self._unchanged_since < self.pacing.seal_after_seconds
             if over and len(current) < self.terms.min_sites:
                 raise self._aborted(
                     "TooFewSites",

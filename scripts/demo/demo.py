@@ -117,7 +117,7 @@ class Demo:
         ):
             ids = {name: store.record_ids() for name, store in records.items()}
             self.patients = self.acts.grant_all(
-                (name, keys[name], ids[name]) for name in self.federation.site_names
+                (name, ids[name]) for name in self.federation.site_names
             )
             self._show_grants()
         rounds = Rounds(self.federation, self.chain, self.study_id, self.acts)
@@ -213,7 +213,7 @@ class Demo:
             rounds.wait_for_commitment(number, site, attempt=2)
             steps.line(f"round {number}: {second.site_name} commits again without the record")
 
-        rounds.run(before_seal, rounds=1, seal_after_seconds=6.0)
+        rounds.run(before_seal, rounds=1, seal_after_seconds=4.0)
         withdrawn[second.site_name] = "in mid-round, before the seal"
 
         def after_seal(number: int) -> None:

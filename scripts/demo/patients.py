@@ -81,11 +81,11 @@ class PatientActs:
         self._domain: Domain = consent_domain(deployment.chain_id, deployment.consent_token)
         self.gas: list[int] = []
 
-    def grant_all(self, sites: Iterable[tuple[str, SiteKeys, list[str]]]) -> list[Patient]:
+    def grant_all(self, sites: Iterable[tuple[str, list[str]]]) -> list[Patient]:
         """Everybody who grants does so; sites' patients act side by side.
 
         Args:
-            sites: (name, keys, record ids) of each site.
+            sites: (name, record ids) of each site.
         """
         with ThreadPoolExecutor() as pool:
             return [
@@ -101,7 +101,9 @@ class PatientActs:
         receipt = self._chain.consent.revoke_by_sig(patient.token_id, signer, signature)
         self.gas.append(receipt.gas_used)
 
-    def _grant_site(self, name: str, keys: SiteKeys, record_ids: list[str]) -> list[Patient]:
+    def _grant_site(self, name: str, record_ids: list[str]) -> list[Patient]:
+        # Opened here: a key folder's database belongs to the thread that opened it.
+        keys = SiteKeys.open(self._federation.layout.site(name) / "keys")
         carrier = self._federation.connect(self._federation.carrier(name), f"carrier-{name}")
         granted = []
         for record_id in record_ids:

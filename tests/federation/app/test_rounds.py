@@ -1,0 +1,100 @@
+"""A round from both sides: consent gates it, masks cancel, revocations bind it."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from audit.cid import cid_of_sha256
+from audit.codec import from_bytes
+from audit.manifest import parse as parse_manifest
+from audit.update import unmask_sum
+from chain.messages import RoundState
+from federation.app.round_driver import Pacing, RoundAborted
+from federation.gate.journal import Journal
+from tests.small_federation import SmallFederation, until
+
+
+def vector_of(federation: SmallFederation, site: str, number: int) -> np.ndarray:
+    """The noised vector that a site committed, from its own journal."""
+    account = federation.keys[site].public.account
+    commitment = federation.chain.ledger.commitment_of(federation.study_id, number, account)
+    journal = Journal.open(federation.folder(site) / "state.db")
+    attempt = journal.committed(federation.study_id, number, commitment.vector_hash)
+    assert attempt is not None and attempt.vector is not None
+    return from_bytes(attempt.vector)
+
+
+def test_a_round_closes_with_the_exact_sum_of_what_sites_committed(
+    federation: SmallFederation,
+) -> None:
+    number = federation.run_round()
+    closed = federation.chain.ledger.round(federation.study_id, number)
+    assert closed.state == RoundState.CLOSED
+    store = federation.coordinator().store
+    manifest = parse_manifest(store.get(cid_of_sha256(closed.manifest_hash)))
+    masked = [from_bytes(store.get(part.masked.cid)) for part in manifest.contributions]
+    plain = [vector_of(federation, site, number) for site in federation.keys]
+    assert list(manifest.sum) == unmask_sum(plain).tolist() == unmask_sum(masked).tolist()
+    assert not any(np.array_equal(a, b) for a in masked for b in plain)
+
+
+def test_the_next_round_starts_from_the_checkpoint_and_charges_once_more(
+    federation: SmallFederation,
+) -> None:
+    ledger, study = federation.chain.ledger, federation.study_id
+    first = federation.run_round()
+    spent = ledger.rho_spent(study)
+    second = federation.run_round()
+    assert ledger.round(study, second).base == ledger.round(study, first).checkpoint_hash
+    assert ledger.rho_spent(study) - spent == ledger.rho_of_round(study, 1)
+
+
+def test_a_revocation_before_the_seal_makes_the_site_commit_again_without_the_record(
+    federation: SmallFederation,
+) -> None:
+    ledger, study = federation.chain.ledger, federation.study_id
+    site = "site-1"
+    account = federation.keys[site].public.account
+    leaving = federation.grant(site, federation.silent_record(site))
+    number = federation.open_round()
+    with federation.sites_at(number) as parts:
+        until(lambda: ledger.commitment_of(study, number, account).attempt == 1)
+        before = ledger.commitment_of(study, number, account)
+        federation.revoke(leaving)
+        assert not ledger.is_current(study, number, account)
+        until(lambda: ledger.commitment_of(study, number, account).attempt == 2)
+        federation.drive(number, parts)
+    after = ledger.commitment_of(study, number, account)
+    assert after.cohort_size == before.cohort_size - 1
+    assert after.vector_hash != before.vector_hash and after.mask_key != before.mask_key
+    assert ledger.round(study, number).state == RoundState.CLOSED
+
+
+def test_a_revocation_after_the_seal_abandons_the_round_and_a_new_one_leaves_the_record_out(
+    federation: SmallFederation,
+) -> None:
+    ledger, study = federation.chain.ledger, federation.study_id
+    leaving = federation.grant("site-2", federation.silent_record("site-2"))
+    number = federation.open_round()
+
+    def withdraw() -> None:
+        until(lambda: ledger.round(study, number).state == RoundState.SEALED)
+        federation.revoke(leaving)
+
+    with federation.sites_at(number) as parts:
+        patient = threading.Thread(target=withdraw)
+        patient.start()
+        with pytest.raises(RoundAborted, match=r"ConsentChanged|DeliveryWithheld"):
+            federation.drive(number, parts, Pacing(close_after_seconds=2.0))
+        patient.join()
+    spent = ledger.rho_spent(study)
+    assert ledger.round(study, number).state == RoundState.ABORTED
+    assert federation.coordinator().deliveries(number) == {}
+    again = federation.run_round()
+    account = federation.keys["site-2"].public.account
+    sizes = [ledger.commitment_of(study, n, account).cohort_size for n in (number, again)]
+    assert sizes[1] == sizes[0] - 1
+    assert ledger.rho_spent(study) == spent + ledger.rho_of_round(study, 1)

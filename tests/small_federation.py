@@ -1,0 +1,260 @@
+"""Sites and a coordinator on a real chain and a real IPFS node, without Flower's processes.
+
+Each site runs its `SiteRound` in a thread, as its ClientApp would in a process, and the real
+`RoundDriver` takes what they deliver. Flower itself is in tests/e2e.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from audit.recipe import Recipe
+from chain.chain import Chain
+from chain.events import Granted, Opened
+from chain.grants import draft_grant
+from chain.messages import Purpose, Revocation, consent_domain
+from federation.app.coordinator import Coordinator, MaskedDelivery
+from federation.app.learning.recipe import CLIP_NORM, recommended_recipe
+from federation.app.reply import WithheldCode
+from federation.app.round_driver import Pacing, RoundDriver
+from federation.app.site_round import SiteRound, Withheld
+from federation.gate.keys import SiteKeys
+from federation.gate.records.datasets.pbcseq import PbcSite, read_pbcseq, split_sites
+from federation.gate.records.datasets.pbcseq_files import write_fhir
+from federation.gate.records.fhir import load_fhir
+from federation.gate.records.store import RecordStore
+from federation.gate.site import Site
+from federation.study.design import StudyDesign
+from scripts.local.federation import LocalFederation
+from scripts.local.layout import Layout
+from stack.process import ProcessGroup
+from twin.log_linear import LogLinearModel
+
+TRAINING = Purpose.DISEASE_SPECIFIC_RESEARCH | Purpose.TRAINING
+DAY = 86_400
+
+DESIGN = StudyDesign(
+    clipping_norm=CLIP_NORM,
+    rounds=12,
+    min_cohort=2,
+    min_sites=3,
+    tolerated_colluders=1,
+    commit_seconds=300,
+)
+
+
+class ChainAndIpfs(LocalFederation):
+    """A local federation whose Flower stays off."""
+
+    def start_services(self) -> None:
+        self.services.start_chain()
+        self.group.start(self.services.kubo)
+        self.node.wait_for_chain()
+        self.services.kubo.wait_for_api()
+        self.use_ipfs()
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A patient who granted: their key, their record and their token."""
+
+    site: str
+    record_id: str
+    account: LocalAccount
+    token_id: int
+
+
+@dataclass
+class SmallFederation:
+    """Three sites with a few pbcseq patients each, and a study in force.
+
+    Attributes:
+        holders: those who granted, by site name.
+    """
+
+    local: ChainAndIpfs
+    study_id: int
+    keys: dict[str, SiteKeys]
+    chain: Chain
+    holders: dict[str, list[Holder]] = field(default_factory=dict)
+
+    # -- patients ----------------------------------------------------------------------------
+
+    def grant(
+        self,
+        site: str,
+        record_id: str,
+        *,
+        purposes: int = int(TRAINING),
+        use_start: int = 0,
+        use_seconds: int = 365 * DAY,
+    ) -> Holder:
+        """One patient grants with a fresh address."""
+        account: LocalAccount = Account.create()
+        deployment = self.chain.deployment
+        domain = consent_domain(deployment.chain_id, deployment.consent_token)
+        now = self.chain.head().timestamp
+        enrolment, enrolment_signature = self.keys[site].enrol(
+            record_id, account.address, self.study_id, now + DAY, domain
+        )
+        grant = draft_grant(
+            self.chain,
+            enrolment,
+            purposes=purposes,
+            use_start=use_start,
+            use_end=max(now, use_start) + use_seconds,
+            deadline=now + DAY,
+        )
+        receipt = self.chain.consent.grant_by_sig(
+            grant,
+            bytes.fromhex(account.address[2:]),
+            grant.sign(account, domain),
+            enrolment,
+            enrolment_signature,
+        )
+        holder = Holder(site, record_id, account, receipt.event(Granted).token_id)
+        self.holders.setdefault(site, []).append(holder)
+        return holder
+
+    def revoke(self, holder: Holder) -> None:
+        """The holder signs, the relayer carries."""
+        deployment = self.chain.deployment
+        domain = consent_domain(deployment.chain_id, deployment.consent_token)
+        signature = Revocation(holder.token_id).sign(holder.account, domain)
+        signer = bytes.fromhex(holder.account.address[2:])
+        self.chain.consent.revoke_by_sig(holder.token_id, signer, signature)
+
+    def silent_record(self, site: str) -> str:
+        """A record of the site whose patient holds no live token."""
+        with RecordStore.open(self.folder(site) / "records.db") as store:
+            ids = store.record_ids()
+        live = {
+            holder.record_id
+            for holder in self.holders[site]
+            if not self.chain.consent.consent(holder.token_id).revoked_at
+        }
+        return next(record_id for record_id in ids if record_id not in live)
+
+    # -- rounds ------------------------------------------------------------------------------
+
+    def folder(self, site: str) -> Path:
+        return self.local.layout.site(site)
+
+    def coordinator(self) -> Coordinator:
+        return Coordinator(self.local.layout.coordinator)
+
+    def open_round(self) -> int:
+        """Opens the next round as the coordinator."""
+        receipt = self.coordinator().chain.ledger.open(self.study_id)
+        return receipt.event(Opened).round
+
+    def take_part(self, site: str, number: int) -> tuple[bytes, bytes]:
+        """One site's part of a round, in this thread."""
+        return SiteRound(Site(self.folder(site)), self.study_id, number).run()
+
+    @contextmanager
+    def sites_at(
+        self, number: int, sites: tuple[str, ...] | None = None
+    ) -> Iterator[dict[str, Future[tuple[bytes, bytes]]]]:
+        """Runs sites in threads; yields what each will deliver."""
+        taking_part = sites or tuple(self.keys)
+        with ThreadPoolExecutor(len(taking_part)) as pool:
+            yield {site: pool.submit(self.take_part, site, number) for site in taking_part}
+
+    def drive(
+        self,
+        number: int,
+        parts: Mapping[str, Future[tuple[bytes, bytes]]],
+        pacing: Pacing | None = None,
+        tamper: Callable[[MaskedDelivery], MaskedDelivery] = lambda delivery: delivery,
+    ) -> bytes:
+        """The coordinator's side until the round is closed or aborted."""
+        told: set[str] = set()
+
+        def replies() -> tuple[list[MaskedDelivery], list[tuple[str, WithheldCode]], bool]:
+            deliveries, silent = [], []
+            for site, part in parts.items():
+                if site in told or not part.done():
+                    continue
+                told.add(site)
+                error = part.exception()
+                if error is None:
+                    deliveries.append(tamper(MaskedDelivery(*part.result())))
+                else:
+                    code = error.code if isinstance(error, Withheld) else WithheldCode.FAILED
+                    silent.append((self.keys[site].public.account, code))
+            return deliveries, silent, len(told) == len(parts)
+
+        terms = self.chain.registry.terms(self.study_id, 1)
+        driver = RoundDriver(
+            self.coordinator(), terms, self.recipe(), number, replies, pacing or Pacing()
+        )
+        return driver.run()
+
+    def run_round(self, sites: tuple[str, ...] | None = None, pacing: Pacing | None = None) -> int:
+        """A whole round; gives its number."""
+        number = self.open_round()
+        with self.sites_at(number, sites) as parts:
+            self.drive(number, parts, pacing)
+        return number
+
+    @staticmethod
+    def recipe() -> Recipe:
+        return recommended_recipe(LogLinearModel())
+
+
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Waits for something to become true; fails when it does not."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
+def some_sites(patients: int, sites: int = 3) -> list[PbcSite]:
+    """The first few patients of the first few pbcseq sites."""
+    return [
+        replace(site, patients=site.patients[:patients])
+        for site in split_sites(read_pbcseq())[:sites]
+    ]
+
+
+@contextmanager
+def small_federation(
+    folder: Path, *, patients: int = 6, granting: int = 4, design: StudyDesign = DESIGN
+) -> Iterator[SmallFederation]:
+    """Starts it; `granting` of each site's `patients` grant training."""
+    sites = some_sites(patients)
+    with ProcessGroup() as group:
+        local = ChainAndIpfs(Layout(folder / "state"), group, [site.name for site in sites])
+        local.start_services()
+        for site in sites:
+            local.layout.site(site.name).mkdir(mode=0o700)
+        local.deploy()
+        keys = {site.name: local.make_site(site.name) for site in sites}
+        for site in sites:
+            export = local.layout.site(site.name) / "export"
+            write_fhir(site, export)
+            with RecordStore.open(local.layout.site(site.name) / "records.db") as store:
+                assert load_fhir(store, export).rejected == 0
+            shutil.rmtree(export)
+        documents = local.make_documents(
+            b"a protocol", {"en": "I agree."}, SmallFederation.recipe()
+        )
+        study_id = local.propose(design, documents, [key.public.account for key in keys.values()])
+        local.approve(study_id)
+        chain = local.connect(local.people.relayer, "relayer")
+        federation = SmallFederation(local, study_id, keys, chain)
+        for site in sites:
+            for patient in site.patients[:granting]:
+                federation.grant(site.name, patient.record_id)
+        yield federation
