@@ -209,6 +209,11 @@ class SiteRound:
         members = tuple(sealed.members)
         if self._site.address not in members:
             raise Withheld(WithheldCode.NOT_SEALED_IN, "the seal does not name this site")
+        if not self._is_current():
+            self._site.journal.abandon_round(self._study, self._number)
+            raise Withheld(
+                WithheldCode.CONSENT_CHANGED, "a consent that the round used was withdrawn"
+            )
         commitments = [
             self._chain.ledger.commitment_of(self._study, self._number, member)
             for member in members
@@ -228,11 +233,6 @@ class SiteRound:
             raise Withheld(
                 WithheldCode.SEAL_CONTRADICTS, "the seal is not one that this site can recompute"
             )
-        if not self._is_current():
-            self._site.journal.abandon_round(self._study, self._number)
-            raise Withheld(
-                WithheldCode.CONSENT_CHANGED, "a consent that the round used was withdrawn"
-            )
         self._site.journal.charge(
             self._study,
             self._number,
@@ -240,6 +240,7 @@ class SiteRound:
             self._terms.rho_ceiling,
             sealed.rho_spent,
         )
+        self._site.journal.keep_only(self._study, self._number, own.vector_hash)
         keys = tuple(
             (member, commitment.mask_key)
             for member, commitment in zip(members, commitments, strict=True)
