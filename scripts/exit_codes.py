@@ -50,6 +50,9 @@ EXIT_CODE_OF: Final[dict[str, int]] = {
     "stack.process.ProcessError": UNREACHABLE,
     "stack.binaries.BinaryMissingError": UNREACHABLE,
     "stack.running.RecordError": UNUSABLE,
+    "scripts.local.settings.StateRefused": UNUSABLE,
+    "scripts.local.settings.PortTaken": UNREACHABLE,
+    "scripts.local.chains.AccountsUnfunded": REFUSED,
     "builtins.ConnectionError": UNREACHABLE,
     "builtins.OSError": UNUSABLE,
 }

@@ -19,6 +19,9 @@ from scripts.lazy import Command, lazy_app, run
 COMMANDS: Final[dict[str, Command]] = {
     "demo": Command("scripts.demo.command:demo", "Run a whole study here, on public data."),
     "site": Command("scripts.site.app:app", "Run a hospital's part of a study."),
+    "up": Command("scripts.up:up", "Start a federation here that stays."),
+    "down": Command("scripts.down:down", "Stop it; its state is kept."),
+    "status": Command("scripts.status:status", "Show what runs and how its studies stand."),
     "verify": Command("scripts.verify:verify", "Recompute a study from its bundle, offline."),
 }
 
@@ -48,9 +51,6 @@ def call(arguments: Sequence[str]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
-    except BrokenPipeError:
-        _leave_stdout()
-        return 0
     except Exception as error:  # noqa: BLE001 - the last place where one can be told apart
         code = exit_code_of(error)
         if code is not None:
@@ -66,11 +66,6 @@ def call(arguments: Sequence[str]) -> int:
 
 def _tell(text: str) -> None:
     error_console().print(text, markup=False)
-
-
-def _leave_stdout() -> None:
-    """The reader of a pipe has gone: nothing more can be written, also not at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _written_trace() -> str:

@@ -257,7 +257,8 @@ def _unpack(source: Path, archive: IO[bytes], folder: Path) -> None:
             for member in tar:
                 if not member.isfile():
                     raise _damaged(source)
-                (folder / member.name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                for above in reversed(Path(member.name).parents[:-1]):
+                    (folder / above).mkdir(mode=0o700, exist_ok=True)  # `parents` ignores the mode
                 tar.extract(member, folder, filter="data")
                 (folder / member.name).chmod(0o600)
     except tarfile.TarError:

@@ -18,7 +18,6 @@ def describe_terms(terms: Terms, site: str) -> list[tuple[str, str]]:
     rho = rho_of_round(terms.noise_multiplier)
     rounds = terms.rho_ceiling // rho
     epsilon = epsilon_canonne_kamath_steinke(terms.rho_ceiling / RHO_UNIT, delta)
-    honest = terms.min_sites - terms.tolerated_colluders
     return [
         ("purposes", ", ".join(describe_purposes(terms.purposes))),
         ("sites", "\n".join(f"{one}{' (this site)' * (one == site)}" for one in terms.sites)),
@@ -28,11 +27,7 @@ def describe_terms(terms: Terms, site: str) -> list[tuple[str, str]]:
             f"all rounds together cost one patient at most epsilon {epsilon:.3g} at delta"
             f" {delta:.1g}; that is room for {rounds} sealed rounds, abandoned ones included",
         ),
-        (
-            "noise",
-            f"{terms.noise_multiplier / 10**6:.3g} times the clipping bound, made by any {honest} of"
-            f" at least {terms.min_sites} sites; up to {terms.tolerated_colluders} sites may collude",
-        ),
+        ("noise", _noise(terms)),
         ("smallest cohort", f"{terms.min_cohort} patients at each site"),
         (
             "a round",
@@ -56,6 +51,14 @@ def describe_purposes(purposes: int) -> list[str]:
             name = known.lower().replace("_", " ") if known else f"purpose {bit}"
             words.append(name if bit >= _FIRST_ACT else f"{name} (DUO:{bit:07d})")
     return words
+
+
+def _noise(terms: Terms) -> str:
+    honest = terms.min_sites - terms.tolerated_colluders
+    return (
+        f"{terms.noise_multiplier / 10**6:.3g} times the clipping bound, made by any {honest} of at"
+        f" least {terms.min_sites} sites; up to {terms.tolerated_colluders} sites may collude"
+    )
 
 
 def _late_revocation(policy: LateRevocation) -> str:

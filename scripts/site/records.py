@@ -188,7 +188,7 @@ def _show(report: LoadReport) -> None:
     show_table(
         "Rejected",
         ["file", "line", "code", "what to do"],
-        [(one.file, one.line, one.code, one.message) for one in report.rejections],
+        sorted((one.file, one.line, one.code, one.message) for one in report.rejections),
     )
     hidden = report.rejected - len(report.rejections)
     if hidden:

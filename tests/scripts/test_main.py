@@ -1,0 +1,88 @@
+"""The entry point: fast help, exit codes that mean something, no trace for a user's mistake."""
+
+import importlib
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.exit_codes import EXIT_CODE_OF, exit_code_of
+from scripts.lazy import Command
+from scripts.main import COMMANDS
+from scripts.site.app import COMMANDS as SITE_COMMANDS
+from tests.hospital import assent
+
+
+@pytest.mark.parametrize("name", EXIT_CODE_OF)
+def test_every_registered_exception_exists(name: str) -> None:
+    module, _, qualified = name.rpartition(".")
+    found = getattr(importlib.import_module(module), qualified)
+    assert issubclass(found, Exception)
+    assert f"{found.__module__}.{found.__qualname__}" == name
+
+
+def test_the_nearest_base_gives_the_code() -> None:
+    from chain.errors import ChainUnreachable, RegistryStudyUnknown
+
+    assert exit_code_of(ChainUnreachable("u", "r")) == 3
+    assert exit_code_of(RegistryStudyUnknown(1)) == 1
+    assert exit_code_of(FileNotFoundError("x")) == 2
+    assert exit_code_of(ConnectionRefusedError()) == 3
+    assert exit_code_of(ZeroDivisionError()) is None
+
+
+def test_help_of_all_levels_loads_no_room_of_the_project() -> None:
+    code = (
+        "import sys; from scripts.main import call; call(['--help']); call(['site', '--help']);"
+        "print([m for m in ('chain', 'federation', 'torch', 'web3', 'flwr') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "Run a hospital's part of a study." in done.stdout
+    assert all(f"  {name} " in done.stdout for name in SITE_COMMANDS)
+
+
+@pytest.mark.parametrize("name", SITE_COMMANDS)
+def test_every_command_explains_itself(name: str) -> None:
+    shown = assent("site", name, "--help")
+    assert shown.code == 0
+    assert "FOLDER" in shown.out
+    assert "site's folder" in shown.words or "folder to make" in shown.words
+
+
+@pytest.mark.parametrize("arguments", [[], ["bogus"], ["site"], ["site", "bogus"], ["--bogus"]])
+def test_wrong_usage_gives_2(arguments: list[str]) -> None:
+    assert assent(*arguments).code == 2
+
+
+def test_the_installed_program_is_this_entry_point(tmp_path: Path) -> None:
+    program = Path(sys.executable).with_name("assent")
+    command = [program, "site", "init", tmp_path / "site", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["account"].startswith("0x")
+    again = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert again.returncode == 2
+    assert again.stderr.startswith("assent: ")
+
+
+def test_a_defect_writes_its_trace_to_a_private_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(COMMANDS, "broken", Command("tests.scripts.test_main:broken", "Fails."))
+    told = assent("broken")
+    assert told.code == 4
+    assert "ZeroDivisionError" in told.err
+    path = Path(told.err.split("The trace is in ")[1].split(";")[0])
+    try:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert "in broken" in path.read_text()
+    finally:
+        path.unlink()
+    assert "Traceback" not in told.words
+
+
+def broken() -> None:
+    """A command with a defect."""
+    raise ZeroDivisionError("of no use to a hospital")
