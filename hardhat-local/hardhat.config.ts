@@ -28,8 +28,8 @@ export default defineConfig({
   networks: { default: chain, node: chain },
   test: {
     solidity: {
-      fuzz: { runs: 256 },
-      invariant: { runs: 64, depth: 64, failOnRevert: false },
+      fuzz: { runs: 64 },
+      invariant: { runs: 16, depth: 64, failOnRevert: false },
     },
   },
 });

@@ -96,6 +96,14 @@ contract TermsRulesTest is StudyFixture {
         else _accepted(terms);
     }
 
+    function test_DeltaIsBelowOne() external {
+        Terms memory terms = _terms();
+        terms.delta = 1e18;
+        _refused(terms, "delta");
+        terms.delta = 1e18 - 1;
+        _accepted(terms);
+    }
+
     function test_GridIsNoFinerThanAFloat64() external {
         Terms memory terms = _terms();
         terms.fractionBits = 53;
@@ -115,6 +123,8 @@ contract TermsRulesTest is StudyFixture {
         _refused(terms, "noiseMultiplier");
         terms.clippingNorm = 8;
         _accepted(terms);
+        terms.noiseMultiplier = 999_999;
+        _refused(terms, "noiseMultiplier");
     }
 
     function testFuzz_NoNoiseRuleOverflows(uint64 noiseMultiplier, uint64 clippingNorm) external {
