@@ -20,7 +20,7 @@ from stack import running
 from stack.flower import SuperNode
 from stack.process import ManagedProcess
 
-READY_SECONDS = 120.0
+READY_SECONDS = 180.0
 _LONGEST_SOCKET_PATH = 107  # sun_path of <linux/un.h>, less its closing NUL
 
 

@@ -20,7 +20,7 @@ def start(
     folder: Folder,
     timeout: Annotated[
         float, typer.Option(min=1.0, help="Seconds to wait for the SuperLink's answer.")
-    ] = 60.0,
+    ] = 120.0,
     json_: JsonOption = False,
 ) -> None:
     """Start this site's SuperNode and fork server in the background, and wait until connected.
