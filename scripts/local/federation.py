@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import suppress
 
 from eth_account.signers.local import LocalAccount
 
@@ -16,56 +14,42 @@ from audit.recipe import Recipe
 from chain.chain import Chain, Finality
 from chain.deploy import deploy
 from chain.deployment import Deployment
+from chain.errors import RegistryAlreadyApproved
 from chain.events import StudyProposed
 from chain.messages import Approval, registry_domain
 from chain.rpc import connect_node
-from federation.app.coordinator import COORDINATOR_DIR, CoordinatorConfig
+from federation.app.coordinator import CoordinatorConfig
 from federation.app.models import model_named
 from federation.app.objects import ObjectStore
 from federation.app.package import stage_app
 from federation.gate.fork_server.fab import build_fab
 from federation.gate.keys import SiteKeys
 from federation.gate.records.store import RecordStore
-from federation.gate.site import SITE_DIR, SiteConfig
+from federation.gate.site import SiteConfig
 from federation.study.design import StudyDesign
 from federation.study.documents import StudyDocuments, consent_text_document
+from scripts.local.chains import Node, fund, make_node
 from scripts.local.layout import Layout
-from scripts.local.people import fund, key_of
-from stack.flower import SuperLink, SuperNode, Value
-from stack.flower_run import FlowerRun, register, run_app
-from stack.geth import GethNode
-from stack.hardhat import HardhatNode
+from scripts.local.people import THRESHOLD, People, key_of
+from scripts.local.services import Services
+from stack.flower import SuperLink, Value
+from stack.flower_run import FlowerRun, run_app
 from stack.kubo import KuboDaemon
-from stack.process import ManagedProcess, ProcessGroup
-
-REVIEWERS = 3
-THRESHOLD = 2
-
-_CLIENTAPP = Path(__file__).resolve().parents[2] / "federation" / "gate" / "bin"
-
-
-@dataclass(frozen=True)
-class People:
-    """Who acts in a local federation besides sites and patients."""
-
-    sponsor: LocalAccount
-    coordinator: LocalAccount
-    relayer: LocalAccount
-    reviewers: tuple[LocalAccount, ...]
-
-    @property
-    def addresses(self) -> list[str]:
-        return [self.sponsor.address, self.coordinator.address, self.relayer.address]
+from stack.process import ProcessGroup
 
 
 class LocalFederation:
-    """One chain node, one IPFS node, one SuperLink, a SuperNode a site, one shared fork server.
+    """A chain, IPFS, Flower and the people and sites that use them.
 
     Args:
         layout: where its folders are.
         group: what stops its processes.
         site_names: one word a site.
-        chain_kind: "hardhat" (fresh each time) or "geth" (keeps everything).
+        node: the chain's node; a fresh Hardhat node when None.
+        ports: kept ports, see `Services`.
+        lasting: keep everything between runs.
+        people: keys from elsewhere; those in `layout` when None.
+        finality: of the chain, when contracts are deployed.
     """
 
     def __init__(
@@ -73,29 +57,29 @@ class LocalFederation:
         layout: Layout,
         group: ProcessGroup,
         site_names: Sequence[str],
-        chain_kind: str = "hardhat",
+        *,
+        node: Node | None = None,
+        ports: Mapping[str, int] | None = None,
+        lasting: bool = False,
+        people: People | None = None,
+        finality: Finality | None = None,
     ) -> None:
         layout.make()
         self.layout, self.group = layout, group
         self.site_names = tuple(site_names)
-        self.node: HardhatNode | GethNode = (
-            GethNode(layout.chain, layout.log("chain"))
-            if chain_kind == "geth"
-            else HardhatNode(layout.log("chain"))
-        )
-        self.kubo = KuboDaemon(layout.ipfs, layout.log("ipfs"))
-        self.superlink = SuperLink(
-            layout.superlink,
-            layout.log("superlink"),
-            env={COORDINATOR_DIR: str(layout.coordinator)},
-        )
-        self.supernodes: dict[str, SuperNode] = {}
-        self.people = People(
-            key_of(layout.people / "sponsor.key"),
-            key_of(layout.coordinator / "account.key"),
-            key_of(layout.people / "relayer.key"),
-            tuple(key_of(layout.people / f"reviewer-{n + 1}.key") for n in range(REVIEWERS)),
-        )
+        self.node: Node = node or make_node("hardhat", layout)
+        self.services = Services(layout, group, site_names, self.node, ports, lasting)
+        self.people = people or People.of(layout)
+        self._finality = finality or Finality(confirmations=0)
+        self.store: ObjectStore
+
+    @property
+    def superlink(self) -> SuperLink:
+        return self.services.superlink
+
+    @property
+    def kubo(self) -> KuboDaemon:
+        return self.services.kubo
 
     # -- processes ---------------------------------------------------------------------------
 
@@ -105,42 +89,15 @@ class LocalFederation:
         Raises:
             stack.process.ProcessError: it names the log to read.
         """
-        self.group.start(self.node, self.kubo, self.superlink)
-        self.superlink.wait_for_api()
-        self._start_supernodes()
+        self.services.start_chain()
+        self.services.start_rest()
+        self.services.wait_until_connected()
         self.node.wait_for_chain()
-        self.kubo.wait_for_api()
-        self.store = ObjectStore(self.kubo.api)
+        self.use_ipfs()
 
-    def _start_supernodes(self) -> None:
-        for name in self.site_names:
-            folder = self.layout.site(name)
-            folder.mkdir(mode=0o700, exist_ok=True)
-            (folder / "supernode").mkdir(mode=0o700, exist_ok=True)
-            self.supernodes[name] = SuperNode(
-                f"the SuperNode of {name}",
-                folder / "supernode",
-                self.layout.log(name),
-                superlink=self.superlink.address,
-                ca=self.superlink.certificate.ca,
-                clientapp_folder=_CLIENTAPP,
-                env={
-                    SITE_DIR: str(folder),
-                    "ASSENT_FORK_SERVER": str(self.layout.fork_server_socket),
-                },
-            )
-        register(self.superlink, [node.keys.public for node in self.supernodes.values()])
-        self.group.start(*self.supernodes.values())
-        self.group.start(self._fork_server())
-        for node in self.supernodes.values():
-            node.wait_for_superlink()
-
-    def _fork_server(self) -> ManagedProcess:
-        argv = [sys.executable, "-m", "federation.gate.fork_server"]
-        argv += ["--socket", str(self.layout.fork_server_socket)]
-        for node in self.supernodes.values():
-            argv += ["--supernode-pid", str(node.pid)]
-        return ManagedProcess("the fork server", argv, self.layout.log("fork-server"))
+    def use_ipfs(self) -> None:
+        """Opens the object store, once IPFS runs."""
+        self.store = ObjectStore(self.services.kubo.api)
 
     # -- chain and study ---------------------------------------------------------------------
 
@@ -150,7 +107,7 @@ class LocalFederation:
         deployment = deploy(
             connect_node(self.node.rpc_url),
             self.people.sponsor,
-            Finality(confirmations=0),
+            self._finality,
             journal=self.layout.people / "sponsor.db",
         )
         deployment.save(self.layout.deployment)
@@ -163,6 +120,7 @@ class LocalFederation:
             Deployment.load(self.layout.deployment),
             account=account,
             journal=self.layout.people / f"{name}.db" if account else None,
+            high_water=self.layout.high_water,
         )
 
     def carrier(self, name: str) -> LocalAccount:
@@ -171,11 +129,18 @@ class LocalFederation:
         fund(self.node, [account.address])
         return account
 
-    def make_site(self, name: str) -> SiteKeys:
-        """Makes a site's keys and record store and registers it on chain."""
+    def site_keys(self, name: str) -> SiteKeys:
+        """A site's keys and record store, made at the first call."""
         folder = self.layout.site(name)
-        keys = SiteKeys.create(folder / "keys")
+        folder.mkdir(mode=0o700, exist_ok=True)
+        there = (folder / "keys").exists()
+        keys = SiteKeys.open(folder / "keys") if there else SiteKeys.create(folder / "keys")
         RecordStore.create(folder / "records.db").close()
+        return keys
+
+    def make_site(self, name: str) -> SiteKeys:
+        """Makes a site's keys and record store and registers it on chain, unless that is done."""
+        folder, keys = self.layout.site(name), self.site_keys(name)
         shutil.copyfile(self.layout.deployment, folder / "deployment.json")
         fund(self.node, [keys.public.account])
         chain = Chain.connect(
@@ -183,8 +148,10 @@ class LocalFederation:
             Deployment.load(folder / "deployment.json"),
             account=keys.account,
             journal=folder / "transactions.db",
+            high_water=folder / "high-water.db",
         )
-        chain.registry.register_site(keys.public.enrolment_key, keys.noise_secret_hash)
+        if not chain.registry.site(keys.public.account).registered_at:
+            chain.registry.register_site(keys.public.enrolment_key, keys.noise_secret_hash)
         return keys
 
     def make_documents(
@@ -192,6 +159,8 @@ class LocalFederation:
     ) -> StudyDocuments:
         """Stages and builds the app, and pins everything that the terms will name."""
         model = model_named(recipe.model)
+        # What an earlier, interrupted attempt staged must not be in the app that is approved.
+        shutil.rmtree(self.layout.app, ignore_errors=True)
         stage_app(self.layout.app)
         fab, _ = build_fab(self.layout.app)
         checkpoint = initial(model.initial_prior(), model.prior_layout, model.name)
@@ -216,22 +185,40 @@ class LocalFederation:
         chain = self.connect(self.people.sponsor, "sponsor")
         receipt = chain.registry.propose_study(reviewers, THRESHOLD, terms)
         study_id = receipt.event(StudyProposed).study_id
-        CoordinatorConfig(
-            study_id, self.node.rpc_url, str(self.layout.deployment), self.kubo.api
-        ).save(self.layout.coordinator)
+        self.tell(study_id)
+        return study_id
+
+    def proposed(self) -> int | None:
+        """The first study that our sponsor proposed; None when there is none yet."""
+        registry = self.connect().registry
+        for study_id in range(1, registry.study_count() + 1):
+            if registry.study(study_id).sponsor == self.people.sponsor.address:
+                return study_id
+        return None
+
+    def tell(self, study_id: int) -> None:
+        """Writes the settings of coordinator and sites; what is there already stays."""
+        if not (self.layout.coordinator / "coordinator.json").exists():
+            CoordinatorConfig(
+                study_id, self.node.rpc_url, str(self.layout.deployment), self.services.kubo.api
+            ).save(self.layout.coordinator)
         for name in self.site_names:
+            if (self.layout.site(name) / "site.json").exists():
+                continue
             SiteConfig(
                 study_id=study_id,
                 rpc_url=self.node.rpc_url,
                 deployment="deployment.json",
-                ipfs_api=self.kubo.api,
-                reviewers=tuple(reviewers),
+                ipfs_api=self.services.kubo.api,
+                reviewers=tuple(one.address for one in self.people.reviewers),
                 threshold=THRESHOLD,
             ).save(self.layout.site(name))
-        return study_id
 
     def approve(self, study_id: int, approvals: int = THRESHOLD) -> None:
-        """The first reviewers sign the proposed terms; the relayer carries their signatures."""
+        """The first reviewers sign the proposed terms; the relayer carries their signatures.
+
+        Who has approved already does not again.
+        """
         chain = self.connect(self.people.relayer, "relayer")
         version = chain.registry.study(study_id).proposed_version
         digest = chain.registry.terms_hash(study_id, version)
@@ -239,7 +226,8 @@ class LocalFederation:
         for reviewer in self.people.reviewers[:approvals]:
             signature = Approval(study_id, version, digest).sign(reviewer, domain)
             signer = bytes.fromhex(reviewer.address[2:])
-            chain.registry.approve(study_id, version, signer, signature)
+            with suppress(RegistryAlreadyApproved):
+                chain.registry.approve(study_id, version, signer, signature)
 
     def run_rounds(self, log_name: str, **run_config: Value) -> FlowerRun:
         """Runs the staged app with a run configuration; see `federation/app/server.py`."""

@@ -47,6 +47,34 @@ class Layout:
         return self.state / "logs"
 
     @property
+    def settings(self) -> Path:
+        """What `assent up` chose at first and keeps."""
+        return self.state / "up.json"
+
+    @property
+    def running(self) -> Path:
+        """The processes that `assent up` left running."""
+        return self.state / "run" / "processes.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.state / "run" / "lock"
+
+    @property
+    def high_water(self) -> Path:
+        """The newest block that was relied on here."""
+        return self.state / "high-water.db"
+
+    @property
+    def superlink_database(self) -> Path:
+        return self.superlink / "superlink.db"
+
+    @property
+    def admitted(self) -> Path:
+        """Ids of the SuperNodes that the SuperLink knows, by site."""
+        return self.superlink / "admitted.json"
+
+    @property
     def fork_server_socket(self) -> Path:
         return self.state / "run" / "fork-server"
 

@@ -1,20 +1,54 @@
-"""Accounts of a local federation: keys in private files, ether from the development chain."""
+"""Accounts of a local federation: keys in private files."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from federation.gate.private_files import read_private_file, write_private_file
-from stack import rpc
-from stack.geth import GethNode
-from stack.hardhat import HardhatNode
+from scripts.local.layout import Layout
+from scripts.local.settings import StateRefused
 
-_ETHER = 10**18
+REVIEWERS = 3
+THRESHOLD = 2
+
+
+@dataclass(frozen=True)
+class People:
+    """Who acts in a local federation besides sites and patients."""
+
+    sponsor: LocalAccount
+    coordinator: LocalAccount
+    relayer: LocalAccount
+    reviewers: tuple[LocalAccount, ...]
+
+    @property
+    def addresses(self) -> list[str]:
+        """Those that send transactions."""
+        return [self.sponsor.address, self.coordinator.address, self.relayer.address]
+
+    @classmethod
+    def of(cls, layout: Layout, sponsor_key: Path | None = None) -> People:
+        """Reads everyone's key, and makes those that are not there yet.
+
+        Args:
+            sponsor_key: a key file from elsewhere, which must exist.
+
+        Raises:
+            StateRefused: `sponsor_key` is unusable.
+            PrivateFileUnsafe: a key file is open to others.
+        """
+        folder = layout.people
+        return cls(
+            existing_key(sponsor_key) if sponsor_key else key_of(folder / "sponsor.key"),
+            key_of(layout.coordinator / "account.key"),
+            key_of(folder / "relayer.key"),
+            tuple(key_of(folder / f"reviewer-{n + 1}.key") for n in range(REVIEWERS)),
+        )
 
 
 def key_of(path: Path) -> LocalAccount:
@@ -25,16 +59,17 @@ def key_of(path: Path) -> LocalAccount:
     return account
 
 
-def fund(node: HardhatNode | GethNode, addresses: Iterable[str], ether: int = 100) -> None:
-    """Gives each address some of the development chain's ether, unless it has enough."""
-    for address in addresses:
-        if (
-            int(rpc.call(node.rpc_url, "eth_getBalance", address, "latest"), 16)
-            >= ether * _ETHER // 2
-        ):
-            continue
-        if isinstance(node, GethNode):
-            node.fund(address, ether)
-            continue
-        payment = {"from": node.accounts[0].address, "to": address, "value": hex(ether * _ETHER)}
-        rpc.call(node.rpc_url, "eth_sendTransaction", payment)
+def existing_key(path: Path) -> LocalAccount:
+    """The account of a key file that somebody else made: 0x and 64 hexadecimal digits.
+
+    Raises:
+        StateRefused: it holds no key; what it holds is never shown.
+        PrivateFileUnsafe: it is missing or open to others.
+    """
+    try:
+        account: LocalAccount = Account.from_key(read_private_file(path).decode().strip())
+    except ValueError:
+        raise StateRefused(
+            f"{path} holds no private key: it must be 0x and 64 hexadecimal digits"
+        ) from None
+    return account

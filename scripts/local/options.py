@@ -1,0 +1,41 @@
+"""What `assent up`, `down` and `status` take, and the state folder that they act on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scripts.console import BadInput
+from scripts.local.layout import Layout
+
+StateFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--state",
+        metavar="DIR",
+        envvar="ASSENT_STATE",
+        help="Where everything is kept [default: ~/.local/share/assent].",
+        show_default=False,
+    ),
+]
+
+
+def layout_of(state: Path | None) -> Layout:
+    """The state folder's layout; the user's own data folder when none is named."""
+    if state is not None:
+        return Layout(state.expanduser().absolute())
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Layout(Path(base).absolute() / "assent")
+
+
+def existing_layout(state: Path | None) -> Layout:
+    """As `layout_of`. Raises BadInput when no `assent up` was ever run there."""
+    layout = layout_of(state)
+    if not layout.settings.is_file():
+        raise BadInput(
+            f"{layout.state} holds no state of `assent up`; run it first, or say --state"
+        )
+    return layout
