@@ -14,6 +14,15 @@ from federation.app.privacy import PrivacyReport, epsilon_spent
 from scripts.demo.demo import Outcome
 from scripts.demo.evaluation import METHODS, SUPPORT_VISITS
 
+_SHORT = {
+    "prior": "prior",
+    "fedavg": "FedAvg",
+    "fedavg_fine_tuned": "fine-tuned",
+    "last_value": "last value",
+    "local_fit": "own fit",
+    "starting_prior": "untrained",
+}
+
 
 def privacy_of(outcome: Outcome) -> tuple[Terms, PrivacyReport, int]:
     """The terms in force, what was spent of their ceiling, and by how many rounds."""
@@ -98,26 +107,12 @@ def show(outcome: Outcome, console: Console) -> None:
         sites.add_row(name, str(outcome.admitted[name]), refused, str(counts["never grants"]))
     console.print(sites)
 
-    errors = Table(
-        title=f"Error on {outcome.comparison.patients} held-out patients, "
-        f"{SUPPORT_VISITS} visits known (RMSE; labs on the natural log scale)"
-    )
-    errors.add_column("method")
-    for lab in outcome.comparison.labs:
-        errors.add_column(lab, justify="right")
-    errors.add_column("the prior's is lower by (95 %)", justify="right")
-    for method, label in METHODS.items():
-        row = [f"{value:.3f}" for value in outcome.comparison.rmse[method]]
-        gain = ""
-        if method in outcome.comparison.reduction:
-            estimate, low, high = outcome.comparison.reduction[method][-1]
-            gain = f"{100 * estimate:.0f} % ({100 * low:.0f} to {100 * high:.0f})"
-        errors.add_row(label, *row, gain)
-    console.print(errors)
-
+    _show_errors(outcome, console)
     history = outcome.state.history
     closed = sum(facts.closed is not None for facts in history.rounds.values())
     facts = Table(title="The study", show_header=False)
+    facts.add_column()
+    facts.add_column(overflow="fold")
     facts.add_row("rounds", f"{closed} closed, {len(history.rounds) - closed} abandoned")
     facts.add_row(
         "privacy spent",
@@ -138,3 +133,26 @@ def show(outcome: Outcome, console: Console) -> None:
     for title, seconds in outcome.seconds.items():
         times.add_row(title, f"{seconds:.1f} s")
     console.print(times)
+
+
+def _show_errors(outcome: Outcome, console: Console) -> None:
+    comparison = outcome.comparison
+    errors = Table(
+        title=f"Error on {comparison.patients} held-out patients, {SUPPORT_VISITS} visits known of "
+        "each\n(RMSE; a lab's on the natural-log scale, overall in published spreads)"
+    )
+    errors.add_column("")
+    for method in METHODS:
+        errors.add_column(_SHORT[method], justify="right")
+    for place, lab in enumerate(comparison.labs):
+        row = [f"{comparison.rmse[method][place]:.3f}" for method in METHODS]
+        errors.add_row(lab, *row, style="bold" if lab == "overall" else "")
+    console.print(errors)
+    gains = Table(title="How much lower the prior's error is, overall")
+    for column in ("than", "by", "95 % interval", "patients made worse"):
+        gains.add_column(column, justify="left" if column == "than" else "right")
+    for rival, row in comparison.reduction.items():
+        estimate, low, high = (100 * value for value in row[-1])
+        worse = f"{100 * comparison.made_worse[rival]:.0f} %"
+        gains.add_row(METHODS[rival], f"{estimate:.0f} %", f"{low:.0f} to {high:.0f} %", worse)
+    console.print(gains)

@@ -17,6 +17,7 @@ from audit.cid import cid_of_sha256
 from audit.cohort import Status
 from audit.consent_state import StudyState
 from chain.chain import Chain
+from chain.messages import Purpose
 from federation.app.admit import refusal
 from federation.app.learning.recipe import CLIP_NORM, ROUNDS, recommended_recipe
 from federation.gate.keys import SiteKeys
@@ -241,7 +242,12 @@ class Demo:
         for number, facts in self._replay().history.rounds.items():
             if number < since:
                 continue
-            sizes = [str(entry.commitment.cohort_size) for entry in facts.sealed_commitments()]
+            by_site = {e.site: e.commitment.cohort_size for e in facts.sealed_commitments()}
+            sizes = [
+                str(by_site[self._account(name)])
+                for name in self.federation.site_names
+                if self._account(name) in by_site
+            ]
             tries = sum(entry.commitment.attempt > 1 for entry in facts.commitments)
             ending = f"[green]{facts.state.name.lower()}[/green]"
             if facts.aborted:
@@ -305,9 +311,11 @@ class Demo:
                     admitted[name] += 1
                     continue
                 status: Status = refusal(consent, int(TRAINING), at, 1)
+                held_out = consent.purposes & Purpose.EVALUATION and status == Status.OTHER_PURPOSE
                 reason = status.name.lower().replace("_", " ")
+                reason = "evaluation only (held out)" if held_out else reason
                 reasons[reason] = reasons.get(reason, 0) + 1
-            refused[name] = reasons
+            refused[name] = dict(sorted(reasons.items()))
         return refused, admitted
 
     def _verify(self, outcome: Outcome) -> None:

@@ -9,19 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from federation.app.learning.forecasts import Learned, Scores, outcome
+import numpy as np
+from numpy.typing import NDArray
 
 from audit.checkpoint import Checkpoint
 from chain.chain import Chain
 from chain.messages import Consent, token_id
 from federation.app.learning import baselines
+from federation.app.learning.forecasts import Learned, Scores, outcome
 from federation.app.train import cohort_series
 from federation.gate.keys import SiteKeys
 from federation.gate.records.store import RecordStore
 from scripts.demo.patients import EVALUATION, TRAINING
 from twin.log_linear import LogLinearModel
-from twin.prior import flatten
+from twin.prior import flatten, unflatten
 from twin.series import PatientSeries
+
+FloatArray = NDArray[np.float64]
 
 SUPPORT_VISITS = 3
 RESAMPLES = 2_000
@@ -34,6 +38,26 @@ METHODS = {
     "local_fit": "fit to own data alone",
     "starting_prior": "published prior, untrained",
 }
+
+
+@dataclass(frozen=True)
+class Example:
+    """One lab of one held-out patient, for a picture.
+
+    Attributes:
+        label: lab and unit.
+        times: years, where forecasts are drawn; prior, low, high, fedavg: in the lab's unit there.
+        known, later: (times, values) of the visits adapted to, and of those that came.
+    """
+
+    label: str
+    times: FloatArray
+    prior: FloatArray
+    low: FloatArray
+    high: FloatArray
+    fedavg: FloatArray
+    known: tuple[FloatArray, FloatArray]
+    later: tuple[FloatArray, FloatArray]
 
 
 @dataclass(frozen=True)
@@ -54,6 +78,7 @@ class Comparison:
     rmse: Mapping[str, tuple[float, ...]]
     reduction: Mapping[str, tuple[tuple[float, float, float], ...]]
     made_worse: Mapping[str, float]
+    example: Example
 
 
 def admitted_series(
@@ -115,4 +140,32 @@ def compare(
             for rival in rivals
         },
         made_worse={rival: scores.made_worse("prior", rival) for rival in rivals},
+        example=_example(model, max(held_out, key=len), checkpoint, weights),
+    )
+
+
+def _example(
+    model: LogLinearModel, patient: PatientSeries, checkpoint: Checkpoint, weights: FloatArray
+) -> Example:
+    """The first lab of the patient with the longest record."""
+    support = patient.first_visits(SUPPORT_VISITS)
+    times = np.linspace(0.0, float(patient.times.max()), 100)
+    lab = np.zeros(len(times), dtype=np.int64)
+    twin = model.adapt(unflatten(checkpoint.prior, model.prior_layout), support)
+    forecast = model.predict(twin, times, lab)
+    spread = 1.6449 * np.sqrt(forecast.log_variance)
+    first = model.labs[0]
+    fedavg = np.log(first.centre) + first.spread * baselines.population_forecast(
+        weights, times, lab
+    )
+    later_times, later_lab, later_value = patient.after_visits(SUPPORT_VISITS)
+    return Example(
+        label=f"{model.channels[0].display} ({model.channels[0].unit})",
+        times=times,
+        prior=np.exp(forecast.log_mean),
+        low=np.exp(forecast.log_mean - spread),
+        high=np.exp(forecast.log_mean + spread),
+        fedavg=np.exp(fedavg),
+        known=(support.times[support.channel == 0], support.value[support.channel == 0]),
+        later=(later_times[later_lab == 0], later_value[later_lab == 0]),
     )

@@ -71,17 +71,40 @@ def privacy(outcome: Outcome) -> str:
 
 
 def errors(outcome: Outcome) -> str:
-    """Each method's error by lab, in natural-log units."""
-    labs = outcome.comparison.labs[:-1]
+    """Each method's error by lab, with FedAvg's as 1; a bar that is cut off says how long it is."""
+    labs, rmse = outcome.comparison.labs, outcome.comparison.rmse
     figure, axes = _figure(9, 3.6)
-    width = 0.8 / len(METHODS)
+    width, top = 0.8 / len(METHODS), 1.6
     for place, (method, label) in enumerate(METHODS.items()):
-        heights = outcome.comparison.rmse[method][:-1]
+        heights = [rmse[method][lab] / rmse["fedavg"][lab] for lab in range(len(labs))]
         positions = [x + (place - (len(METHODS) - 1) / 2) * width for x in range(len(labs))]
         shade = _PRIOR if method == "prior" else str(0.45 + 0.09 * place)
         axes.bar(positions, heights, width=width * 0.92, label=label, color=shade)
-    axes.set_xticks(range(len(labs)), labs)
-    axes.set_ylabel("RMSE (natural log)")
+        for position, height in zip(positions, heights, strict=True):
+            if height > top:
+                axes.text(position, top, f"{height:.1f}", ha="center", va="top", size=7)
+    axes.set_ylim(0, top)
+    axes.axhline(1, color="black", lw=0.6)
+    axes.set_xticks(range(len(labs)), [lab.replace("_", "\n") for lab in labs])
+    axes.set_ylabel("error, FedAvg = 1")
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=9)
+    return _svg(figure)
+
+
+def forecast(outcome: Outcome) -> str:
+    """One held-out patient: what was known, what came, and what was forecast."""
+    example = outcome.comparison.example
+    figure, axes = _figure(9, 3.2)
+    axes.fill_between(
+        example.times, example.low, example.high, color=_PRIOR, alpha=0.15, label="prior, 90 %"
+    )
+    axes.plot(example.times, example.prior, color=_PRIOR, label="prior")
+    axes.plot(example.times, example.fedavg, color=_COLOURS[4], ls="--", label="FedAvg")
+    axes.plot(*example.known, "o", color="black", label="known")
+    axes.plot(*example.later, "o", mfc="white", color="black", label="came later")
+    axes.set_yscale("log")
+    axes.set_xlabel("years since the first visit")
+    axes.set_ylabel(example.label)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=9)
     return _svg(figure)
 

@@ -78,6 +78,8 @@ def write_report(outcome: Outcome, path: Path) -> None:
         "metric leaves a site.</p>",
         plots.errors(outcome),
         plots.gains(outcome),
+        "<h2>One held-out patient</h2>",
+        plots.forecast(outcome),
         "<h2>Check it yourself</h2>",
         f"<p>{outcome.checks} checks were made with chain, IPFS and Flower stopped. Make them "
         "again:</p>",
