@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from stack.binaries import tool_environment
 from stack.flower import (
     CONNECTION,
-    SuperLink,
     Value,
     flwr_environment,
     flwr_program,
@@ -31,6 +31,20 @@ from flwr.cli.app import app
 for key in sys.argv[2:]:
     app(["supernode", "register", key, sys.argv[1], "--format", "json"], standalone_mode=False)
 """
+
+
+class Connected(Protocol):
+    """What reaches a SuperLink: a `stack.flower.SuperLink`, or a `FlowerHome`."""
+
+    @property
+    def home(self) -> Path: ...
+
+
+@dataclass(frozen=True)
+class FlowerHome:
+    """FLWR_HOME with the connection to a SuperLink that something else has started."""
+
+    home: Path
 
 
 class FlowerError(Exception):
@@ -56,7 +70,7 @@ class FlowerRun:
         return self.exit_status == 0 and self.status == "finished:completed"
 
 
-def register(superlink: SuperLink, public_keys: Sequence[Path]) -> list[int]:
+def register(superlink: Connected, public_keys: Sequence[Path]) -> list[int]:
     """Admit SuperNodes by their public keys (OpenSSH form); returns their node ids, in order.
 
     Raises `FlowerError`, also when a key is registered already.
@@ -71,7 +85,7 @@ def register(superlink: SuperLink, public_keys: Sequence[Path]) -> list[int]:
 
 def run_app(
     app: Path,
-    superlink: SuperLink,
+    superlink: Connected,
     log_path: Path,
     *,
     run_config: Mapping[str, Value] | None = None,
@@ -116,7 +130,7 @@ def _follow(process: ManagedProcess, on_line: Callable[[str], None]) -> None:
             time.sleep(0.1)
 
 
-def _outcome(superlink: SuperLink, run_id: int, exit_status: int) -> FlowerRun:
+def _outcome(superlink: Connected, run_id: int, exit_status: int) -> FlowerRun:
     argv = [flwr_program(), "ls", CONNECTION, "--run-id", str(run_id), "--format", "json"]
     answer = json.loads(_flwr(argv, superlink.home))
     run = answer["runs"][0]

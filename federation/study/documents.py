@@ -8,8 +8,18 @@ from dataclasses import dataclass
 from audit import canonical_json
 from audit.cid import cid_of_sha256
 from audit.recipe import Recipe
+from chain.chain import Chain
 from chain.messages import Terms
 from federation.app.objects import ObjectStore
+
+#: What each document is called in a folder or bundle, and the member of `Terms` that names it.
+DOCUMENTS = {
+    "protocol": "protocol_hash",
+    "consent-text.json": "consent_text_hash",
+    "recipe.json": "recipe_hash",
+    "app.fab": "app_hash",
+    "checkpoint": "initial_checkpoint",
+}
 
 
 def consent_text_document(texts: dict[str, str]) -> bytes:
@@ -68,8 +78,28 @@ def fetch_documents(store: ObjectStore, terms: Terms) -> dict[str, bytes]:
         federation.app.objects.ObjectStoreError
     """
     return {
-        "protocol": store.get(cid_of_sha256(terms.protocol_hash)),
-        "consent-text.json": store.get(cid_of_sha256(terms.consent_text_hash)),
-        "recipe.json": store.get(cid_of_sha256(terms.recipe_hash)),
-        "app.fab": store.get(cid_of_sha256(terms.app_hash)),
+        name: store.get(cid_of_sha256(getattr(terms, member)))
+        for name, member in DOCUMENTS.items()
+        if name != "checkpoint"  # a bundle holds it among its objects
     }
+
+
+def fetch_for_reading(
+    chain: Chain, store: ObjectStore, study_id: int, version: int
+) -> dict[str, bytes]:
+    """A version's documents and the study's checkpoints, by file name.
+
+    `checkpoint-0.safetensors` is the first; `checkpoint-N.safetensors` that of the newest closed
+    round N, if any.
+
+    Raises:
+        federation.app.objects.ObjectStoreError, chain.errors.ChainError
+    """
+    terms = chain.registry.terms(study_id, version)
+    files = fetch_documents(store, terms)
+    files["checkpoint-0.safetensors"] = store.get(cid_of_sha256(terms.initial_checkpoint))
+    last = chain.ledger.last_closed(study_id)
+    if last:
+        made = chain.ledger.round(study_id, last).checkpoint_hash
+        files[f"checkpoint-{last}.safetensors"] = store.get(cid_of_sha256(made))
+    return files

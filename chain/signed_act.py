@@ -1,0 +1,280 @@
+"""A signed act as a file: what somebody signs on one machine and anybody carries to the chain.
+
+JSON, schema "assent-signed-act-1":
+
+    {"schema": "assent-signed-act-1",
+     "typed_data": {...},             what eth_signTypedData_v4 takes, byte for byte what was shown
+     "signer": "0x...",               ERC-7913: 20 bytes for an account, longer for a passkey
+     "signature": "0x...",
+     "enrolment": {"typed_data": {...}, "signature": "0x..."}}     of a Grant, and of nothing else
+
+Acts are Approval, Suspension and Resumption (reviewers), Grant and Revocation (patients). The file
+holds no secret, but a Revocation that was signed in advance ends a consent as soon as anyone
+carries it: files are written with mode 0600.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from eth_account.signers.local import LocalAccount
+
+from chain.chain import Chain
+from chain.clients.base import Receipt
+from chain.messages import (
+    Approval,
+    Domain,
+    Enrolment,
+    Grant,
+    Resumption,
+    Revocation,
+    SignedMessage,
+    Suspension,
+    account_of_signer,
+    signer_of_account,
+)
+from chain.solidity import abi_type, camel, members
+
+SCHEMA = "assent-signed-act-1"
+Act = Approval | Suspension | Resumption | Grant | Revocation
+M = TypeVar("M", bound=SignedMessage)
+
+_ACTS: dict[str, type[Act]] = {
+    kind.__name__: kind for kind in (Approval, Suspension, Resumption, Grant, Revocation)
+}
+_DOMAIN_NAMES = {
+    Approval: "Assent StudyRegistry",
+    Suspension: "Assent StudyRegistry",
+    Resumption: "Assent StudyRegistry",
+    Grant: "Assent ConsentToken",
+    Revocation: "Assent ConsentToken",
+}
+
+
+class SignedActInvalid(Exception):
+    """A file is not a signed act, or not one for this chain. The message names the member."""
+
+
+@dataclass(frozen=True)
+class SignedAct:
+    """One act with its signature.
+
+    Attributes:
+        domain: contract and chain that it is for.
+        message: what was signed.
+        signer, signature: ERC-7913 bytes.
+        enrolment, enrolment_signature: the site's, of a Grant only.
+    """
+
+    domain: Domain
+    message: Act
+    signer: bytes
+    signature: bytes
+    enrolment: Enrolment | None = None
+    enrolment_signature: bytes = b""
+
+    @classmethod
+    def sign(
+        cls,
+        message: Act,
+        domain: Domain,
+        key: LocalAccount,
+        enrolment: Enrolment | None = None,
+        enrolment_signature: bytes = b"",
+    ) -> SignedAct:
+        """The act, signed by an account's key."""
+        signature = message.sign(key, domain)
+        signer = signer_of_account(key.address)
+        return cls(domain, message, signer, signature, enrolment, enrolment_signature)
+
+    @property
+    def account(self) -> str:
+        """The account that it speaks for; whether it does is for the contract to say."""
+        return account_of_signer(self.signer)
+
+    def carry(self, chain: Chain) -> Receipt:
+        """Submits it from the chain's account. A Resumption needs others beside it: `resume`.
+
+        Raises:
+            SignedActInvalid: it is for another chain or contract.
+            chain.errors.ChainError: a contract's refusal among them.
+        """
+        self.require_for(chain)
+        registry, consent = chain.registry, chain.consent
+        match self.message:
+            case Approval(study_id=study, version=version):
+                return registry.approve(study, version, self.signer, self.signature)
+            case Suspension(study_id=study):
+                return registry.suspend_by_sig(study, self.signer, self.signature)
+            case Resumption(study_id=study):
+                return registry.resume(study, [self.signer], [self.signature])
+            case Revocation(token_id=token):
+                return consent.revoke_by_sig(token, self.signer, self.signature)
+            case Grant() as grant:
+                assert self.enrolment is not None
+                return consent.grant_by_sig(
+                    grant, self.signer, self.signature, self.enrolment, self.enrolment_signature
+                )
+
+    def require_for(self, chain: Chain) -> None:
+        """Raises SignedActInvalid unless the act is for the contracts that the chain has."""
+        registry_act = isinstance(self.message, Approval | Suspension | Resumption)
+        wanted = chain.registry.domain if registry_act else chain.consent.domain
+        if self.domain != wanted:
+            raise SignedActInvalid(
+                f"it was signed for {self.domain.name} at {self.domain.contract} on chain"
+                f" {self.domain.chain_id}, not for {wanted.contract} on chain {wanted.chain_id}"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """The file's one JSON object."""
+        value: dict[str, Any] = {
+            "schema": SCHEMA,
+            "typed_data": self.message.typed_data(self.domain),
+            "signer": "0x" + self.signer.hex(),
+            "signature": "0x" + self.signature.hex(),
+        }
+        if self.enrolment is not None:
+            value["enrolment"] = {
+                "typed_data": self.enrolment.typed_data(self.domain),
+                "signature": "0x" + self.enrolment_signature.hex(),
+            }
+        return value
+
+    def save(self, path: Path) -> None:
+        """Writes a new file of mode 0600. Raises FileExistsError."""
+        data = json.dumps(self.to_json(), indent=2).encode() + b"\n"
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
+            file.write(data)
+
+    @classmethod
+    def load(cls, path: Path) -> SignedAct:
+        """Reads a file.
+
+        Raises:
+            SignedActInvalid: it names the file and the member.
+            OSError: the file cannot be read.
+        """
+        data = path.read_bytes()
+        try:
+            return cls.parse(data)
+        except SignedActInvalid as error:
+            raise SignedActInvalid(f"{path} is not a usable signed act: {error}") from None
+
+    @classmethod
+    def parse(cls, data: bytes) -> SignedAct:
+        """As `load`, from bytes."""
+        try:
+            raw = json.loads(data)
+        except ValueError:
+            raise SignedActInvalid("it is not JSON") from None
+        if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
+            raise SignedActInvalid(f"its schema is not {SCHEMA!r}")
+        is_grant = "enrolment" in raw
+        names = {"schema", "typed_data", "signer", "signature"} | ({"enrolment"} & set(raw))
+        _require_members(raw, names, "the file")
+        kind = _ACTS.get(_primary_type(raw["typed_data"]))
+        if kind is None or (kind is Grant) != is_grant:
+            raise SignedActInvalid("typed_data: only a Grant has an enrolment")
+        domain, message = read_typed_data(raw["typed_data"], kind)
+        if domain.name != _DOMAIN_NAMES[kind]:
+            raise SignedActInvalid(f"typed_data.domain.name is not {_DOMAIN_NAMES[kind]!r}")
+        signer = _bytes(raw["signer"], "signer")
+        if len(signer) < 20:
+            raise SignedActInvalid("signer has fewer than 20 bytes")
+        act = cls(domain, message, signer, _bytes(raw["signature"], "signature"))
+        return _with_enrolment(act, raw["enrolment"]) if is_grant else act
+
+
+def resume(chain: Chain, acts: Sequence[SignedAct]) -> Receipt:
+    """Carries several reviewers' Resumptions of one study, as one.
+
+    Raises:
+        SignedActInvalid: they are not Resumptions, or differ.
+        chain.errors.ChainError
+    """
+    messages = {act.message for act in acts}
+    if len(messages) != 1 or not isinstance(acts[0].message, Resumption):
+        raise SignedActInvalid("the acts are not Resumptions of one suspension of one study")
+    for act in acts:
+        act.require_for(chain)
+    # The contract wants distinct signers; two copies of one file are no second voice.
+    by_signer = {act.signer: act.signature for act in acts}
+    study = acts[0].message.study_id
+    return chain.registry.resume(study, list(by_signer), list(by_signer.values()))
+
+
+def read_typed_data(raw: Any, kind: type[M]) -> tuple[Domain, M]:
+    """Domain and message of EIP-712 typed data, which must have exactly the types of `kind`.
+
+    Raises:
+        SignedActInvalid: it names the member.
+    """
+    if _primary_type(raw) != kind.__name__:
+        raise SignedActInvalid(f"typed_data.primaryType is not {kind.__name__!r}")
+    _require_members(raw, {"types", "primaryType", "domain", "message"}, "typed_data")
+    domain = raw["domain"]
+    _require_members(domain, {"name", "version", "chainId", "verifyingContract"}, "domain")
+    chain_id = _integer(domain["chainId"], "domain.chainId")
+    found = Domain(domain["name"], chain_id, domain["verifyingContract"])
+    values = raw["message"]
+    _require_members(values, {camel(name) for name, _ in members(kind)}, "message")
+    try:
+        message = kind(
+            **{name: _value(values[camel(name)], hint, name) for name, hint in members(kind)}
+        )
+    except ValueError as error:
+        raise SignedActInvalid(f"message: {error}") from None
+    # Everything that is signed is compared: types, version and names included.
+    expected = message.typed_data(found)
+    for member in ("types", "domain"):
+        if raw[member] != expected[member]:
+            raise SignedActInvalid(f"typed_data.{member} is not that of {kind.__name__}")
+    return found, message
+
+
+def _with_enrolment(act: SignedAct, raw: Any) -> SignedAct:
+    _require_members(raw, {"typed_data", "signature"}, "enrolment")
+    domain, enrolment = read_typed_data(raw["typed_data"], Enrolment)
+    if domain != act.domain:
+        raise SignedActInvalid("enrolment: it is for another chain or contract than the grant")
+    signature = _bytes(raw["signature"], "enrolment.signature")
+    return SignedAct(act.domain, act.message, act.signer, act.signature, enrolment, signature)
+
+
+def _primary_type(raw: Any) -> str:
+    return str(raw.get("primaryType")) if isinstance(raw, dict) else ""
+
+
+def _require_members(raw: Any, names: set[str], where: str) -> None:
+    if not isinstance(raw, dict) or set(raw) != names:
+        raise SignedActInvalid(f"{where} must have the members {', '.join(sorted(names))} only")
+
+
+def _value(raw: Any, hint: Any, name: str) -> Any:
+    kind = abi_type(hint)
+    if kind.startswith("uint"):
+        return _integer(raw, name)
+    return _bytes(raw, name) if kind.startswith("bytes") else raw
+
+
+def _integer(raw: Any, name: str) -> int:
+    if type(raw) is int:
+        return raw
+    if isinstance(raw, str) and raw.isascii() and raw.isdigit():
+        return int(raw)
+    raise SignedActInvalid(f"{name} is not a whole number")
+
+
+def _bytes(raw: Any, name: str) -> bytes:
+    try:
+        if isinstance(raw, str) and raw.startswith("0x"):
+            return bytes.fromhex(raw[2:])
+    except ValueError:
+        pass
+    raise SignedActInvalid(f"{name} is not 0x and hexadecimal digits")

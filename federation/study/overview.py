@@ -1,0 +1,127 @@
+"""A study as it stands: its history replayed from a node's events, and what it has spent."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from audit.consent_state import StudyState
+from audit.round_state import RoundFacts
+from chain.chain import Chain
+from chain.errors import RegistryStudyUnknown
+from chain.messages import Study, Terms, rho_of_round, split_token_id
+from federation.app.privacy import RHO_UNIT, epsilon_canonne_kamath_steinke, log_slack_of_round
+
+
+@dataclass(frozen=True)
+class Spending:
+    """The privacy account, by the ledger's charges. rho in 1e-18.
+
+    Attributes:
+        charged: sealed rounds, whatever became of them.
+        rounds_left: how many more the ceiling has room for under the terms in force.
+        epsilon, epsilon_ceiling: at `delta`, by corollary 13 of Canonne, Kamath and Steinke (2020),
+            with the slack of the distributed discrete sum.
+    """
+
+    rho_spent: int
+    rho_ceiling: int
+    charged: int
+    rounds_left: int
+    epsilon: float
+    epsilon_ceiling: float
+    delta: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            **vars(self),
+            "rho_spent": str(self.rho_spent),
+            "rho_ceiling": str(self.rho_ceiling),
+        }
+
+
+def require_study(chain: Chain, study_id: int, version: int = 1) -> Study:
+    """A study's standing. Raises RegistryStudyUnknown when there is none, or no such version."""
+    study = chain.registry.study(study_id)
+    if not 1 <= version <= study.proposed_version:
+        raise RegistryStudyUnknown(study_id)
+    return study
+
+
+def replay(chain: Chain, study_id: int) -> StudyState:
+    """Every event of the study, replayed; the node is believed here, unlike in `assent verify`.
+
+    Raises:
+        RegistryStudyUnknown, chain.errors.ChainError, audit.errors.HistoryInvalid
+    """
+    require_study(chain, study_id)
+    return StudyState.replay(chain.events_of((0, study_id)), study_id)
+
+
+def newest_terms(state: StudyState) -> Terms:
+    """The terms in force, or those first proposed while none are."""
+    standing = state.standing
+    version = standing.current_version if standing and standing.current_version else 1
+    return state.history.versions[version].terms
+
+
+def spending(state: StudyState) -> Spending:
+    """What the study's sealed rounds have spent."""
+    terms, history = newest_terms(state), state.history
+    sealed = [facts for facts in history.rounds.values() if facts.sealed]
+    slack = sum(
+        math.exp(log_slack_of_round(history.versions[facts.opened.version].terms))
+        for facts in sealed
+    )
+    cost = rho_of_round(terms.noise_multiplier)
+    left = max(0, terms.rho_ceiling - history.rho_spent) // cost
+    every = slack + left * math.exp(log_slack_of_round(terms))
+    delta = terms.delta / RHO_UNIT
+    return Spending(
+        rho_spent=history.rho_spent,
+        rho_ceiling=terms.rho_ceiling,
+        charged=len(sealed),
+        rounds_left=left,
+        epsilon=epsilon_canonne_kamath_steinke(history.rho_spent / RHO_UNIT + slack, delta),
+        epsilon_ceiling=epsilon_canonne_kamath_steinke(terms.rho_ceiling / RHO_UNIT + every, delta),
+        delta=delta,
+    )
+
+
+@dataclass(frozen=True)
+class TokenRound:
+    """Whether one round could have used a token's record: the site's commitment is of that time.
+
+    Attributes:
+        used: True: the record was in the site's cohort, if the site did as it committed; False: it
+            was not; None: the site has committed nothing (yet).
+    """
+
+    number: int
+    state: str
+    used: bool | None
+
+
+def rounds_of_token(state: StudyState, token_id: int) -> list[TokenRound]:
+    """Every round of the study, as seen from one token: by chain facts alone, as sites admit.
+
+    A site admits a token that is active to the close deadline, at the block of its commitment.
+    """
+    _, site, _ = split_token_id(token_id)
+    rounds = []
+    for number, facts in state.history.rounds.items():
+        used = _used(state, facts, site, token_id)
+        rounds.append(TokenRound(number, facts.state.name.lower(), used))
+    return rounds
+
+
+def _used(state: StudyState, facts: RoundFacts, site: str, token_id: int) -> bool | None:
+    committing = facts.newest_commitments().get(site)
+    if committing is None:
+        return None
+    if facts.sealed and site not in facts.sealed.members:
+        return False
+    terms = state.history.versions[facts.opened.version].terms
+    then = state.state_at(committing.commitment.block_number)
+    return then.is_consent_active(token_id, terms.purposes, facts.opened.close_deadline)

@@ -1,0 +1,1 @@
+"""The `assent irb` commands: what an ethics reviewer reads, signs and stops."""

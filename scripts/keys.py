@@ -1,0 +1,94 @@
+"""Private key files: read, made, and the journal of transactions that belongs to each.
+
+A key file (mode 0600) holds 0x and 64 hexadecimal digits, or an encrypted keystore (JSON) whose
+passphrase lies in the file that ASSENT_KEY_PASSPHRASE_FILE names. No key and no passphrase ever
+stands in a command line, a log or an error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.console import BadInput
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
+
+
+def read_key(path: Path) -> LocalAccount:
+    """The account of a key file.
+
+    Raises:
+        PrivateFileUnsafe: the file is missing, or open to others.
+        BadInput: it holds no usable key; its content is not repeated.
+    """
+    from eth_account import Account
+    from eth_utils.exceptions import ValidationError
+
+    from federation.gate.private_files import read_private_file
+
+    text = read_private_file(path).strip()
+    try:
+        if text.startswith(b"{"):
+            found: LocalAccount = Account.from_key(_decrypted(path, text.decode()))
+        elif len(text) == 66 and text.startswith(b"0x"):
+            found = Account.from_key(bytes.fromhex(text[2:].decode()))
+        else:
+            raise ValueError
+    except (ValueError, ValidationError):
+        raise BadInput(
+            f"{path} does not hold a key: 0x and 64 hexadecimal digits, or a keystore"
+        ) from None
+    return found
+
+
+def make_key(path: Path) -> LocalAccount:
+    """A fresh key in a new file of mode 0600.
+
+    Raises:
+        BadInput: the file exists; keys are never overwritten.
+    """
+    from eth_account import Account
+
+    from federation.gate.private_files import write_private_file
+
+    account: LocalAccount = Account.from_key(secrets.token_bytes(32))
+    try:
+        write_private_file(path, b"0x" + bytes(account.key).hex().encode() + b"\n")
+    except FileExistsError:
+        raise BadInput(f"{path} exists; keys are never overwritten. Name another file") from None
+    return account
+
+
+def journal_of(path: Path) -> Path:
+    """Where transactions of a key file's account are journalled: an account has one journal.
+
+    A coordinator's `account.key` shares the one that its ServerApp writes.
+    """
+    if path.name == "account.key":
+        return path.with_name("transactions.db")
+    return path.with_suffix(".db")
+
+
+def _decrypted(path: Path, keystore: str) -> bytes:
+    from eth_account import Account
+
+    from federation.gate.keys import PASSPHRASE_FILE
+    from federation.gate.private_files import read_private_file
+
+    named = os.environ.get(PASSPHRASE_FILE)
+    if not named:
+        raise BadInput(
+            f"{path} is encrypted; set {PASSPHRASE_FILE} to a file (mode 600) with its passphrase"
+        )
+    passphrase = read_private_file(Path(named)).split(b"\n", 1)[0].rstrip(b"\r").decode()
+    try:
+        return bytes(Account.decrypt(json.loads(keystore), passphrase))
+    except (ValueError, KeyError, TypeError, NotImplementedError):
+        raise BadInput(
+            f"{path} cannot be decrypted: wrong passphrase or malformed keystore"
+        ) from None

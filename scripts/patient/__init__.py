@@ -1,0 +1,1 @@
+"""The `assent patient` commands: a patient's own acts, and what a relayer carries for them."""

@@ -1,0 +1,22 @@
+"""The table of `assent patient`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from scripts.lazy import Command, lazy_app
+
+COMMANDS: Final[dict[str, Command]] = {
+    "key": Command("scripts.patient.granting:key", "Make an address for one study alone."),
+    "read": Command("scripts.patient.granting:read", "Read what a grant would say."),
+    "grant": Command("scripts.patient.granting:grant", "Consent: sign and submit a grant."),
+    "revoke": Command("scripts.patient.revoking:revoke", "Revoke a consent, at any time."),
+    "sign-revocation": Command(
+        "scripts.patient.revoking:sign_revocation", "Sign a revocation in advance."
+    ),
+    "submit": Command("scripts.patient.revoking:submit", "Carry what a patient has signed."),
+    "status": Command("scripts.patient.status:status", "Is a consent active, and for what?"),
+    "vectors": Command("scripts.patient.vectors:vectors", "Write test vectors for app developers."),
+}
+
+app = lazy_app("patient", "Consent, revoke, and see what was done with it.", COMMANDS)

@@ -1,0 +1,112 @@
+"""`assent patient revoke`, `sign-revocation` and `submit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scripts.acts import ActFile, Yes, read_act, require_yes, write_act
+from scripts.connection import CarrierKey, DeploymentFile, KeyFile, Rpc, connect
+from scripts.console import BadInput, JsonOption, say, show_json
+from scripts.keys import read_key
+
+if TYPE_CHECKING:
+    from chain.chain import Chain
+    from chain.signed_act import SignedAct
+
+TokenId = Annotated[str, typer.Argument(help="The token's number.", metavar="TOKEN")]
+
+
+def revoke(
+    token: TokenId,
+    key: KeyFile,
+    rpc: Rpc,
+    deployment: DeploymentFile,
+    carrier_key: CarrierKey = None,
+    yes: Yes = False,
+    json_: JsonOption = False,
+) -> None:
+    """Revoke a consent: from now on the record enters no round, and a round under way is bound.
+
+    Nothing can pause this. Every grant that this address signed before becomes void.
+    """
+    chain = connect(rpc, deployment, carrier_key or key)
+    act = _signed(chain, token_number(token), key)
+    require_yes("Revoke this consent for good?", yes)
+    act.carry(chain)
+    if json_:
+        show_json({"token": token, "revoked": True})
+    else:
+        say("Your consent is revoked. `assent patient status` shows which rounds could have used")
+        say("the record before.")
+
+
+def sign_revocation(
+    token: TokenId,
+    out: Annotated[Path, typer.Argument(help="A new file.", metavar="OUT.json")],
+    key: KeyFile,
+    rpc: Rpc,
+    deployment: DeploymentFile,
+) -> None:
+    """Sign a revocation in advance, for somebody you trust to carry when the time comes.
+
+    It has no deadline and needs nothing else: whoever holds the file can end this consent.
+    """
+    write_act(_signed(connect(rpc, deployment), token_number(token), key), out)
+
+
+def submit(
+    file: ActFile, key: KeyFile, rpc: Rpc, deployment: DeploymentFile, json_: JsonOption = False
+) -> None:
+    """Carry a patient's signed grant or revocation; any account may, it only pays."""
+    from chain.events import Granted
+    from chain.messages import Grant, Revocation
+
+    act = read_act(file)
+    if not isinstance(act.message, Grant | Revocation):
+        raise BadInput(
+            f"{file} holds a {type(act.message).__name__} of a reviewer; use `assent irb submit`"
+        )
+    receipt = act.carry(connect(rpc, deployment, key))
+    granted = isinstance(act.message, Grant)
+    token = receipt.event(Granted).token_id if granted else _token_of(act)
+    if json_:
+        show_json({"act": "grant" if granted else "revocation", "token": str(token)})
+    else:
+        say(f"{'Granted' if granted else 'Revoked'}: token {token}")
+
+
+def token_number(text: str) -> int:
+    """A token's number from what the user typed. Raises BadInput."""
+    if not (text.isascii() and text.isdigit()) or int(text) >= 1 << 256:
+        raise BadInput(f"{text!r} is not a token's number: decimal digits, as `grant` printed them")
+    return int(text)
+
+
+def _signed(chain: Chain, token: int, key: Path) -> SignedAct:
+    from chain.errors import ConsentAlreadyRevoked, ConsentTokenUnknown
+    from chain.messages import Revocation
+    from chain.signed_act import SignedAct
+    from chain.solidity import ZERO_ADDRESS
+
+    consent = chain.consent.consent(token)
+    if consent.holder == ZERO_ADDRESS:
+        raise ConsentTokenUnknown(token)
+    if consent.revoked_at:
+        raise ConsentAlreadyRevoked(token)
+    holder = read_key(key)
+    if holder.address != consent.holder:
+        raise BadInput(
+            f"--key: {key} is the key of {holder.address}, and the token belongs to"
+            f" {consent.holder}"
+        )
+    return SignedAct.sign(Revocation(token), chain.consent.domain, holder)
+
+
+def _token_of(act: SignedAct) -> int:
+    from chain.messages import Revocation
+
+    assert isinstance(act.message, Revocation)
+    return act.message.token_id

@@ -1,0 +1,71 @@
+"""`assent patient status`."""
+
+from __future__ import annotations
+
+from scripts.connection import DeploymentFile, Rpc, connect
+from scripts.console import JsonOption, say, show_facts, show_json, show_table
+from scripts.patient.revoking import TokenId, token_number
+
+_USED = {True: "may have used it", False: "did not use it", None: "the hospital sent nothing"}
+
+
+def status(token: TokenId, rpc: Rpc, deployment: DeploymentFile, json_: JsonOption = False) -> None:
+    """Show whether a consent is active now, for what and until when, and each round's relation.
+
+    It needs no key: whoever knows a token can see this. A round "may have used it" when the token
+    was active at the block to which the hospital committed; what it did is for a receipt to prove.
+    """
+    from chain.errors import ConsentTokenUnknown
+    from chain.messages import split_token_id
+    from chain.solidity import ZERO_ADDRESS
+    from federation.app.chain_facts import chain_time
+    from federation.gate.terms_text import describe_purposes
+    from federation.study.consenting import moment
+    from federation.study.overview import replay, rounds_of_token
+
+    chain, number = connect(rpc, deployment), token_number(token)
+    consent = chain.consent.consent(number)
+    if consent.holder == ZERO_ADDRESS:
+        raise ConsentTokenUnknown(number)
+    study, site, _ = split_token_id(number)
+    active = chain.consent.is_consent_active(number, consent.purposes, chain_time(chain))
+    rounds = rounds_of_token(replay(chain, study), number)
+    if json_:
+        show_json(
+            {
+                "token": token,
+                "active": active,
+                "study": study,
+                "site": site,
+                "holder": consent.holder,
+                "purposes": describe_purposes(consent.purposes),
+                "use_start": consent.use_start,
+                "use_end": consent.use_end,
+                "granted_at": consent.granted_at,
+                "revoked_at": consent.revoked_at or None,
+                "rounds": [
+                    {"round": one.number, "state": one.state, "used": one.used} for one in rounds
+                ],
+            }
+        )
+        return
+    show_facts(
+        "Consent",
+        [
+            ("active now", "yes" if active else "no"),
+            ("study", study),
+            ("hospital", site),
+            ("for", ", ".join(describe_purposes(consent.purposes))),
+            ("from", moment(consent.use_start)),
+            ("until before", moment(consent.use_end)),
+            ("granted", moment(consent.granted_at)),
+            ("revoked", moment(consent.revoked_at) if consent.revoked_at else "no"),
+        ],
+    )
+    show_table(
+        "Rounds",
+        ("round", "ended", "your record"),
+        [(r.number, r.state, _USED[r.used]) for r in rounds],
+    )
+    if not rounds:
+        say("No round has been opened yet.")

@@ -1,0 +1,94 @@
+"""`assent patient vectors`: EIP-712 test vectors for those who write a patient's app."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scripts.console import BadInput, say
+
+if TYPE_CHECKING:
+    from chain.messages import SignedMessage
+
+# Well-known test keys (the integers 1, 2 and 3): never to be used on a chain.
+_HOLDER, _ENROLMENT_KEY, _REVIEWER = (n.to_bytes(32) for n in (1, 2, 3))
+_CHAIN_ID = 31337
+_CONTRACT = "0x" + "11" * 20
+
+
+def vectors(
+    out: Annotated[Path, typer.Argument(help="The folder, such as docs/vectors.", metavar="OUT")],
+) -> None:
+    """Write one file a message: typed data, digest, and its signature by a well-known test key."""
+    if not out.is_dir():
+        raise BadInput(f"{out} is not a folder")
+    for name, value in all_vectors().items():
+        (out / name).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    say(f"Wrote {len(all_vectors())} files to {out}.")
+
+
+def all_vectors() -> dict[str, dict[str, Any]]:
+    """Every vector by its file name; the same on every machine."""
+    from eth_account import Account
+
+    from chain.messages import (
+        Approval,
+        Enrolment,
+        Grant,
+        Revocation,
+        consent_domain,
+        language_tag,
+        registry_domain,
+        token_id,
+    )
+    from federation.study.consenting import DAY
+
+    site, holder = "0x" + "22" * 20, Account.from_key(_HOLDER).address
+    start = 1_767_225_600
+    commitment = bytes([0x33]) * 32
+    grant = Grant(
+        study_id=1,
+        terms_hash=bytes([0x44]) * 32,
+        site=site,
+        holder=holder,
+        purposes=1 << 7 | 1 << 48,
+        use_start=start,
+        use_end=start + 365 * DAY,
+        data_start=0,
+        data_end=2**40 - 1,
+        record_commitment=commitment,
+        consent_text_hash=bytes([0x55]) * 32,
+        language=language_tag("de-CH"),
+        revocation_counter=0,
+        deadline=start + 7 * DAY,
+    )
+    enrolment = Enrolment(
+        study_id=1,
+        site=site,
+        holder=holder,
+        record_tag=bytes([0x66]) * 32,
+        record_commitment=commitment,
+        nonce=bytes([0x77]) * 32,
+        deadline=start + 30 * DAY,
+    )
+    consent = consent_domain(_CHAIN_ID, _CONTRACT)
+    registry = registry_domain(_CHAIN_ID, _CONTRACT)
+    signed: list[tuple[SignedMessage, Any, bytes]] = [
+        (grant, consent, _HOLDER),
+        (Revocation(token_id(1, site, 5)), consent, _HOLDER),
+        (enrolment, consent, _ENROLMENT_KEY),
+        (Approval(1, 1, bytes([0x44]) * 32), registry, _REVIEWER),
+    ]
+    return {
+        f"{type(message).__name__.lower()}.json": {
+            "private_key": "0x" + key.hex(),
+            "signer": Account.from_key(key).address,
+            "typed_data": message.typed_data(domain),
+            "digest": "0x" + message.digest(domain).hex(),
+            "signature": "0x" + message.sign(key, domain).hex(),
+        }
+        for message, domain, key in signed
+    }

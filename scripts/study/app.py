@@ -1,0 +1,20 @@
+"""The table of `assent study`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from scripts.lazy import Command, lazy_app
+
+COMMANDS: Final[dict[str, Command]] = {
+    "propose": Command("scripts.study.propose:propose", "Propose a study, or its next version."),
+    "show": Command("scripts.study.show:show", "Show a study's terms, approvals and budget."),
+    "diff": Command("scripts.study.diff:diff", "Show what differs between two versions."),
+    "rounds": Command("scripts.study.show:rounds", "List a study's rounds."),
+    "run": Command("scripts.study.run:run", "Run rounds with the approved app, through Flower."),
+    "abort": Command("scripts.study.run:abort", "End a round that is stuck."),
+    "bundle": Command("scripts.study.evidence:bundle", "Gather the evidence of a whole study."),
+    "documents": Command("scripts.study.evidence:documents", "Fetch what the terms name by hash."),
+}
+
+app = lazy_app("study", "Propose, run and read a study.", COMMANDS)

@@ -1,0 +1,83 @@
+"""`assent study bundle` and `assent study documents`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scripts.connection import DeploymentFile, Ipfs, Rpc, StudyNumber, connect, open_store
+from scripts.console import BadInput, JsonOption, say, show_json, show_table
+
+OutFolder = Annotated[Path, typer.Argument(help="An absent or empty folder.", metavar="OUT")]
+
+
+def bundle(
+    study: StudyNumber,
+    out: OutFolder,
+    rpc: Rpc,
+    deployment: DeploymentFile,
+    ipfs: Ipfs,
+    json_: JsonOption = False,
+) -> None:
+    """Gather everything that proves a study, as of the chain's newest block, into a folder.
+
+    Prints that block's hash. `assent verify` believes the bundle only with a hash from elsewhere:
+    ask two sites for theirs.
+    """
+    from federation.study.bundle import gather_bundle
+    from federation.study.overview import require_study
+
+    _refuse_full(out)
+    chain = connect(rpc, deployment)
+    require_study(chain, study)
+    with open_store(ipfs) as store:
+        block = "0x" + gather_bundle(chain, store, study, out).hex()
+    if json_:
+        show_json({"bundle": str(out), "block_hash": block})
+        return
+    say(f"Wrote {out}, as of block")
+    say(block)
+    say("Compare this hash with what two sites' nodes say, then:")
+    say(f"  assent verify {out} --trust-block HASH")
+
+
+def documents(
+    study: StudyNumber,
+    out: OutFolder,
+    rpc: Rpc,
+    deployment: DeploymentFile,
+    ipfs: Ipfs,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="Which version; the newest without it.")
+    ] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Fetch protocol, consent texts, recipe, app and checkpoints by the hashes on the chain.
+
+    Checkpoints are the first, and the newest if a round has closed. What IPFS gives is hashed
+    before it is written.
+    """
+    from federation.study.documents import fetch_for_reading
+    from federation.study.overview import require_study
+
+    _refuse_full(out)
+    chain = connect(rpc, deployment)
+    chosen = version or require_study(chain, study).proposed_version
+    require_study(chain, study, chosen)
+    with open_store(ipfs) as store:
+        files = fetch_for_reading(chain, store, study, chosen)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        (out / name).write_bytes(data)
+    if json_:
+        show_json({"version": chosen, "files": {name: len(data) for name, data in files.items()}})
+        return
+    rows = [(str(out / name), len(data)) for name, data in files.items()]
+    show_table(f"Study {study}, version {chosen}", ("file", "bytes"), rows)
+
+
+def _refuse_full(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise BadInput(f"{out} is not an empty folder; name another one")

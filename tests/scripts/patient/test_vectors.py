@@ -1,0 +1,34 @@
+"""docs/vectors holds what the commands sign, so that other implementations can be compared."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from eth_account import Account
+from eth_account.messages import encode_typed_data
+
+from scripts.patient.vectors import all_vectors
+from stack.binaries import ROOT
+from tests.desk import Desk
+
+FOLDER = ROOT / "docs" / "vectors"
+
+
+def test_the_committed_vectors_are_those_that_the_command_writes(desk: Desk) -> None:
+    fresh = desk.folder / "vectors"
+    fresh.mkdir()
+    desk.must("patient vectors vectors")
+    assert {path.name for path in fresh.iterdir()} == {path.name for path in FOLDER.iterdir()}
+    for path in fresh.iterdir():
+        assert (FOLDER / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+@pytest.mark.parametrize("name", sorted(all_vectors()))
+def test_another_implementation_of_eip_712_signs_the_same(name: str) -> None:
+    vector = json.loads((FOLDER / name).read_text())
+    signable = encode_typed_data(full_message=vector["typed_data"])
+    signed = Account.sign_message(signable, vector["private_key"])
+    assert "0x" + bytes(signed.message_hash).hex() == vector["digest"]
+    assert "0x" + bytes(signed.signature).hex() == vector["signature"]
+    assert Account.from_key(vector["private_key"]).address == vector["signer"]
