@@ -22,6 +22,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "up": Command("scripts.up:up", "Start a federation here that stays."),
     "down": Command("scripts.down:down", "Stop it; its state is kept."),
     "status": Command("scripts.status:status", "Show what runs and how its studies stand."),
+    "study": Command("scripts.study.app:app", "Propose, run and read a study."),
+    "irb": Command("scripts.irb.app:app", "Review studies: read, sign, stop."),
+    "patient": Command("scripts.patient.app:app", "Consent, revoke, and look after it."),
     "verify": Command("scripts.verify:verify", "Recompute a study from its bundle, offline."),
 }
 
