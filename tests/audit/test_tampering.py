@@ -21,7 +21,6 @@ from audit.checks.contracts import check_anchor, check_contracts
 from audit.checks.history import check_history
 from audit.cid import cid_of, sha256
 from audit.errors import BundleUnusable
-from audit.manifest import parse
 from audit.report import Check, Report
 from audit.verify import verify, verify_folder
 from chain import events as ev
@@ -373,14 +372,6 @@ def test_a_forged_sum_of_other_vectors_is_found(written: Written, bundle: Bundle
     lied = change_event(lied, ev.Closed, replaced(masked_hashes=lambda m: (sha256(vector), *m[1:])))
     found = names(verify(lied, written.trust_block))
     assert {"outcome.sum", "outcome.checkpoint", "round.delivery"} <= found
-
-
-def test_a_manifest_of_another_round_is_refused(bundle: Bundle) -> None:
-    rounds = set()
-    for path, data in bundle.files.items():
-        if path.startswith("objects/") and data.startswith(b'{"app_hash"'):
-            rounds.add(parse(data).round)
-    assert rounds == {1, 3, 5}
 
 
 @pytest.mark.parametrize("path", EVIDENCE_FILES)
