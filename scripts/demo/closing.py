@@ -151,8 +151,8 @@ def _show_errors(outcome: Outcome, console: Console) -> None:
     gains = Table(title="How much lower the prior's error is, overall")
     for column in ("than", "by", "95 % interval", "patients made worse"):
         gains.add_column(column, justify="left" if column == "than" else "right")
-    for rival, row in comparison.reduction.items():
-        estimate, low, high = (100 * value for value in row[-1])
+    for rival, gained in comparison.reduction.items():
+        estimate, low, high = (100 * value for value in gained[-1])
         worse = f"{100 * comparison.made_worse[rival]:.0f} %"
         gains.add_row(METHODS[rival], f"{estimate:.0f} %", f"{low:.0f} to {high:.0f} %", worse)
     console.print(gains)
