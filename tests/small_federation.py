@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
@@ -20,9 +21,20 @@ from eth_account.signers.local import LocalAccount
 from audit.recipe import Recipe
 from chain.chain import Chain
 from chain.events import Granted, Opened
-from chain.grants import draft_grant
-from chain.messages import Purpose, Revocation, consent_domain
+from chain.grants import NO_END, draft_grant
+from chain.messages import (
+    Commitment,
+    Purpose,
+    Resumption,
+    Revocation,
+    RoundState,
+    Suspension,
+    Terms,
+    consent_domain,
+    signer_of_account,
+)
 from federation.app.coordinator import Coordinator, MaskedDelivery
+from federation.app.inbox import Replies
 from federation.app.learning.recipe import CLIP_NORM, recommended_recipe
 from federation.app.reply import WithheldCode
 from federation.app.round_driver import Pacing, RoundDriver
@@ -36,6 +48,7 @@ from federation.gate.site import Site
 from federation.study.design import StudyDesign
 from scripts.local.federation import LocalFederation
 from scripts.local.layout import Layout
+from stack import rpc
 from stack.process import ProcessGroup
 from twin.log_linear import LogLinearModel
 
@@ -97,6 +110,8 @@ class SmallFederation:
         purposes: int = int(TRAINING),
         use_start: int = 0,
         use_seconds: int = 365 * DAY,
+        data_start: int = 0,
+        data_end: int = NO_END,
     ) -> Holder:
         """One patient grants with a fresh address."""
         account: LocalAccount = Account.create()
@@ -113,6 +128,8 @@ class SmallFederation:
             use_start=use_start,
             use_end=max(now, use_start) + use_seconds,
             deadline=now + DAY,
+            data_start=data_start,
+            data_end=data_end,
         )
         receipt = self.chain.consent.grant_by_sig(
             grant,
@@ -194,11 +211,66 @@ class SmallFederation:
                     silent.append((self.keys[site].public.account, code))
             return deliveries, silent, len(told) == len(parts)
 
-        terms = self.chain.registry.terms(self.study_id, 1)
-        driver = RoundDriver(
-            self.coordinator(), terms, self.recipe(), number, replies, pacing or Pacing()
+        return self.driver(number, replies, pacing=pacing or Pacing()).run()
+
+    def driver(self, number: int, replies: Replies, **settings: Any) -> RoundDriver:
+        """The coordinator's driver of a round that is open."""
+        given = {"recipe": self.recipe()} | settings
+        return RoundDriver(
+            self.coordinator(), self.terms, round_number=number, replies=replies, **given
         )
-        return driver.run()
+
+    @property
+    def terms(self) -> Terms:
+        """Those in force."""
+        registry = self.chain.registry
+        return registry.terms(self.study_id, registry.study(self.study_id).current_version)
+
+    def commitments(self, number: int) -> dict[str, Commitment]:
+        """Each site's commitment to a round, by site; attempt 0 for none."""
+        return {
+            site: self.chain.ledger.commitment_of(self.study_id, number, keys.public.account)
+            for site, keys in self.keys.items()
+        }
+
+    def until_committed(self, number: int, sites: tuple[str, ...] = ()) -> None:
+        """Waits for these sites' commitments, all sites' by default."""
+        wanted = sites or tuple(self.keys)
+        until(lambda: all(self.commitments(number)[site].attempt for site in wanted))
+
+    def state(self, number: int) -> RoundState:
+        return self.chain.ledger.round(self.study_id, number).state
+
+    # -- reviewers and time ------------------------------------------------------------------
+
+    def suspend(self) -> None:
+        """Any one reviewer may."""
+        registry, reviewer = self.chain.registry, self.local.people.reviewers[2]
+        suspensions = registry.study(self.study_id).suspensions
+        signature = Suspension(self.study_id, suspensions).sign(reviewer, registry.domain)
+        registry.suspend_by_sig(self.study_id, signer_of_account(reviewer.address), signature)
+
+    def resume(self) -> None:
+        """It takes a quorum."""
+        registry, reviewers = self.chain.registry, self.local.people.reviewers[:2]
+        act = Resumption(self.study_id, registry.study(self.study_id).suspensions)
+        signers = [signer_of_account(reviewer.address) for reviewer in reviewers]
+        signatures = [act.sign(reviewer, registry.domain) for reviewer in reviewers]
+        registry.resume(self.study_id, signers, signatures)
+
+    def change_terms(self, **changes: object) -> None:
+        """A new version, proposed and approved."""
+        sponsor = self.local.connect(self.local.people.sponsor, "sponsor")
+        sponsor.registry.propose_version(self.study_id, replace(self.terms, **changes))
+        self.local.approve(self.study_id)
+
+    def advance(self, seconds: int) -> None:
+        """Chain time goes forward."""
+        node = self.local.node.rpc_url
+        rpc.call(node, "evm_increaseTime", seconds)
+        rpc.call(node, "evm_mine")
+
+    # -- rounds, whole -----------------------------------------------------------------------
 
     def run_round(self, sites: tuple[str, ...] | None = None, pacing: Pacing | None = None) -> int:
         """A whole round; gives its number."""

@@ -1,16 +1,18 @@
-"""Two facts that site and coordinator read from their own nodes in the same way."""
+"""Facts that site and coordinator read from their own nodes in the same way."""
 
 from __future__ import annotations
 
 import time
+from typing import TypeVar
 
 from chain.chain import Chain
+from chain.events import Closed, EventRecord, Sealed, decode
 
-from chain.events import EventRecord, Sealed, decode
+_RoundEvent = TypeVar("_RoundEvent", Sealed, Closed)
 
 
-class SealMissing(Exception):
-    """The node shows no Sealed event for a round that it calls sealed."""
+class RoundEventMissing(Exception):
+    """The node shows no event for what it says of a round."""
 
 
 def chain_time(chain: Chain) -> int:
@@ -18,15 +20,38 @@ def chain_time(chain: Chain) -> int:
     return max(chain.head().timestamp, int(time.time()))
 
 
+def in_force(chain: Chain, study_id: int, version: int) -> bool:
+    """Whether a version is the study's current one and the study is not suspended."""
+    study = chain.registry.study(study_id)
+    return study.current_version == version and not study.suspended
+
+
 def sealed_event(chain: Chain, study_id: int, number: int) -> tuple[EventRecord, Sealed]:
     """The event that sealed a round, with the block it lies in.
 
     Raises:
-        SealMissing, chain.errors.ChainError
+        RoundEventMissing, chain.errors.ChainError
     """
+    return _round_event(chain, study_id, number, Sealed)
+
+
+def closed_event(chain: Chain, study_id: int, number: int) -> tuple[EventRecord, Closed]:
+    """The event that closed a round, with the block it lies in.
+
+    Raises:
+        RoundEventMissing, chain.errors.ChainError
+    """
+    return _round_event(chain, study_id, number, Closed)
+
+
+def _round_event(
+    chain: Chain, study_id: int, number: int, kind: type[_RoundEvent]
+) -> tuple[EventRecord, _RoundEvent]:
     opened = chain.ledger.round(study_id, number).pinned_block
     for record in chain.events(study_id, opened):
         event = decode(record)
-        if isinstance(event, Sealed) and event.round == number:
+        if isinstance(event, kind) and event.round == number:
             return record, event
-    raise SealMissing(f"the node shows no Sealed event for round {number} of study {study_id}")
+    raise RoundEventMissing(
+        f"the node shows no {kind.__name__} event for round {number} of study {study_id}"
+    )

@@ -8,31 +8,27 @@ a signature that recovers to a sealed member.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from audit.checkpoint import read as read_checkpoint
-from audit.checkpoint import write as write_checkpoint
-from audit.cid import cid_of_sha256, sha256
-from audit.codec import from_bytes
-from audit.manifest import ManifestFacts
-from audit.manifest import build as build_manifest
+from audit.cid import sha256
+from audit.errors import AuditError
 from audit.recipe import Recipe
-from audit.update import apply_round, unmask_sum
-from chain.errors import ChainError, ContractRefused
-from chain.messages import (
-    Closure,
-    Delivery,
-    Domain,
-    RoundState,
-    Terms,
-    ledger_domain,
-    recover,
+from chain.errors import (
+    ChainError,
+    ContractRefused,
+    LedgerNotAllCurrent,
+    LedgerTooFewSites,
+    LedgerWrongState,
 )
-from federation.app.chain_facts import chain_time, sealed_event
-from federation.app.coordinator import Coordinator, MaskedDelivery
+from chain.messages import Closure, RoundState, Terms, ledger_domain
+from federation.app.chain_facts import chain_time
+from federation.app.coordinator import Coordinator
+from federation.app.inbox import Inbox, Replies
 from federation.app.objects import ObjectStoreError
-from federation.app.reply import WithheldCode
+from federation.app.round_result import RoundResult, result_of
+
+_STORE_RETRY_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,7 @@ class RoundDriver:
     terms: Terms
     recipe: Recipe
     round_number: int
-    replies: Callable[[], tuple[list[MaskedDelivery], list[tuple[str, WithheldCode]], bool]]
+    replies: Replies
     pacing: Pacing = field(default_factory=Pacing)
 
     def __post_init__(self) -> None:
@@ -88,10 +84,8 @@ class RoundDriver:
         self._study = self.coordinator.config.study_id
         self._ledger = self._chain.ledger
         self._unchanged_since = time.monotonic()
-        self._deliveries = self.coordinator.deliveries(self.round_number)
-        self._early: list[MaskedDelivery] = []
-        self._silent: dict[str, WithheldCode] = {}
-        self._all_answered = False
+        self._inbox = Inbox(self.coordinator, self.terms, self.round_number, self.replies)
+        self._last_note = ""
 
     def run(self) -> bytes:
         """Runs to the close.
@@ -114,7 +108,7 @@ class RoundDriver:
     def _until_sealed(self) -> None:
         announced: set[str] = set()
         while True:
-            self._collect()
+            self._inbox.look()
             info = self._ledger.round(self._study, self.round_number)
             if info.state == RoundState.SEALED:
                 return
@@ -135,16 +129,16 @@ class RoundDriver:
                 raise self._aborted(
                     "TooFewSites",
                     f"{len(current)} of at least {self.terms.min_sites} sites committed "
-                    f"by the deadline; codes: {self._codes()}",
+                    f"by the deadline; codes: {self._inbox.codes}",
                     again=False,
                 )
             if now >= info.seal_deadline:
                 raise self._aborted("SealDeadlinePassed", "not sealed in time", again=True)
-            if self._all_answered and len(current) < self.terms.min_sites:
+            if self._inbox.all_answered and len(current) < self.terms.min_sites:
                 raise self._aborted(
                     "TooFewSites",
                     f"every site answered and {len(current)} of at least "
-                    f"{self.terms.min_sites} committed; codes: {self._codes()}",
+                    f"{self.terms.min_sites} committed; codes: {self._inbox.codes}",
                     again=False,
                 )
             if not held and (over or len(current) == len(self.terms.sites)):
@@ -154,10 +148,15 @@ class RoundDriver:
     def _try_seal(self) -> None:
         try:
             self._ledger.seal(self._study, self.round_number)
-        except ContractRefused as refusal:
-            # A site's epoch may move between our look and the ledger's: look again.
-            self._note("seal-refused", error=type(refusal).__name__)
+        except (LedgerNotAllCurrent, LedgerTooFewSites, LedgerWrongState) as refusal:
+            # A site's epoch, or the round, may move between our look and the ledger's: look again.
+            self._note_once("seal-refused", error=type(refusal).__name__)
             return
+        except ContractRefused as refusal:
+            # A study that was suspended or changed: looking again would not help.
+            raise self._aborted(
+                type(refusal).__name__, f"the ledger refused to seal: {refusal}", again=False
+            ) from refusal
         self._note("sealed")
 
     def _until_delivered(self) -> None:
@@ -165,17 +164,17 @@ class RoundDriver:
         self._members = self._ledger.members(self._study, self.round_number)
         self._seal_digest = self._ledger.round(self._study, self.round_number).seal_digest
         while True:
-            self._collect()
+            self._inbox.look()
             self._refuse_if_hopeless()
-            missing = [site for site in self._members if site not in self._deliveries]
+            missing = [site for site in self._members if site not in self._inbox.deliveries]
             held = time.monotonic() - sealed_at < self.pacing.close_after_seconds
             if not missing and not held:
                 return
-            withheld = [site for site in missing if site in self._silent]
-            if withheld or (missing and self._all_answered):
+            withheld = [site for site in missing if site in self._inbox.silent]
+            if withheld or (missing and self._inbox.all_answered):
                 raise self._aborted(
                     "DeliveryWithheld",
-                    f"sealed but not delivered: {withheld or missing}; codes: {self._codes()}",
+                    f"sealed but not delivered: {withheld or missing}; codes: {self._inbox.codes}",
                     again=True,
                 )
             info = self._ledger.round(self._study, self.round_number)
@@ -195,39 +194,18 @@ class RoundDriver:
                 )
 
     def _close(self) -> bytes:
-        info = self._ledger.round(self._study, self.round_number)
-        masked = [self._deliveries[site].masked for site in self._members]
-        commitments = [
-            self._ledger.commitment_of(self._study, self.round_number, site)
-            for site in self._members
-        ]
-        count = sum(commitment.cohort_size for commitment in commitments)
-        total = unmask_sum([from_bytes(data) for data in masked])
-        base = read_checkpoint(self.coordinator.store.get(cid_of_sha256(info.base)))
-        checkpoint = write_checkpoint(apply_round(base, total, count, self.terms, self.recipe))
-        record, sealed = sealed_event(self._chain, self._study, self.round_number)
-        manifest = build_manifest(
-            ManifestFacts(
-                deployment=self._chain.deployment,
-                study_id=self._study,
-                round_number=self.round_number,
-                round=info,
-                terms=self.terms,
-                members=tuple(self._members),
-                commitments=tuple(commitments),
-                masked=tuple(masked),
-                parent_hash=sealed.parent_hash,
-                seal_block=record.block_number,
-                count=count,
-                total=total,
-                checkpoint=checkpoint,
-                rho=sealed.rho,
-                rho_spent=sealed.rho_spent,
-            )
+        deliveries = [self._inbox.deliveries[site] for site in self._members]
+        masked = [delivery.masked for delivery in deliveries]
+        try:
+            result = self._make_and_store(masked)
+        except AuditError as error:
+            # The same sum would be refused again: reviewers must look at base and recipe first.
+            raise self._aborted(type(error).__name__, str(error), again=False) from error
+        checkpoint_hash, manifest_hash = sha256(result.checkpoint), sha256(result.manifest)
+        deployment = self._chain.deployment
+        closure = Closure(self._seal_digest, checkpoint_hash, manifest_hash).sign(
+            self.coordinator.account, ledger_domain(deployment.chain_id, deployment.ledger)
         )
-        self._store([*masked, checkpoint, manifest], info.close_deadline)
-        checkpoint_hash, manifest_hash = sha256(checkpoint), sha256(manifest)
-        closure = Closure(self._seal_digest, checkpoint_hash, manifest_hash)
         try:
             self._ledger.close(
                 self._study,
@@ -235,8 +213,8 @@ class RoundDriver:
                 checkpoint_hash,
                 manifest_hash,
                 [sha256(data) for data in masked],
-                [self._deliveries[site].signature for site in self._members],
-                closure.sign(self.coordinator.account, self._domain()),
+                [delivery.signature for delivery in deliveries],
+                closure,
             )
         except ContractRefused as refusal:
             self._refuse_if_hopeless()
@@ -246,42 +224,23 @@ class RoundDriver:
         self._note("closed", checkpoint="0x" + checkpoint_hash.hex())
         return checkpoint_hash
 
-    def _store(self, objects: Sequence[bytes], close_deadline: int) -> None:
-        """Stores all, again and again while there is time: a daemon may be starting anew."""
+    def _make_and_store(self, masked: Sequence[bytes]) -> RoundResult:
+        """Again and again while there is time: an IPFS daemon may be starting anew."""
+        deadline = self._ledger.round(self._study, self.round_number).close_deadline
+        arguments = (self.coordinator, self.terms, self.recipe, self.round_number)
         while True:
             try:
-                for data in objects:
+                result = result_of(*arguments, self._members, masked)
+                for data in (*masked, result.checkpoint, result.manifest):
                     self.coordinator.store.put(data)
             except ObjectStoreError as error:
-                if chain_time(self._chain) >= close_deadline:
+                if chain_time(self._chain) >= deadline:
                     raise self._aborted("EvidenceNotStored", str(error), again=True) from error
-                self._note("store-retry", error=type(error).__name__)
+                self._note_once("store-retry", error=type(error).__name__)
                 self._refuse_if_hopeless()
-                time.sleep(1.0)
+                time.sleep(_STORE_RETRY_SECONDS)
             else:
-                return
-
-    def _collect(self) -> None:
-        new, silent, self._all_answered = self.replies()
-        self._silent.update(dict(silent))
-        self._early += new
-        info = self._ledger.round(self._study, self.round_number) if self._early else None
-        if info is None or info.state != RoundState.SEALED:
-            return
-        members = set(self._ledger.members(self._study, self.round_number))
-        for delivery in self._early:
-            digest = Delivery(info.seal_digest, sha256(delivery.masked)).digest(self._domain())
-            try:
-                site = recover(digest, delivery.signature)
-            except ValueError:
-                site = ""
-            if site not in members or len(delivery.masked) != 8 * self.terms.vector_length:
-                self._note("delivery-refused", site=site)
-                continue
-            self.coordinator.keep_delivery(self.round_number, site, delivery)
-            self._deliveries.setdefault(site, delivery)
-            self._note("delivered", site=site)
-        self._early = []
+                return result
 
     def _abort_on_chain(self) -> None:
         try:
@@ -301,18 +260,18 @@ class RoundDriver:
     def _is_current(self, site: str) -> bool:
         return self._ledger.is_current(self._study, self.round_number, site)
 
-    def _domain(self) -> Domain:
-        deployment = self._chain.deployment
-        return ledger_domain(deployment.chain_id, deployment.ledger)
-
     def _note_commitment(self, site: str) -> None:
         commitment = self._ledger.commitment_of(self._study, self.round_number, site)
         self._note(
             "committed", site=site, attempt=commitment.attempt, tokens=commitment.cohort_size
         )
 
-    def _note(self, phase: str, **facts: object) -> None:
-        self.coordinator.note(self.round_number, phase, **facts)
+    def _note_once(self, phase: str, **facts: object) -> None:
+        """Notes what each poll may find again, unless it was the last thing noted."""
+        if self._last_note != (noted := f"{phase} {facts}"):
+            self._note(phase, **facts)
+            self._last_note = noted
 
-    def _codes(self) -> str:
-        return ", ".join(f"{site}: {code}" for site, code in self._silent.items()) or "none"
+    def _note(self, phase: str, **facts: object) -> None:
+        self._last_note = ""
+        self.coordinator.note(self.round_number, phase, **facts)

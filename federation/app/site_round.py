@@ -32,7 +32,7 @@ from chain.messages import (
     seal_digest,
 )
 from federation.app.admit import Cohort, admit, cohort_root
-from federation.app.chain_facts import chain_time, sealed_event
+from federation.app.chain_facts import chain_time, in_force, sealed_event
 from federation.app.environment import environment_hash
 from federation.app.masks import mask, mask_key_pair
 from federation.app.models import model_named
@@ -209,6 +209,10 @@ class SiteRound:
         members = tuple(sealed.members)
         if self._site.address not in members:
             raise Withheld(WithheldCode.NOT_SEALED_IN, "the seal does not name this site")
+        if not in_force(self._chain, self._study, self._opened.version):
+            raise Withheld(
+                WithheldCode.STUDY_NOT_USABLE, "the study was suspended, or its terms changed"
+            )
         if not self._is_current():
             self._site.journal.abandon_round(self._study, self._number)
             raise Withheld(

@@ -8,7 +8,7 @@ reply but a masked vector whose signature recovers to a sealed member.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord
@@ -21,6 +21,7 @@ from audit.recipe import parse as parse_recipe
 from chain.events import Opened
 from chain.messages import RoundState, Terms
 from federation.app.coordinator import Coordinator, MaskedDelivery
+from federation.app.inbox import Replies
 from federation.app.reply import WithheldCode, order, read_delivery, read_withheld
 from federation.app.round_driver import Pacing, RoundAborted, RoundDriver
 
@@ -93,7 +94,7 @@ class ConsentedRounds(Strategy):
         Raises:
             SitesMissing, RoundAborted, chain.errors.ChainError.
         """
-        self._finish_earlier_round()
+        self._finish_earlier_round(grid)
         reruns = self._schedule.reruns
         closed = 0
         while closed < self._schedule.rounds:
@@ -106,19 +107,29 @@ class ConsentedRounds(Strategy):
                 reruns -= 1
         return Result()
 
-    def _finish_earlier_round(self) -> None:
-        chain, study = self._coordinator.chain, self._coordinator.config.study_id
-        last = chain.ledger.round_count(study)
-        if last == 0:
-            return
-        state = chain.ledger.round(study, last).state
+    def _finish_earlier_round(self, grid: Grid) -> None:
+        """Finishes what a process that died left behind; a sealed round is paid for already.
+
+        Sites are asked again unless all deliveries were kept: one that has delivered sends the
+        same bytes, one that has committed goes on from there.
+        """
+        coordinator = self._coordinator
+        ledger, study = coordinator.chain.ledger, coordinator.config.study_id
+        last = ledger.round_count(study)
+        state = ledger.round(study, last).state if last else RoundState.NONE
         if state not in (RoundState.OPEN, RoundState.SEALED):
             return
-        driver = self._driver(last, lambda: ([], [], True))
+        members = ledger.members(study, last)
+        kept = coordinator.deliveries(last)
+        coordinator.note(last, "resumed")
         try:
-            driver.run()
+            if members and all(site in kept for site in members):
+                self._driver(last, lambda: ([], [], True)).run()
+            else:
+                self._wait_for_sites(grid)
+                self._driver(last, self._ask(grid, last)).run()
         except RoundAborted:
-            self._coordinator.note(last, "earlier-round-aborted")
+            coordinator.note(last, "earlier-round-aborted")
 
     def _run_round(self, grid: Grid) -> None:
         self._wait_for_sites(grid)
@@ -126,6 +137,10 @@ class ConsentedRounds(Strategy):
         receipt = coordinator.chain.ledger.open(coordinator.config.study_id)
         number = receipt.event(Opened).round
         coordinator.note(number, "opened")
+        self._driver(number, self._ask(grid, number)).run()
+
+    def _ask(self, grid: Grid, number: int) -> Replies:
+        """Sends every connected node its order; the answer tells what has come back since."""
         messages = self.configure_train(number, ArrayRecord(), ConfigRecord(), grid)
         waiting = set(grid.push_messages(messages))
 
@@ -144,13 +159,9 @@ class ConsentedRounds(Strategy):
                     deliveries.append(MaskedDelivery(*found))
             return deliveries, silent, not waiting
 
-        self._driver(number, replies).run()
+        return replies
 
-    def _driver(
-        self,
-        number: int,
-        replies: Callable[[], tuple[list[MaskedDelivery], list[tuple[str, WithheldCode]], bool]],
-    ) -> RoundDriver:
+    def _driver(self, number: int, replies: Replies) -> RoundDriver:
         return RoundDriver(
             self._coordinator,
             self._terms(),

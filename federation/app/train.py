@@ -14,10 +14,15 @@ from chain.messages import Consent, Terms
 from federation.app.learning.meta_gradient import meta_gradients
 from federation.app.models import model_named
 from federation.gate.keys import SiteKeys
-from federation.gate.records.store import DataPeriod, RecordStore, RecordUnknown
+from federation.gate.records.errors import RecordUnknown
+from federation.gate.records.store import DataPeriod, RecordStore
 from federation.gate.records.to_series import series_of
 from twin.protocol import TwinModel
 from twin.series import PatientSeries
+
+# What numbers, times or codes in a stored record can make fail. A store that cannot be read at all
+# is no such thing: it stops the site's round, whatever any record says.
+_UNUSABLE = (ValueError, TypeError, ArithmeticError, LookupError)
 
 
 def cohort_series(
@@ -39,7 +44,7 @@ def cohort_series(
         try:
             record = records.record(record_id, period) if record_id is not None else None
             series.append(None if record is None else PatientSeries(*series_of(record, channels)))
-        except (RecordUnknown, ValueError):
+        except (RecordUnknown, *_UNUSABLE):
             series.append(None)
     return series
 

@@ -14,6 +14,7 @@ from audit.recipe import parse as parse_recipe
 from audit.update import apply_round, unmask_sum
 from chain.chain import Chain
 from chain.messages import RoundState
+from federation.app.chain_facts import RoundEventMissing, closed_event
 from federation.app.objects import ObjectStore
 
 
@@ -42,7 +43,7 @@ def check_base_follows(chain: Chain, store: ObjectStore, study_id: int, number: 
         )
     try:
         made = _recompute(chain, store, study_id, opened.previous_closed)
-    except AuditError as error:
+    except (AuditError, RoundEventMissing) as error:
         raise BaseDoesNotFollow(
             f"round {opened.previous_closed} cannot be recomputed: {error}"
         ) from error
@@ -61,6 +62,12 @@ def _recompute(chain: Chain, store: ObjectStore, study_id: int, number: int) -> 
     members = chain.ledger.members(study_id, number)
     if [entry.site for entry in manifest.contributions] != list(members):
         raise AuditError(f"the manifest of round {number} names other members than the ledger")
+    # The ledger checked these hashes against the members' signatures; the manifest only claims.
+    _, closing = closed_event(chain, study_id, number)
+    if [entry.masked.sha256 for entry in manifest.contributions] != list(closing.masked_hashes):
+        raise AuditError(
+            f"the manifest of round {number} names masked vectors that its members did not sign"
+        )
     count = sum(chain.ledger.commitment_of(study_id, number, site).cohort_size for site in members)
     masked = [from_bytes(store.get(entry.masked.cid)) for entry in manifest.contributions]
     base = read_checkpoint(store.get(cid_of_sha256(closed.base)))
