@@ -36,8 +36,8 @@ def admit(
 ) -> Cohort:
     """Reads the cohort at the head of the site's own node.
 
-    A token is admitted when it is active to the round's close deadline for the terms' purposes
-    (or for `purposes`, when a harness evaluates).
+    A token is admitted when it is active from now to the round's close deadline for the terms'
+    purposes (or for `purposes`, when a harness evaluates).
 
     Args:
         opened: the round, for its close deadline.
@@ -48,8 +48,13 @@ def admit(
     """
     block = chain.head()
     wanted = terms.purposes if purposes is None else purposes
-    at = opened.close_deadline
-    active = set(chain.consent.all_active_tokens(study_id, site, wanted, at, block=block.number))
+    # Active now and to the end: a token whose use period has not begun is not admitted early.
+    active = set.intersection(
+        *(
+            set(chain.consent.all_active_tokens(study_id, site, wanted, at, block=block.number))
+            for at in (block.timestamp, opened.close_deadline)
+        )
+    )
     minted = chain.consent.minted_count(study_id, site, block=block.number)
     version = chain.registry.study(study_id, block=block.number).consent_version
     statuses: list[Status] = []
@@ -60,16 +65,19 @@ def admit(
             consents[index] = consent
             statuses.append(Status.ADMITTED)
         else:
-            statuses.append(refusal(consent, wanted, at, version))
+            statuses.append(
+                refusal(consent, wanted, block.timestamp, opened.close_deadline, version)
+            )
     epoch = chain.consent.epoch(study_id, site, block=block.number)
     return Cohort(block, epoch, tuple(statuses), consents)
 
 
-def refusal(consent: Consent, purposes: int, at: int, consent_version: int) -> Status:
+def refusal(consent: Consent, purposes: int, now: int, until: int, consent_version: int) -> Status:
     """Why a token that the chain does not call active is refused, the strongest reason first.
 
     Args:
-        at: the close deadline, seconds since 1970.
+        now, until: from when to when it must be active: the block's time and the close deadline,
+            seconds since 1970.
         consent_version: tokens granted under an earlier version do not count.
     """
     if consent.revoked_at:
@@ -78,9 +86,9 @@ def refusal(consent: Consent, purposes: int, at: int, consent_version: int) -> S
         return Status.OLD_VERSION
     if consent.purposes & purposes != purposes:
         return Status.OTHER_PURPOSE
-    if at >= consent.use_end:
+    if until >= consent.use_end:
         return Status.EXPIRED
-    if at < consent.use_start:
+    if now < consent.use_start:
         return Status.NOT_YET_BEGUN
     return Status.BARRED
 

@@ -306,11 +306,11 @@ class Demo:
             reasons: dict[str, int] = {}
             admitted[name] = 0
             for token, consent in zip(state.tokens(account), consents, strict=True):
-                at = facts.opened.close_deadline
-                if state.is_consent_active(token.token_id, int(TRAINING), at):
+                until = facts.opened.close_deadline
+                if state.is_consent_active(token.token_id, int(TRAINING), until):
                     admitted[name] += 1
                     continue
-                status: Status = refusal(consent, int(TRAINING), at, 1)
+                status: Status = refusal(consent, int(TRAINING), facts.opened_at.time, until, 1)
                 held_out = consent.purposes & Purpose.EVALUATION and status == Status.OTHER_PURPOSE
                 reason = status.name.lower().replace("_", " ")
                 reason = "evaluation only (held out)" if held_out else reason
