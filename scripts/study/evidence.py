@@ -1,4 +1,4 @@
-"""`assent study bundle` and `assent study documents`."""
+"""`assent study bundle`, `assent study block` and `assent study documents`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def bundle(
     Prints that block's hash. `assent verify` believes the bundle only with a hash from elsewhere:
     ask two sites for theirs.
     """
+    from audit.bundle import read_bundle
     from federation.study.bundle import gather_bundle
     from federation.study.overview import require_study
 
@@ -34,13 +35,36 @@ def bundle(
     require_study(chain, study)
     with open_store(ipfs) as store:
         block = "0x" + gather_bundle(chain, store, study, out).hex()
+    number = read_bundle(out).block_number
     if json_:
-        show_json({"bundle": str(out), "block_hash": block})
+        show_json({"bundle": str(out), "block_number": number, "block_hash": block})
         return
-    say(f"Wrote {out}, as of block")
+    say(f"Wrote {out}, as of block {number}:")
     say(block)
-    say("Compare this hash with what two sites' nodes say, then:")
+    say(f"Ask two sites what their own nodes say: `assent study block {number}`. Then:")
     say(f"  assent verify {out} --trust-block HASH")
+
+
+def block(
+    number: Annotated[
+        int | None, typer.Argument(min=0, help="Its number; the newest without it.")
+    ] = None,
+    *,
+    rpc: Rpc,
+    deployment: DeploymentFile,
+    json_: JsonOption = False,
+) -> None:
+    """Print the hash of a block as your own node has it: what a reviewer asks two sites for.
+
+    The node's chain and contracts are checked first. Say the hash over a channel that the
+    coordinator does not control.
+    """
+    chain = connect(rpc, deployment)
+    found = chain.head() if number is None else chain.block(number)
+    if json_:
+        show_json({"number": found.number, "hash": "0x" + found.hash.hex()})
+    else:
+        say(f"0x{found.hash.hex()}")
 
 
 def documents(

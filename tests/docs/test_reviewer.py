@@ -1,0 +1,114 @@
+"""Every command of docs/reviewer.md, run in its order; and its table of checks."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from audit.verify import verify_folder
+from scripts.irb.app import COMMANDS
+from scripts.keys import read_key
+from tests.audit.real_study import RealStudy
+from tests.desk import Answer, Desk, desk
+from tests.docs.page import Reader, blocks, commands_shown, page
+
+__all__ = ["desk"]
+
+NAME = "reviewer.md"
+
+
+@pytest.fixture
+def committee(desk: Desk) -> dict[str, str]:
+    """The variables that the page leaves to its reader."""
+    for name in ("reviewer.key", "reviewer.db"):
+        (desk.folder / name).unlink(missing_ok=True)
+    if not (desk.folder / "relayer.key").exists():
+        desk.write_key("relayer", desk.world.carrier)
+    return {}
+
+
+def test_every_command_of_the_page_works_in_its_order(
+    desk: Desk, committee: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: "y")
+    reader = Reader(desk, NAME, means=committee)
+
+    def sponsor_proposes(_: Answer) -> None:
+        mine = read_key(desk.folder / "reviewer.key").address
+        others = [one.address for one in desk.world.reviewers[1:]]
+        study = desk.proposed(committee={"reviewers": [mine, *others], "threshold": 2})
+        reader.means["STUDY"] = str(study)
+
+    def second_version(_: Answer) -> None:
+        # Proposed and compared; the page then goes on with a study whose first one is pending.
+        desk.write_plan("two.yaml", committee=None, design={"min_cohort": "9"})
+        desk.must(f"study propose two.yaml --key sponsor.key --new-version {reader.means['STUDY']}")
+
+    def back_to_one_version(answer: Answer) -> None:
+        assert "carries over" in answer.words
+        sponsor_proposes(answer)
+
+    def other_approves(_: Answer) -> None:
+        desk.must(
+            f"irb approve {reader.means['STUDY']} --key reviewer-2.key --no-compare-app --yes"
+        )
+
+    def other_signs(_: Answer) -> None:
+        desk.must(f"irb sign-resume {reader.means['STUDY']} theirs.json --key reviewer-2.key --yes")
+
+    def rounds_are_run(_: Answer) -> None:
+        study = desk.real_study()
+        a_whole_round(desk, study)
+        reader.means["STUDY"] = str(study.number)
+
+    def note_block(_: Answer) -> None:
+        reader.means["BLOCK"] = str(verify_folder(desk.folder / "bundle").block_number)
+
+    def site_answers(answer: Answer) -> None:
+        reader.means["BLOCK_HASH"] = answer.out.strip()
+
+    reader.then = {
+        "irb key": sponsor_proposes,
+        "study documents": second_version,
+        "study diff": back_to_one_version,
+        "irb approve": other_approves,
+        "irb sign-resume": other_signs,
+        "irb resume": rounds_are_run,
+        "study bundle": note_block,
+        "study block": site_answers,
+    }
+    reader.follow()
+    for made in ("documents", "bundle"):
+        shutil.rmtree(desk.folder / made)
+    for name in ("mine.json", "theirs.json"):
+        (desk.folder / name).unlink()
+
+
+def a_whole_round(desk: Desk, study: RealStudy) -> None:
+    for site in desk.world.sites:
+        for _ in range(2):
+            study.patient(site)
+    study.round()
+    desk.publish(study)
+
+
+def test_the_page_shows_every_command() -> None:
+    assert commands_shown(NAME, "irb") == set(COMMANDS)
+
+
+def test_the_page_explains_every_check_that_can_fail(desk: Desk, tmp_path: Path) -> None:
+    study = desk.real_study()
+    a_whole_round(desk, study)
+    abandoned = study.open()
+    study.chain.ledger.abort(study.number, abandoned)
+    desk.must(f"study bundle {study.number} {tmp_path}/bundle")
+    rows = re.findall(r"^\| (`.*?) \| .* \| .* \|$", page(NAME), re.MULTILINE)
+    patterns = [name for row in rows for name in re.findall(r"`([a-z.*-]+)`", row)]
+    made = {check.name for check in verify_folder(tmp_path / "bundle").checks}
+    unexplained = {name for name in made if not any(fnmatch(name, one) for one in patterns)}
+    assert not unexplained
+    assert blocks(NAME, "console")
