@@ -9,7 +9,9 @@ from chain.solidity import Address, String, Uint16, Uint32, Uint64, Uint256
 @dataclass(eq=False)
 class RegistrySiteUnknown(ContractRefused):
     site: Address
-    says = "{site} is not a registered site. Register it first (`assent site join`)."
+    says = (
+        "{site} is not a registered site. Register it first (`assent site keys FOLDER --register`)."
+    )
 
 
 @dataclass(eq=False)

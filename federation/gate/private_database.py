@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -24,6 +25,9 @@ class DatabaseUnusable(Exception):
 class PrivateDatabase:
     """One connection to a private SQLite database: WAL, synchronous FULL, deleted bytes zeroed.
 
+    It belongs to the thread and the process that opened it: its methods refuse all others, and so
+    do the `SiteKeys` and `Journal` that stand on it. Each thread opens its own.
+
     Args:
         path: the file; made with mode 0600 when absent.
         schema: SQL statements that make an empty database into this kind.
@@ -36,7 +40,7 @@ class PrivateDatabase:
 
     def __init__(self, path: Path, schema: str, kind: int) -> None:
         self.path = path
-        self._process = os.getpid()
+        self._process, self._thread = os.getpid(), threading.get_ident()
         if not os.path.lexists(path):  # a dangling link must be refused, not followed
             with _ignore_race():
                 write_private_file(path, b"")
@@ -57,7 +61,7 @@ class PrivateDatabase:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing, alone among writers, durable when the block ends."""
-        self._check_process()
+        self._check_owner()
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield self.connection
@@ -69,7 +73,7 @@ class PrivateDatabase:
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         """Every row that a query gives."""
-        self._check_process()
+        self._check_owner()
         with closing(self.connection.execute(query, values)) as cursor:
             return cursor.fetchall()
 
@@ -83,10 +87,11 @@ class PrivateDatabase:
 
         What remains on the medium below the file system is beyond this process.
         """
-        self._check_process()
+        self._check_owner()
         self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
+        self._check_thread()
         self.connection.close()
 
     def _configure(self, schema: str, kind: int) -> None:
@@ -105,10 +110,18 @@ class PrivateDatabase:
             elif found != kind:
                 raise DatabaseUnusable(f"{self.path} is of kind {found}; this program needs {kind}")
 
-    def _check_process(self) -> None:
+    def _check_owner(self) -> None:
         # SQLite forbids a connection across a fork: locks are lost and the file can be damaged.
         if os.getpid() != self._process:
             raise DatabaseUnusable(f"{self.path} was opened before a fork; open it after the fork")
+        self._check_thread()
+
+    def _check_thread(self) -> None:
+        if threading.get_ident() != self._thread:
+            raise DatabaseUnusable(
+                f"{self.path} was opened in another thread; open SiteKeys and Journal in"
+                " the thread that uses them"
+            )
 
 
 @contextmanager

@@ -1,0 +1,68 @@
+"""A site's databases say in plain words who may use them."""
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from federation.gate.journal import Journal
+from federation.gate.keys import SiteKeys
+from federation.gate.private_database import DatabaseUnusable
+
+
+def in_a_thread(act: Callable[[], object]) -> Exception | None:
+    """What an act raises in a thread of its own."""
+    raised: list[Exception] = []
+
+    def run() -> None:
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test names it
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return raised[0] if raised else None
+
+
+def test_keys_and_journal_of_another_thread_are_refused_in_plain_words(tmp_path: Path) -> None:
+    keys = SiteKeys.create(tmp_path / "keys")
+    journal = Journal.open(tmp_path / "state.db")
+    acts: list[Callable[[], object]] = [
+        lambda: keys.record_salt("a record"),
+        lambda: journal.spent(1),
+        lambda: journal.reserve(1, 1, 1, b"plain", b"cohort"),
+        journal.close,
+    ]
+    for act in acts:
+        refused = in_a_thread(act)
+        assert isinstance(refused, DatabaseUnusable)
+        assert "was opened in another thread; open " in str(refused)
+    assert journal.reserve(1, 1, 1, b"plain", b"cohort").draw_number == 0
+    journal.close()
+    keys.close()
+
+
+def test_each_thread_may_open_its_own(tmp_path: Path) -> None:
+    SiteKeys.create(tmp_path / "keys").close()
+
+    def use() -> None:
+        keys = SiteKeys.open(tmp_path / "keys")
+        keys.record_salt("a record")
+        keys.close()
+
+    assert in_a_thread(use) is None
+
+
+def test_a_connection_from_before_a_fork_is_refused(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path / "state.db")
+    child = os.fork()
+    if child == 0:
+        try:
+            journal.spent(1)
+        except DatabaseUnusable as refused:
+            os._exit(0 if "was opened before a fork" in str(refused) else 1)
+        os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    journal.close()
