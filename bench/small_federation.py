@@ -22,7 +22,7 @@ import json, time
 from pathlib import Path
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.serverapp import ServerApp
-from federation.app.exchange import exchange
+from federation.app.exchange import Exchange
 
 app = ServerApp()
 
@@ -44,7 +44,10 @@ def main(grid, context):
         asked = ConfigRecord({"do": command["do"]})
         messages = [Message(RecordDict({"asked": asked}), node, "query") for node in nodes]
         begun = time.monotonic()
-        result = exchange(grid, messages, command["timeout"])
+        result = Exchange(grid, messages, command["timeout"])
+        while not result.is_over:
+            result.poll()
+            time.sleep(0.1)
         answer = {
             "seconds": time.monotonic() - begun,
             "replies": [dict(reply.content["report"]) for reply in result.replies.values()],

@@ -7,8 +7,8 @@ to be gone, or the time is up.
 """
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from flwr.app import Message
 from flwr.common.constant import ErrorCode
@@ -45,9 +45,11 @@ class NodeError:
     reason: str
 
 
-@dataclass
-class ExchangeResult:
-    """Who answered what; every node that was asked is in exactly one of the three.
+class Exchange:
+    """One message to each node, and what has come back so far.
+
+    A message lives as long as the exchange, so a site that wakes up later does not start work that
+    nobody waits for. Every node that was asked is waited for, or in exactly one of the three.
 
     Attributes
     ----------
@@ -56,56 +58,77 @@ class ExchangeResult:
     missing: ids of nodes that gave no answer in time or left.
     """
 
-    replies: dict[int, Message] = field(default_factory=dict)
-    errors: dict[int, NodeError] = field(default_factory=dict)
-    missing: set[int] = field(default_factory=set)
+    def __init__(self, grid: Grid, messages: Iterable[Message], timeout_seconds: float) -> None:
+        """Send the messages.
 
+        Parameters
+        ----------
+        grid: the ServerApp's grid.
+        messages: at most one for each node.
+        timeout_seconds: how long to wait in all, in seconds.
 
-def exchange(
-    grid: Grid,
-    messages: Iterable[Message],
-    timeout_seconds: float,
-    poll_seconds: float = 0.1,
-    on_reply: Callable[[int, Message], None] | None = None,
-) -> ExchangeResult:
-    """Send one message to each node and collect the answers.
+        Raises
+        ------
+        ValueError: two messages for one node, or a time that is not positive.
+        ExchangeError: the SuperLink took not all of the messages.
+        """
+        to_send = list(messages)
+        if timeout_seconds <= 0:
+            raise ValueError("timeout_seconds must be positive")
+        if len({message.metadata.dst_node_id for message in to_send}) != len(to_send):
+            raise ValueError("a node is asked twice in one exchange")
+        self.replies: dict[int, Message] = {}
+        self.errors: dict[int, NodeError] = {}
+        self.missing: set[int] = set()
+        self._grid = grid
+        self._deadline = time.monotonic() + timeout_seconds
+        self._waiting = _push(grid, to_send, timeout_seconds)
+        self._next_node_list = time.monotonic() + SECONDS_BETWEEN_NODE_LISTS
 
-    A message lives as long as the exchange, so a site that wakes up later does not start work that
-    nobody waits for.
+    @property
+    def is_over(self) -> bool:
+        """Whether every node that was asked has answered, left, or had its time."""
+        return not self._waiting
 
-    Parameters
-    ----------
-    grid: the ServerApp's grid.
-    messages: at most one for each node.
-    timeout_seconds: how long to wait in all, in seconds.
-    poll_seconds: how often to look for replies, in seconds.
-    on_reply: called with (node id, reply) as each reply comes, before the next look.
+    def poll(self) -> list[tuple[int, Message]]:
+        """Look once: (node id, reply) of the replies that have come since the last look."""
+        if not self._waiting:
+            return []
+        come = self._pull()
+        now = time.monotonic()
+        if self._waiting and now >= self._next_node_list:
+            come += self._drop_nodes_that_left()
+            self._next_node_list = now + SECONDS_BETWEEN_NODE_LISTS
+        if now >= self._deadline:
+            self.missing.update(self._waiting.values())
+            self._waiting.clear()
+        return come
 
-    Raises
-    ------
-    ValueError: two messages for one node, or a time that is not positive.
-    ExchangeError: the SuperLink took not all of the messages.
-    """
-    to_send = list(messages)
-    if timeout_seconds <= 0 or poll_seconds <= 0:
-        raise ValueError("timeout_seconds and poll_seconds must be positive")
-    if len({message.metadata.dst_node_id for message in to_send}) != len(to_send):
-        raise ValueError("a node is asked twice in one exchange")
-    deadline = time.monotonic() + timeout_seconds
-    waiting = _push(grid, to_send, timeout_seconds)
-    result = ExchangeResult()
-    next_node_list = time.monotonic() + SECONDS_BETWEEN_NODE_LISTS
-    while waiting:
-        _pull(grid, waiting, result, on_reply)
-        left = deadline - time.monotonic()
-        if not waiting or left <= 0:
-            break
-        if time.monotonic() >= next_node_list:
-            _drop_nodes_that_left(grid, waiting, result, on_reply)
-            next_node_list = time.monotonic() + SECONDS_BETWEEN_NODE_LISTS
-        time.sleep(min(poll_seconds, left))
-    result.missing.update(waiting.values())
-    return result
+    def _pull(self) -> list[tuple[int, Message]]:
+        come = []
+        for message in self._grid.pull_messages(list(self._waiting)):
+            node = self._waiting.pop(message.metadata.reply_to_message_id, None)
+            if node is None:
+                continue
+            if not message.has_error():
+                self.replies[node] = message
+                come.append((node, message))
+            elif message.error.code in _NO_ANSWER:
+                self.missing.add(node)
+            else:
+                self.errors[node] = NodeError(message.error.code, str(message.error.reason))
+        return come
+
+    def _drop_nodes_that_left(self) -> list[tuple[int, Message]]:
+        """Stop waiting for nodes that the SuperLink no longer lists (a stopped SuperNode)."""
+        online = set(self._grid.get_node_ids())
+        gone = {id_ for id_, node in self._waiting.items() if node not in online}
+        if not gone:
+            return []
+        come = self._pull()  # a reply may have come just before it left
+        for id_ in gone & self._waiting.keys():
+            self.missing.add(self._waiting.pop(id_))
+        return come
 
 
 def _push(grid: Grid, messages: list[Message], timeout_seconds: float) -> dict[str, int]:
@@ -123,41 +146,3 @@ def _push(grid: Grid, messages: list[Message], timeout_seconds: float) -> dict[s
             "it, or the message is too large"
         )
     return dict(zip(ids, nodes, strict=True))
-
-
-def _pull(
-    grid: Grid,
-    waiting: dict[str, int],
-    result: ExchangeResult,
-    on_reply: Callable[[int, Message], None] | None,
-) -> None:
-    """Take what has come; each answered message leaves `waiting`."""
-    for message in grid.pull_messages(list(waiting)):
-        node = waiting.pop(message.metadata.reply_to_message_id, None)
-        if node is None:
-            continue
-        if message.has_error():
-            if message.error.code in _NO_ANSWER:
-                result.missing.add(node)
-            else:
-                result.errors[node] = NodeError(message.error.code, str(message.error.reason))
-            continue
-        result.replies[node] = message
-        if on_reply is not None:
-            on_reply(node, message)
-
-
-def _drop_nodes_that_left(
-    grid: Grid,
-    waiting: dict[str, int],
-    result: ExchangeResult,
-    on_reply: Callable[[int, Message], None] | None,
-) -> None:
-    """Stop waiting for nodes that the SuperLink no longer lists (a stopped SuperNode, at once)."""
-    online = set(grid.get_node_ids())
-    gone = {id_ for id_, node in waiting.items() if node not in online}
-    if not gone:
-        return
-    _pull(grid, waiting, result, on_reply)  # a reply may have come just before it left
-    for id_ in gone & waiting.keys():
-        result.missing.add(waiting.pop(id_))

@@ -16,7 +16,6 @@ import ipfshttpclient.exceptions
 
 from audit.cid import MAX_OBJECT_BYTES, cid_of
 
-
 # Of an argument that ipfshttpclient hands to urllib3; nothing that a user could act on.
 warnings.filterwarnings("ignore", "The 'strict' parameter", FutureWarning)
 

@@ -21,6 +21,7 @@ from audit.recipe import parse as parse_recipe
 from chain.events import Opened
 from chain.messages import RoundState, Terms
 from federation.app.coordinator import Coordinator, MaskedDelivery
+from federation.app.exchange import Exchange
 from federation.app.inbox import Replies
 from federation.app.reply import WithheldCode, order, read_delivery, read_withheld
 from federation.app.round_driver import Pacing, RoundAborted, RoundDriver
@@ -141,23 +142,26 @@ class ConsentedRounds(Strategy):
 
     def _ask(self, grid: Grid, number: int) -> Replies:
         """Sends every connected node its order; the answer tells what has come back since."""
+        terms = self._terms()
+        # Every deadline, and time for what a site does after the last one that it can meet.
+        patience = terms.commit_seconds + terms.seal_seconds + terms.delivery_seconds
         messages = self.configure_train(number, ArrayRecord(), ConfigRecord(), grid)
-        waiting = set(grid.push_messages(messages))
+        exchange = Exchange(grid, messages, float(patience))
+        failed: set[int] = set()
 
         def replies() -> tuple[list[MaskedDelivery], list[tuple[str, WithheldCode]], bool]:
             deliveries: list[MaskedDelivery] = []
             silent: list[tuple[str, WithheldCode]] = []
-            for message in grid.pull_messages(waiting):
-                waiting.discard(message.metadata.reply_to_message_id)
-                if message.has_error():
-                    silent.append((f"node {message.metadata.src_node_id}", WithheldCode.FAILED))
-                    continue
+            for _, message in exchange.poll():
                 found = read_delivery(message.content)
                 if found is None:
                     silent.append(read_withheld(message.content))
                 else:
                     deliveries.append(MaskedDelivery(*found))
-            return deliveries, silent, not waiting
+            for node in (exchange.errors.keys() | exchange.missing) - failed:
+                failed.add(node)
+                silent.append((f"node {node}", WithheldCode.FAILED))
+            return deliveries, silent, exchange.is_over
 
         return replies
 
