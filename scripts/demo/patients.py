@@ -19,6 +19,7 @@ from chain.chain import Chain
 from chain.events import Granted
 from chain.grants import draft_grant
 from chain.messages import Domain, Purpose, Revocation, consent_domain
+from chain.signed_act import SignedAct
 from federation.gate.keys import SiteKeys
 from scripts.local.federation import LocalFederation
 
@@ -96,10 +97,8 @@ class PatientActs:
 
     def revoke(self, patient: Patient) -> None:
         """The holder signs Revocation(tokenId); the relayer carries it."""
-        signature = Revocation(patient.token_id).sign(patient.holder, self._domain)
-        signer = bytes.fromhex(patient.holder.address[2:])
-        receipt = self._chain.consent.revoke_by_sig(patient.token_id, signer, signature)
-        self.gas.append(receipt.gas_used)
+        act = SignedAct.sign(Revocation(patient.token_id), self._domain, patient.holder)
+        self.gas.append(act.carry(self._chain).gas_used)
 
     def _grant_site(self, name: str, record_ids: list[str]) -> list[Patient]:
         # Opened here: a key folder's database belongs to the thread that opened it.
@@ -134,13 +133,8 @@ class PatientActs:
             use_end=use_end,
             deadline=deadline,
         )
-        receipt = carrier.consent.grant_by_sig(
-            grant,
-            bytes.fromhex(holder.address[2:]),
-            grant.sign(holder, self._domain),
-            enrolment,
-            enrolment_signature,
-        )
+        act = SignedAct.sign(grant, self._domain, holder, enrolment, enrolment_signature)
+        receipt = act.carry(carrier)
         self.gas.append(receipt.gas_used)
         token_id = receipt.event(Granted).token_id
         return Patient(name, record_id, choice, holder, token_id)

@@ -8,18 +8,16 @@ from contextlib import suppress
 
 from eth_account.signers.local import LocalAccount
 
-from audit.checkpoint import initial
-from audit.checkpoint import write as write_checkpoint
 from audit.recipe import Recipe
 from chain.chain import Chain, Finality
 from chain.deploy import deploy
 from chain.deployment import Deployment
 from chain.errors import RegistryAlreadyApproved
 from chain.events import StudyProposed
-from chain.messages import Approval, registry_domain
+from chain.messages import Approval
 from chain.rpc import connect_node
+from chain.signed_act import SignedAct
 from federation.app.coordinator import CoordinatorConfig
-from federation.app.models import model_named
 from federation.app.objects import ObjectStore
 from federation.app.package import stage_app
 from federation.gate.fork_server.fab import build_fab
@@ -27,7 +25,8 @@ from federation.gate.keys import SiteKeys
 from federation.gate.records.store import RecordStore
 from federation.gate.site import SiteConfig
 from federation.study.design import StudyDesign
-from federation.study.documents import StudyDocuments, consent_text_document
+from federation.study.documents import StudyDocuments
+from federation.study.proposing import make_documents
 from scripts.local.chains import Node, fund, make_node
 from scripts.local.layout import Layout
 from scripts.local.people import THRESHOLD, People, key_of
@@ -158,19 +157,11 @@ class LocalFederation:
         self, protocol: bytes, consent_texts: Mapping[str, str], recipe: Recipe
     ) -> StudyDocuments:
         """Stages and builds the app, and pins everything that the terms will name."""
-        model = model_named(recipe.model)
         # What an earlier, interrupted attempt staged must not be in the app that is approved.
         shutil.rmtree(self.layout.app, ignore_errors=True)
         stage_app(self.layout.app)
         fab, _ = build_fab(self.layout.app)
-        checkpoint = initial(model.initial_prior(), model.prior_layout, model.name)
-        documents = StudyDocuments(
-            protocol=protocol,
-            consent_text=consent_text_document(dict(consent_texts)),
-            recipe=recipe,
-            app=fab,
-            checkpoint=write_checkpoint(checkpoint),
-        )
+        documents = make_documents(protocol, consent_texts, recipe, fab)
         documents.publish(self.store)
         return documents
 
@@ -221,13 +212,10 @@ class LocalFederation:
         """
         chain = self.connect(self.people.relayer, "relayer")
         version = chain.registry.study(study_id).proposed_version
-        digest = chain.registry.terms_hash(study_id, version)
-        domain = registry_domain(chain.deployment.chain_id, chain.deployment.registry)
+        message = Approval(study_id, version, chain.registry.terms_hash(study_id, version))
         for reviewer in self.people.reviewers[:approvals]:
-            signature = Approval(study_id, version, digest).sign(reviewer, domain)
-            signer = bytes.fromhex(reviewer.address[2:])
             with suppress(RegistryAlreadyApproved):
-                chain.registry.approve(study_id, version, signer, signature)
+                SignedAct.sign(message, chain.registry.domain, reviewer).carry(chain)
 
     def run_rounds(self, log_name: str, **run_config: Value) -> FlowerRun:
         """Runs the staged app with a run configuration; see `federation/app/server.py`."""
