@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from eth_account.signers.local import LocalAccount
+from eth_utils.address import is_checksum_address
 
 from chain.chain import Chain
 from chain.clients.base import Receipt
@@ -221,7 +222,10 @@ def read_typed_data(raw: Any, kind: type[M]) -> tuple[Domain, M]:
     domain = raw["domain"]
     _require_members(domain, {"name", "version", "chainId", "verifyingContract"}, "domain")
     chain_id = _integer(domain["chainId"], "domain.chainId")
-    found = Domain(domain["name"], chain_id, domain["verifyingContract"])
+    contract = domain["verifyingContract"]
+    if not isinstance(contract, str) or not is_checksum_address(contract):
+        raise SignedActInvalid("domain.verifyingContract is not an address with its checksum")
+    found = Domain(domain["name"], chain_id, contract)
     values = raw["message"]
     _require_members(values, {camel(name) for name, _ in members(kind)}, "message")
     try:
