@@ -18,9 +18,10 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
-from stack.binaries import ROOT, tool_environment
+from stack.binaries import tool_environment
 
-TOOLS = ROOT / ".venv" / "bin"
+# Of the environment that runs us: an installed package has no .venv beside it.
+TOOLS = Path(sys.executable).parent
 KEEPER = Path(__file__).with_name("keeper.py")
 LAST_LINES = 15
 
