@@ -123,6 +123,7 @@ def _show(layout: Layout, settings: Settings, json_: bool) -> None:
     exports = {"ASSENT_RPC": rpc_url(settings), "ASSENT_DEPLOYMENT": layout.deployment}
     for name, value in {**exports, "ASSENT_IPFS": ipfs_api(settings)}.items():
         say(f"  export {name}={value}")
-    for persona, command in commands.items():
+    for persona, lines in commands.items():
         say(f"{persona}:", "cyan")
-        say(f"  {command}")
+        for line in lines:
+            say(f"  {line}")

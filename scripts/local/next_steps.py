@@ -1,4 +1,4 @@
-"""The next command of each persona on a federation that runs."""
+"""The next commands of each persona on a federation that runs."""
 
 from __future__ import annotations
 
@@ -6,15 +6,35 @@ from scripts.local.layout import Layout
 from scripts.local.settings import Settings
 
 
-def next_commands(layout: Layout, settings: Settings, study: int | None) -> dict[str, str]:
-    """One command line each, by persona; the connection is in the environment."""
-    first = layout.site(settings.sites[0])
-    number = "STUDY" if study is None else study
+def next_commands(layout: Layout, settings: Settings, study: int | None) -> dict[str, list[str]]:
+    """Command lines by persona; how to reach chain and IPFS is in the environment.
+
+    Words in capitals are the reader's to fill in. Nobody but the named accounts holds ether, so
+    what patients and reviewers sign is carried by the relayer.
+    """
+    site = layout.site(settings.sites[0])
+    number = "STUDY" if study is None else str(study)
+    carrier = f"--carrier-key {layout.people / 'relayer.key'}"
     return {
-        "site engineer": f"assent site load {first} EXPORT_FOLDER",
-        "patient": f"assent patient --help   # study {number}",
-        "reviewer": f"assent irb --help       # keys: {layout.people}/reviewer-1.key and so on",
-        "coordinator": f"assent study --help     # key: {layout.coordinator}/account.key",
-        "everyone": f"assent status --state {layout.state}",
-        "to stop": f"assent down --state {layout.state}",
+        "site engineer": [
+            f"assent site load {site} EXPORT",
+            f"assent site enrol {site} RECORD_ID --holder ADDRESS --out ENROLMENT.json",
+        ],
+        "patient": [
+            "assent patient key MY.key",
+            f"assent patient grant ENROLMENT.json --key MY.key {carrier}",
+        ],
+        "reviewer": [
+            f"assent irb show {number}",
+            f"assent irb suspend {number} --key {layout.people / 'reviewer-1.key'} {carrier}",
+        ],
+        "coordinator": [
+            f"assent study run {number} --coordinator {layout.coordinator} --app {layout.app}",
+            f"assent study bundle {number} BUNDLE",
+        ],
+        "everyone": [
+            f"assent study show {number}",
+            f"assent status --state {layout.state}",
+            f"assent down --state {layout.state}",
+        ],
     }

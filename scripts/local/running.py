@@ -64,12 +64,14 @@ def stop_everything(layout: Layout) -> list[str]:
         stack.running.RecordError: the record is damaged; the processes are stopped all the same.
     """
     try:
+        there = [one for one in recorded(layout) if one.is_running]
         # All at once; only the SuperLink waits until its SuperNodes have said good-bye.
-        for one in recorded(layout):
-            if one.name != SUPERLINK and one.is_running:
+        for one in there:
+            if one.name != SUPERLINK:
                 with suppress(psutil.Error):
                     psutil.Process(one.pid).terminate()
-        return running.stop_all(layout.running)
+        running.stop_all(layout.running)
+        return [one.name for one in there]
     finally:
         _end_strays(layout)
 
