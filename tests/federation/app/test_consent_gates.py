@@ -28,15 +28,27 @@ from tests.small_federation import DAY, DESIGN, Holder, SmallFederation, small_f
 SITE = "site-1"
 EVALUATION = Purpose.DISEASE_SPECIFIC_RESEARCH | Purpose.EVALUATION
 # Why each patient of the first site is not admitted; the others are, two under the last version.
-REASONS = ("never", "revoked", "expired", "not-yet-begun", "evaluation-only", "old-version")
+REASONS = (
+    "never",
+    "revoked",
+    "expired",
+    "not-yet-begun",
+    "begins-in-the-round",
+    "evaluation-only",
+    "old-version",
+)
 STATUS = {
     "revoked": Status.REVOKED,
     "expired": Status.EXPIRED,
     "not-yet-begun": Status.NOT_YET_BEGUN,
+    "begins-in-the-round": Status.NOT_YET_BEGUN,
     "evaluation-only": Status.OTHER_PURPOSE,
     "old-version": Status.OLD_VERSION,
 }
 ADMITTED = 3
+ROUND_SECONDS = (
+    DESIGN.commit_seconds + DESIGN.seal_seconds + DESIGN.delivery_seconds + DESIGN.close_seconds
+)
 
 
 class Consents:
@@ -63,6 +75,10 @@ class Consents:
         self.holders["not-yet-begun"] = grant(
             SITE, self.records["not-yet-begun"], use_start=now + 30 * DAY
         )
+        # Active at the close deadline, not now.
+        self.holders["begins-in-the-round"] = grant(
+            SITE, self.records["begins-in-the-round"], use_start=now + ROUND_SECONDS - 300
+        )
         self.holders["evaluation-only"] = grant(
             SITE, self.records["evaluation-only"], purposes=int(EVALUATION)
         )
@@ -79,7 +95,7 @@ class Consents:
 def consents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Consents]:
     folder = tmp_path_factory.mktemp("federation")
     design = replace(DESIGN, min_cohort=2)
-    with small_federation(folder, patients=10, granting=0, design=design) as federation:
+    with small_federation(folder, patients=11, granting=0, design=design) as federation:
         made = Consents(federation)
         made.arrange()
         yield made

@@ -1,0 +1,54 @@
+"""Processes that die in a test, and services that go away and come back."""
+
+from __future__ import annotations
+
+import json
+import os
+import traceback
+from collections.abc import Callable
+
+import psutil
+
+from stack.kubo import KuboDaemon
+from tests.small_federation import SmallFederation
+
+KILLED = 9
+
+
+def dies_in_a_child(work: Callable[[], object]) -> None:
+    """Does some work in a forked process, which then ends at once, as if it were killed."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            work()
+            code = KILLED
+        except BaseException:  # noqa: BLE001  (whatever it is, pytest must not go on in the child)
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == KILLED
+
+
+def kill_ipfs(federation: SmallFederation) -> None:
+    """SIGKILL, as by a machine that runs out of memory."""
+    kubo = federation.local.services.kubo
+    for process in psutil.Process(kubo.pid).children(recursive=True):
+        process.kill()
+    kubo.wait(60)
+
+
+def start_ipfs_again(federation: SmallFederation) -> None:
+    """At the same address, with what was pinned."""
+    local, old = federation.local, federation.local.services.kubo
+    local.services.kubo = KuboDaemon(
+        old.folder, old.log_path, port=old.port, gateway_port=old.gateway_port
+    )
+    local.group.start(local.services.kubo)
+    local.services.kubo.wait_for_api()
+
+
+def phases(federation: SmallFederation, number: int) -> list[str]:
+    """What the coordinator noted about a round, in order."""
+    lines = (federation.local.layout.coordinator / "progress.jsonl").read_text().splitlines()
+    return [note["phase"] for line in lines if (note := json.loads(line))["round"] == number]
