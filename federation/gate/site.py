@@ -85,10 +85,19 @@ def site_folder_from_environment() -> Path:
 def connect(
     folder: Path, config: SiteConfig, keys: SiteKeys | None = None, *, timeout: float = 10.0
 ) -> Chain:
-    """The site's own view of the chain; with its keys it can also send."""
+    """The site's own view of the chain; with its keys it can also send.
+
+    Raises:
+        SiteFolderInvalid: the deployment record is missing or unreadable.
+        chain.errors.ChainError
+    """
+    try:
+        deployment = Deployment.load(folder / config.deployment)
+    except (OSError, ValueError) as error:
+        raise SiteFolderInvalid(f"{folder / config.deployment} cannot be used: {error}") from error
     return Chain.connect(
         config.rpc_url,
-        Deployment.load(folder / config.deployment),
+        deployment,
         account=keys.account if keys else None,
         journal=folder / "transactions.db" if keys else None,
         high_water=folder / "high-water.db",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import psutil
 
@@ -52,3 +53,22 @@ def phases(federation: SmallFederation, number: int) -> list[str]:
     """What the coordinator noted about a round, in order."""
     lines = (federation.local.layout.coordinator / "progress.jsonl").read_text().splitlines()
     return [note["phase"] for line in lines if (note := json.loads(line))["round"] == number]
+
+
+@contextmanager
+def changed_on_ipfs(
+    federation: SmallFederation, cid: str, change: Callable[[bytes], bytes] | None
+) -> Iterator[None]:
+    """An object's bytes are others on the IPFS node's disk, or gone when `change` is None."""
+    data = federation.coordinator().store.get(cid)
+    blocks = federation.local.layout.ipfs / "blocks"
+    (path,) = [path for path in blocks.rglob("*.data") if path.read_bytes() == data]
+    if change is None:
+        path.unlink()
+    else:
+        path.write_bytes(change(data))
+    try:
+        yield
+    finally:
+        path.write_bytes(data)
+        federation.coordinator().store.put(data)  # Kubo remembers what it did not find

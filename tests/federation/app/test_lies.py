@@ -1,0 +1,280 @@
+"""Whoever lies in a round, a site, a stranger or the coordinator, is refused by name."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from eth_account import Account
+
+from audit.checkpoint import read as read_checkpoint
+from audit.cid import cid_of_sha256, sha256
+from audit.manifest import parse as parse_manifest
+from chain.errors import (
+    ChainBehind,
+    LedgerBudgetExhausted,
+    LedgerCohortNotBorneOut,
+    LedgerDeliveryInvalid,
+    LedgerNotAllCurrent,
+    LedgerTooEarly,
+)
+from chain.messages import Closure, Commitment, Delivery, RoundState
+from federation.app.coordinator import MaskedDelivery
+from federation.app.objects import ObjectCorrupt, ObjectMissing
+from federation.app.round_driver import RoundAborted
+from federation.app.site_round import SiteRound
+from federation.gate.journal import Journal
+from federation.gate.journal_schema import BudgetExceeded, SealContradicted
+from federation.gate.site import Site
+from stack import rpc
+from tests.federation.processes import changed_on_ipfs, phases
+from tests.small_federation import DESIGN, SmallFederation, small_federation
+
+
+@pytest.fixture(scope="module")
+def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallFederation]:
+    design = replace(DESIGN, min_sites=2, tolerated_colluders=0, rounds=20)
+    folder = tmp_path_factory.mktemp("federation")
+    with small_federation(folder, patients=3, granting=2, design=design) as running:
+        yield running
+
+
+def sealed_and_delivered(federation: SmallFederation) -> tuple[int, list[MaskedDelivery]]:
+    """A round that is sealed, and what each site delivers to it, in the order of the sites."""
+    number = federation.open_round()
+    with federation.sites_at(number) as parts:
+        federation.until_committed(number)
+        federation.coordinator().chain.ledger.seal(federation.study_id, number)
+        return number, [MaskedDelivery(*part.result()) for part in parts.values()]
+
+
+def flipped(data: bytes) -> bytes:
+    return bytes([data[0] ^ 1]) + data[1:]
+
+
+def signed(federation: SmallFederation, number: int, masked: bytes, key: object) -> MaskedDelivery:
+    """A delivery as whoever holds the key would sign it."""
+    ledger = federation.chain.ledger
+    digest = ledger.round(federation.study_id, number).seal_digest
+    message = Delivery(digest, sha256(masked))
+    return MaskedDelivery(masked, message.sign(key, ledger.domain))  # type: ignore[arg-type]
+
+
+def test_only_a_members_first_signed_vector_for_this_seal_counts(
+    federation: SmallFederation,
+) -> None:
+    before, old = sealed_and_delivered(federation)
+    federation.driver(before, lambda: (old, [], True)).run()
+    number, good = sealed_and_delivered(federation)
+    masked, signature = good[0].masked, good[0].signature
+    own = federation.keys["site-1"].account
+    bad = {
+        "tampered": MaskedDelivery(flipped(masked), signature),
+        "of another round": old[0],
+        "of another member": MaskedDelivery(masked, good[1].signature),
+        "of a stranger": signed(federation, number, masked, Account.create()),
+        "too short": signed(federation, number, masked[:-8], own),
+        "too long": signed(federation, number, masked + bytes(8), own),
+        "of no whole number": signed(federation, number, masked[:-1], own),
+        "empty": signed(federation, number, b"", own),
+        "unsigned": MaskedDelivery(masked, b""),
+        "signed with zeros": MaskedDelivery(masked, bytes(65)),
+        "signed with ones": MaskedDelivery(masked, b"\xff" * 65),
+        "cut signature": MaskedDelivery(masked, signature[:-1]),
+    }
+    second = signed(federation, number, flipped(masked), own)
+    batches = iter([list(bad.values()), [*good, second]])
+    federation.driver(number, lambda: (next(batches, []), [], False)).run()
+    assert phases(federation, number).count("delivery-refused") == len(bad)
+    closed = federation.chain.ledger.round(federation.study_id, number)
+    manifest = parse_manifest(
+        federation.coordinator().store.get(cid_of_sha256(closed.manifest_hash))
+    )
+    named = {entry.masked.sha256 for entry in manifest.contributions}
+    assert named == {sha256(delivery.masked) for delivery in good}
+    kept = federation.coordinator().deliveries(number)
+    assert kept[federation.keys["site-1"].public.account] == good[0]
+
+
+def test_a_round_with_a_refused_delivery_cannot_close(federation: SmallFederation) -> None:
+    number, good = sealed_and_delivered(federation)
+    study = federation.study_id
+    tampered = [MaskedDelivery(flipped(good[0].masked), good[0].signature), *good[1:]]
+    # By hand, as a coordinator would who does not check.
+    coordinator = federation.coordinator()
+    ledger = coordinator.chain.ledger
+    closure = Closure(ledger.round(study, number).seal_digest, b"\1" * 32, b"\2" * 32)
+    by_member = dict(zip(federation.keys, tampered, strict=True))
+    accounts = {keys.public.account: site for site, keys in federation.keys.items()}
+    in_order = [by_member[accounts[member]] for member in ledger.members(study, number)]
+    with pytest.raises(LedgerDeliveryInvalid) as refusal:
+        ledger.close(
+            study,
+            number,
+            closure.checkpoint_hash,
+            closure.manifest_hash,
+            [sha256(delivery.masked) for delivery in in_order],
+            [delivery.signature for delivery in in_order],
+            closure.sign(coordinator.account, ledger.domain),
+        )
+    assert refusal.value.site == federation.keys["site-1"].public.account
+    with pytest.raises(RoundAborted, match="DeliveryWithheld"):
+        federation.driver(number, lambda: (tampered, [], True)).run()
+    assert federation.state(number) == RoundState.ABORTED
+    assert federation.coordinator().deliveries(number) == {}
+
+
+def test_a_cohort_that_the_chain_does_not_bear_out_and_an_early_seal_are_refused(
+    federation: SmallFederation,
+) -> None:
+    study, number = federation.study_id, federation.open_round()
+    site = Site(federation.folder("site-1"))
+    consent, head = site.chain.consent, site.chain.head()
+    lie = Commitment(
+        attempt=1,
+        cohort_root=b"\1" * 32,
+        cohort_size=consent.unburned_count(study, site.address) + 1,
+        block_number=head.number,
+        block_hash=head.hash,
+        epoch=consent.epoch(study, site.address),
+        vector_hash=b"\2" * 32,
+        mask_key=b"\3" * 32,
+        environment_hash=b"\4" * 32,
+    )
+    with pytest.raises(LedgerCohortNotBorneOut) as refusal:
+        site.chain.ledger.commit(study, number, lie)
+    assert (refusal.value.size, refusal.value.unburned) == (3, 2)
+    SiteRound(site, study, number)._commit_until_current()
+    coordinator = federation.coordinator().chain.ledger
+    with pytest.raises(LedgerNotAllCurrent):
+        coordinator.seal(study, number)
+    with pytest.raises(LedgerTooEarly):
+        federation.chain.ledger.seal(study, number)
+    coordinator.abort(study, number)
+
+
+def test_a_site_refuses_a_base_that_ipfs_does_not_give_as_named(
+    federation: SmallFederation,
+) -> None:
+    number = federation.open_round()
+    base = cid_of_sha256(federation.chain.ledger.round(federation.study_id, number).base)
+    try:
+        with changed_on_ipfs(federation, base, flipped), pytest.raises(ObjectCorrupt, match=base):
+            federation.take_part("site-1", number)
+        with changed_on_ipfs(federation, base, None), pytest.raises(ObjectMissing, match=base):
+            federation.take_part("site-1", number)
+        assert federation.commitments(number)["site-1"].attempt == 0
+    finally:
+        federation.coordinator().chain.ledger.abort(federation.study_id, number)
+
+
+def test_an_update_that_is_not_finite_is_refused_by_name_and_leaves_the_checkpoint(
+    federation: SmallFederation,
+) -> None:
+    ledger, study = federation.chain.ledger, federation.study_id
+    last = ledger.last_closed(study)
+    assert last > 0  # so that the base has moments
+    recipe = federation.recipe()
+    overflowing = replace(
+        recipe,
+        learning_rate=(1.7e308,) * recipe.size,
+        beta1=0.999,
+        beta2=0.0,
+        adam_epsilon=1e-300,
+    )
+    number, deliveries = sealed_and_delivered(federation)
+    driver = federation.driver(number, lambda: (deliveries, [], True), recipe=overflowing)
+    with pytest.raises(RoundAborted, match="UpdateRefused") as aborted:
+        driver.run()
+    assert not aborted.value.again
+    assert federation.state(number) == RoundState.ABORTED
+    assert ledger.last_closed(study) == last
+
+
+def test_a_second_seal_after_a_reorganisation_gets_nothing(
+    federation: SmallFederation, tmp_path: Path
+) -> None:
+    """A node that forgets blocks is refused; and a site that forgot too still sends no second
+    vector for the same noise.
+    """
+    study, number = federation.study_id, federation.open_round()
+    for site in federation.keys:
+        SiteRound(Site(federation.folder(site)), study, number)._commit_until_current()
+    node, layout = federation.local.node.rpc_url, federation.local.layout
+    copy, backup = tmp_path / "site", tmp_path / "coordinator"
+    shutil.copytree(federation.folder("site-1"), copy)
+    shutil.copytree(layout.coordinator, backup)
+    before = rpc.call(node, "evm_snapshot")
+    federation.coordinator().chain.ledger.seal(study, number)
+    first_digest = federation.chain.ledger.round(study, number).seal_digest
+    SiteRound(Site(copy), study, number).run()
+
+    assert rpc.call(node, "evm_revert", before)
+    shutil.rmtree(layout.coordinator)
+    shutil.copytree(backup, layout.coordinator)
+    federation.advance(1)
+    federation.coordinator().chain.ledger.seal(study, number)
+    assert federation.chain.ledger.round(study, number).seal_digest != first_digest
+    with pytest.raises(ChainBehind):
+        Site(copy)
+    for forgotten in copy.glob("high-water.db*"):
+        forgotten.unlink()
+    with pytest.raises(SealContradicted, match=f"round {number}"):
+        SiteRound(Site(copy), study, number).run()
+    federation.coordinator().chain.ledger.abort(study, number)
+
+
+def test_not_a_number_is_only_a_number_here(federation: SmallFederation) -> None:
+    """Masked words are uniform in 2^64, so no value can be refused. A member that signs anything
+    else than its vector spoils the sum, within one bounded step, and never makes the model
+    not-a-number; a replay of its commitment shows who did it.
+    """
+    number, good = sealed_and_delivered(federation)
+    size = federation.terms.vector_length
+    words = np.full(size, np.nan, dtype="<f8").tobytes()
+    nan = signed(federation, number, words, federation.keys["site-1"].account)
+    base = federation.chain.ledger.round(federation.study_id, number).base
+    federation.driver(number, lambda: ([nan, *good[1:]], [], True)).run()
+    store = federation.coordinator().store
+    made = federation.chain.ledger.round(federation.study_id, number).checkpoint_hash
+    after, start = (read_checkpoint(store.get(cid_of_sha256(name))) for name in (made, base))
+    assert np.isfinite(after.prior).all() and np.isfinite(after.second_moment).all()
+    assert np.abs(after.prior - start.prior).max() < 100 * max(federation.recipe().learning_rate)
+
+
+def delivered(federation: SmallFederation, site: str, number: int) -> bool:
+    with sqlite3.connect(federation.folder(site) / "state.db") as journal:
+        query = "SELECT count(*) FROM deliveries WHERE study=? AND round=?"
+        return bool(journal.execute(query, (federation.study_id, number)).fetchone()[0])
+
+
+def test_no_round_opens_beyond_the_ceiling_and_the_sites_tally_agrees(
+    federation: SmallFederation,
+) -> None:
+    ledger, study = federation.chain.ledger, federation.study_id
+    rho = ledger.rho_of_round(study, 1)
+    ceiling = ledger.rho_spent(study) + rho
+    federation.change_terms(rho_ceiling=ceiling)  # stricter: consents stay, and so does rho spent
+    number = federation.run_round()
+    assert ledger.rho_spent(study) == ceiling
+    for _ in range(2):  # the second as after a restart: everything is opened anew
+        with pytest.raises(LedgerBudgetExhausted) as refusal:
+            federation.open_round()
+        assert (refusal.value.rho_spent, refusal.value.rho_ceiling) == (ceiling, ceiling)
+        for site in federation.keys:
+            journal = Journal.open(federation.folder(site) / "state.db")
+            # A seal that was not delivered for cost the site nothing: it withheld.
+            withheld = sum(
+                any(sealed.seal_digest) and not delivered(federation, site, n)
+                for n in range(1, number + 1)
+                for sealed in [ledger.round(study, n)]
+            )
+            assert journal.spent(study) == ceiling - withheld * rho
+            with pytest.raises(BudgetExceeded):
+                journal.charge(study, number + 1, rho, ceiling, ceiling + rho)
+            journal.close()
