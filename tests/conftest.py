@@ -1,5 +1,6 @@
 """Shared by all tests: a real Hardhat node, and a fresh deployment of the contracts on it."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from chain.deployment import Deployment
 from chain.rpc import connect_node
 from stack.hardhat import HardhatNode
 from tests.world import World
+
+# A runner in the background ignores Ctrl-C, and every process started by a test would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A test says what must hold, never how fast: a busy machine is no failure.
 settings.register_profile("assent", deadline=None)

@@ -130,12 +130,7 @@ def test_no_record_id_or_value_is_in_what_leaves_the_sites(demo: tuple[Path, str
 def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
     out = tmp_path / "out"
     running = subprocess.Popen(
-        [*DEMO, str(out)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        # A runner in the background ignores Ctrl-C, and its children would inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        [*DEMO, str(out)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     assert running.stdout is not None
     for line in running.stdout:
