@@ -87,6 +87,7 @@ def _supernode(folder: Path) -> SuperNode:
             **FIXED_ENVIRONMENT,
             SITE_DIR: str(folder),
             SOCKET_VARIABLE: str(_socket(folder)),
+            "TMPDIR": str(_temporary(folder)),
         },
         outlives_us=True,
     )
@@ -100,7 +101,11 @@ def _fork_server(folder: Path, supernode_pid: int) -> ManagedProcess:
         "the fork server",
         argv,
         folder / "logs" / "fork-server.log",
-        env={**FIXED_ENVIRONMENT, "PYTHONPATH": str(INSTALLATION)},
+        env={
+            **FIXED_ENVIRONMENT,
+            "PYTHONPATH": str(INSTALLATION),
+            "TMPDIR": str(_temporary(folder)),
+        },
         outlives_us=True,
     )
 
@@ -112,6 +117,13 @@ def _socket(folder: Path) -> Path:
             f"{path} is longer than the {_LONGEST_SOCKET_PATH} bytes that a Unix socket's path may"
             " have; move the site's folder to a shorter path"
         )
+    return path
+
+
+def _temporary(folder: Path) -> Path:
+    # Libraries leave files there, some under names that anybody could take first in /tmp.
+    path = folder / "run" / "tmp"
+    path.mkdir(mode=0o700, exist_ok=True)
     return path
 
 
