@@ -94,7 +94,7 @@ class SmallFederation:
         holders: those who granted, by site name.
     """
 
-    local: ChainAndIpfs
+    local: LocalFederation
     study_id: int
     keys: dict[str, SiteKeys]
     chain: Chain
