@@ -302,15 +302,19 @@ def some_sites(patients: int, sites: int = 3) -> list[PbcSite]:
 
 @contextmanager
 def small_federation(
-    folder: Path, *, patients: int = 6, granting: int = 4, design: StudyDesign = DESIGN
+    folder: Path,
+    *,
+    patients: int = 6,
+    granting: int = 4,
+    design: StudyDesign = DESIGN,
+    site_count: int = 3,
+    kind: type[LocalFederation] = ChainAndIpfs,
 ) -> Iterator[SmallFederation]:
-    """Starts it; `granting` of each site's `patients` grant training."""
-    sites = some_sites(patients)
+    """Starts it; `granting` of each site's `patients` grant training. `kind` is what runs."""
+    sites = some_sites(patients, site_count)
     with ProcessGroup() as group:
-        local = ChainAndIpfs(Layout(folder / "state"), group, [site.name for site in sites])
+        local = kind(Layout(folder / "state"), group, [site.name for site in sites])
         local.start_services()
-        for site in sites:
-            local.layout.site(site.name).mkdir(mode=0o700)
         local.deploy()
         keys = {site.name: local.make_site(site.name) for site in sites}
         for site in sites:

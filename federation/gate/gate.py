@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 from chain.chain import Chain
-
 from chain.errors import ChainError
 from chain.messages import RoundState, Study, terms_hash
 from federation.app.objects import ObjectStore, ObjectStoreError
