@@ -7,6 +7,7 @@ import os
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 
@@ -53,6 +54,16 @@ def phases(federation: SmallFederation, number: int) -> list[str]:
     """What the coordinator noted about a round, in order."""
     lines = (federation.local.layout.coordinator / "progress.jsonl").read_text().splitlines()
     return [note["phase"] for line in lines if (note := json.loads(line))["round"] == number]
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """Processes that were started in or with a folder."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        words = [*(process.info["cmdline"] or []), *(process.info["environ"] or {}).values()]
+        if process.pid != os.getpid() and any(str(folder) in word for word in words):
+            found.append(process)
+    return found
 
 
 @contextmanager
