@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from pathlib import Path
 import psutil
 
 from stack.process import ManagedProcess
+
+_POLL_SECONDS = 0.05
 
 
 class RecordError(Exception):
@@ -45,9 +48,14 @@ class Running:
         process = self._process()
         if process is None:
             return False
+        deadline = time.monotonic() + timeout
         try:
             process.terminate()
-            process.wait(timeout)
+            # Not wait(): where nobody reaps orphans, one that has ended stays as a zombie for ever.
+            while self.is_running:
+                if time.monotonic() > deadline:
+                    raise psutil.TimeoutExpired(timeout, self.pid, self.name)
+                time.sleep(_POLL_SECONDS)
         except psutil.NoSuchProcess:
             return True
         return True

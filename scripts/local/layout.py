@@ -78,6 +78,11 @@ class Layout:
     def fork_server_socket(self) -> Path:
         return self.state / "run" / "fork-server"
 
+    @property
+    def temporary(self) -> Path:
+        """Where libraries put temporary files: not in a place that everyone shares."""
+        return self.state / "run" / "tmp"
+
     def site(self, name: str) -> Path:
         return self.state / "sites" / name
 
@@ -95,5 +100,6 @@ class Layout:
             self.coordinator,
             self.state / "sites",
             self.fork_server_socket.parent,
+            self.temporary,
         ):
             folder.mkdir(mode=0o700, exist_ok=True)

@@ -111,6 +111,7 @@ class Services:
             env={
                 SITE_DIR: str(folder),
                 "ASSENT_FORK_SERVER": str(self.layout.fork_server_socket),
+                "TMPDIR": str(self.layout.temporary),
             },
         )
 
@@ -121,5 +122,7 @@ class Services:
             argv += ["--supernode-pid", str(node.pid)]
         log = self.layout.log("fork-server")
         self._log_began = log.stat().st_size if log.exists() else 0
-        self.fork_server = ManagedProcess("the fork server", argv, log)
+        self.fork_server = ManagedProcess(
+            "the fork server", argv, log, env={"TMPDIR": str(self.layout.temporary)}
+        )
         self.group.start(self.fork_server)
