@@ -7,8 +7,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,8 @@ import pytest
 
 from chain.messages import RoundState
 from scripts.local.federation import LocalFederation
-from stack.flower_run import run_app
+from stack.flower import Value
+from stack.flower_run import FlowerRun, run_app
 from tests.federation.processes import phases, processes_of
 from tests.small_federation import DESIGN, SmallFederation, small_federation, until
 
@@ -57,6 +58,26 @@ def kill(pid: int, word: str) -> None:
         with suppress(psutil.ZombieProcess):
             if any(word in part for part in process.cmdline()):
                 process.kill()
+
+
+def end_coordinator(federation: SmallFederation) -> None:
+    """Kills the ServerApp, and who started it: Flower would tell them only after a minute."""
+    kill(federation.local.superlink.pid, "flwr-serverapp")
+    kill(os.getpid(), "--stream")
+
+
+@contextmanager
+def running(
+    federation: SmallFederation, name: str, **run_config: Value
+) -> Iterator[Future[FlowerRun]]:
+    """A run in the background, which ends at once when the test fails."""
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(federation.local.run_rounds, name, **run_config)
+        try:
+            yield run
+        except BaseException:
+            end_coordinator(federation)
+            raise
 
 
 def test_two_rounds_close_with_every_site(federation: SmallFederation) -> None:
@@ -102,13 +123,9 @@ def test_a_coordinator_killed_between_seal_and_close_is_taken_up_by_the_next(
     federation: SmallFederation,
 ) -> None:
     number = newest(federation) + 1
-    with ThreadPoolExecutor(1) as pool:
-        run = pool.submit(
-            federation.local.run_rounds, "killed", rounds=1, close_after_seconds=600.0
-        )
+    with running(federation, "killed", rounds=1, close_after_seconds=600.0) as run:
         until(lambda: phases(federation, number).count("delivered") == 4, PATIENT)
-        kill(federation.local.superlink.pid, "flwr-serverapp")
-        kill(os.getpid(), "--stream")  # who started it; Flower would tell them in a minute
+        end_coordinator(federation)
         assert not run.result().succeeded
     assert federation.state(number) == RoundState.SEALED
     again = federation.local.run_rounds("taken-up", rounds=1)
@@ -125,8 +142,7 @@ def test_a_round_closes_without_a_site_that_is_killed_before_it_commits(
     others = tuple(site for site in federation.keys if site != "site-4")
     for process in programs(node.pid):
         process.suspend()  # or it might commit before it can be killed
-    with ThreadPoolExecutor(1) as pool:
-        run = pool.submit(federation.local.run_rounds, "one-killed", rounds=1)
+    with running(federation, "one-killed", rounds=1) as run:
         until(lambda: newest(federation) == number, PATIENT)
         for process in programs(node.pid):
             process.kill()

@@ -52,7 +52,8 @@ def start_ipfs_again(federation: SmallFederation) -> None:
 
 def phases(federation: SmallFederation, number: int) -> list[str]:
     """What the coordinator noted about a round, in order."""
-    lines = (federation.local.layout.coordinator / "progress.jsonl").read_text().splitlines()
+    progress = federation.local.layout.coordinator / "progress.jsonl"
+    lines = progress.read_text().splitlines() if progress.exists() else []
     return [note["phase"] for line in lines if (note := json.loads(line))["round"] == number]
 
 
