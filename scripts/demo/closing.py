@@ -141,12 +141,12 @@ def _show_errors(outcome: Outcome, console: Console) -> None:
         title=f"Error on {comparison.patients} held-out patients, {SUPPORT_VISITS} visits known of "
         "each\n(RMSE; a lab's on the natural-log scale, overall in published spreads)"
     )
-    errors.add_column("")
+    errors.add_column("", overflow="fold", min_width=12)
     for method in METHODS:
         errors.add_column(_SHORT[method], justify="right")
     for place, lab in enumerate(comparison.labs):
         row = [f"{comparison.rmse[method][place]:.3f}" for method in METHODS]
-        errors.add_row(lab, *row, style="bold" if lab == "overall" else "")
+        errors.add_row(lab.replace("_", " "), *row, style="bold" if lab == "overall" else "")
     console.print(errors)
     gains = Table(title="How much lower the prior's error is, overall")
     for column in ("than", "by", "95 % interval", "patients made worse"):

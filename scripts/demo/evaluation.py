@@ -160,7 +160,7 @@ def _example(
     )
     later_times, later_lab, later_value = patient.after_visits(SUPPORT_VISITS)
     return Example(
-        label=f"{model.channels[0].display} ({model.channels[0].unit})",
+        label=f"{model.channels[0].name} ({model.channels[0].unit})",
         times=times,
         prior=np.exp(forecast.log_mean),
         low=np.exp(forecast.log_mean - spread),
