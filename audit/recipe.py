@@ -86,11 +86,6 @@ class Recipe:
         value["learning_rate"] = list(self.learning_rate)
         return canonical_json.dumps(value)
 
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Recipe:
-        """As `parse`."""
-        return parse(data)
-
     def hash(self) -> bytes:
         """SHA-256 of the canonical JSON: Terms.recipe_hash."""
         return hashlib.sha256(self.to_bytes()).digest()

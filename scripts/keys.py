@@ -7,8 +7,6 @@ stands in a command line, a log or an error.
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,17 +22,19 @@ def read_key(path: Path) -> LocalAccount:
 
     Raises:
         PrivateFileUnsafe: the file is missing, or open to others.
+        KeyFolderInvalid: it is encrypted and cannot be decrypted.
         BadInput: it holds no usable key; its content is not repeated.
     """
     from eth_account import Account
     from eth_utils.exceptions import ValidationError
 
+    from federation.gate.keys import decrypted_key
     from federation.gate.private_files import read_private_file
 
     text = read_private_file(path).strip()
     try:
         if text.startswith(b"{"):
-            found: LocalAccount = Account.from_key(_decrypted(path, text.decode()))
+            found: LocalAccount = Account.from_key(decrypted_key(path, text))
         elif len(text) == 66 and text.startswith(b"0x"):
             found = Account.from_key(bytes.fromhex(text[2:].decode()))
         else:
@@ -72,23 +72,3 @@ def journal_of(path: Path) -> Path:
     if path.name == "account.key":
         return path.with_name("transactions.db")
     return path.with_suffix(".db")
-
-
-def _decrypted(path: Path, keystore: str) -> bytes:
-    from eth_account import Account
-
-    from federation.gate.keys import PASSPHRASE_FILE
-    from federation.gate.private_files import read_private_file
-
-    named = os.environ.get(PASSPHRASE_FILE)
-    if not named:
-        raise BadInput(
-            f"{path} is encrypted; set {PASSPHRASE_FILE} to a file (mode 600) with its passphrase"
-        )
-    passphrase = read_private_file(Path(named)).split(b"\n", 1)[0].rstrip(b"\r").decode()
-    try:
-        return bytes(Account.decrypt(json.loads(keystore), passphrase))
-    except (ValueError, KeyError, TypeError, NotImplementedError):
-        raise BadInput(
-            f"{path} cannot be decrypted: wrong passphrase or malformed keystore"
-        ) from None

@@ -23,14 +23,16 @@ def free_port() -> int:
     generator = random.SystemRandom()
     for _ in range(1000):
         port = generator.randrange(FIRST, LAST)
-        if port not in _taken and _is_free(port):
+        if port not in _taken and is_free(port):
             _taken.add(port)
             return port
     raise OSError(f"no free TCP port between {FIRST} and {LAST} on {HOST}")
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port of 127.0.0.1 now."""
     with socket.socket() as attempt:
+        # As servers do: a connection that lingers from an earlier run does not count.
         attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             attempt.bind((HOST, port))

@@ -139,8 +139,9 @@ class SiteKeys:
         """
         path = self.folder / "account.key"
         stored = read_private_file(path)
-        key = _decrypted(path, stored) if stored.startswith(b"{") else stored
-        return _account_of(path, key, self.public.account)
+        if stored.startswith(b"{"):
+            stored = b"0x" + decrypted_key(path, stored).hex().encode()
+        return _account_of(path, stored, self.public.account)
 
     @cached_property
     def enrolment_account(self) -> LocalAccount:
@@ -267,19 +268,25 @@ def _hex_key(account: LocalAccount) -> bytes:
     return b"0x" + bytes(account.key).hex().encode() + b"\n"
 
 
-def _decrypted(path: Path, keystore: bytes) -> bytes:
+def decrypted_key(path: Path, keystore: bytes) -> bytes:
+    """The 32 secret bytes of an encrypted keystore that was read from `path`.
+
+    Raises:
+        KeyFolderInvalid: no passphrase file is named, the passphrase is wrong, or the keystore is
+            malformed.
+        PrivateFileUnsafe: the passphrase file is open to others.
+    """
     passphrase_file = os.environ.get(PASSPHRASE_FILE)
     if not passphrase_file:
         raise KeyFolderInvalid(
             f"{path} is encrypted; set {PASSPHRASE_FILE} to a file (mode 600) with its passphrase"
         )
     try:
-        key = Account.decrypt(keystore.decode(), _passphrase(Path(passphrase_file)))
+        return bytes(Account.decrypt(keystore.decode(), _passphrase(Path(passphrase_file))))
     except (ValueError, KeyError, TypeError, NotImplementedError):
         raise KeyFolderInvalid(
             f"{path} cannot be decrypted: wrong passphrase or malformed keystore"
         ) from None
-    return b"0x" + bytes(key).hex().encode()
 
 
 def _passphrase(path: Path) -> str:

@@ -10,6 +10,7 @@ from audit.checkpoint import initial
 from audit.checkpoint import write as write_checkpoint
 from audit.errors import AuditError
 from audit.recipe import Recipe
+from audit.recipe import parse as parse_recipe
 from chain.chain import Chain
 from chain.events import StudyProposed, VersionProposed
 from chain.messages import Terms
@@ -123,7 +124,7 @@ def _recipe(plan: Plan, folder: Path) -> Recipe:
     if plan.recipe == "recommended":
         return recommended_recipe(model)
     try:
-        recipe = Recipe.from_bytes(_bytes(folder / plan.recipe, "recipe"))
+        recipe = parse_recipe(_bytes(folder / plan.recipe, "recipe"))
     except AuditError as error:
         raise PlanInvalid(f"recipe: {plan.recipe}: {error}") from None
     if recipe.model != plan.model or recipe.layout != model.prior_layout:

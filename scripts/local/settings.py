@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from stack.ports import HOST, free_port
+from stack.ports import HOST, free_port, is_free
 
 GETH, HARDHAT = "geth", "hardhat"
 DEFAULT_SITES = 5
@@ -146,7 +145,7 @@ def _chosen(path: Path, asked: Mapping[str, str | int | None]) -> Settings:
 
 def refuse_taken_ports(settings: Settings, path: Path) -> None:
     """Raises PortTaken when something listens on a kept port; call it while none of ours runs."""
-    taken = [(name, port) for name, port in settings.ports.items() if not _is_free(port)]
+    taken = [(name, port) for name, port in settings.ports.items() if not is_free(port)]
     if taken:
         shown = ", ".join(f"{port} ({name})" for name, port in taken)
         raise PortTaken(
@@ -154,14 +153,3 @@ def refuse_taken_ports(settings: Settings, path: Path) -> None:
             "state, because the sites' settings name it: stop that program, then run "
             "`assent up` again"
         )
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as attempt:
-        # As servers do: a connection of the last run that lingers does not count.
-        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            attempt.bind((HOST, port))
-        except OSError:
-            return False
-    return True
