@@ -141,7 +141,7 @@ def _show_errors(outcome: Outcome, console: Console) -> None:
         title=f"Error on {comparison.patients} held-out patients, {SUPPORT_VISITS} visits known of "
         "each\n(RMSE; a lab's on the natural-log scale, overall in published spreads)"
     )
-    errors.add_column("", overflow="fold", min_width=12)
+    errors.add_column("", overflow="fold", min_width=11)
     for method in METHODS:
         errors.add_column(_SHORT[method], justify="right")
     for place, lab in enumerate(comparison.labs):
