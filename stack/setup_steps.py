@@ -27,6 +27,7 @@ TOOLS = VENV / "bin"
 STAMPS = VENV / ".stamps"
 LOCK = ROOT / "requirements.lock"
 HARDHAT = ROOT / "hardhat-local"
+BROWSER = ROOT / "tests" / "browser"
 
 __all__ = ["SetupError", "lock", "set_up"]
 
@@ -100,9 +101,9 @@ def lock() -> None:
 
 
 def _steps() -> list[Step]:
-    npm_inputs = tuple(
-        (HARDHAT / name).read_bytes() for name in ("package.json", "package-lock.json")
-    )
+    npm_files = ("package.json", "package-lock.json")
+    npm_inputs = tuple((HARDHAT / name).read_bytes() for name in npm_files)
+    browser_inputs = tuple((BROWSER / name).read_bytes() for name in (*npm_files, "unpack.mjs"))
     locked, project = LOCK.read_bytes(), _read("pyproject.toml")
     steps = [
         Step("venv", "A virtual environment in .venv (seconds)", (), TOOLS / "python", _make_venv),
@@ -128,7 +129,14 @@ def _steps() -> list[Step]:
             "Hardhat, the Solidity compiler and OpenZeppelin (about 10 seconds)",
             npm_inputs,
             HARDHAT / "node_modules" / ".package-lock.json",
-            _install_npm,
+            lambda: _install_npm(HARDHAT),
+        ),
+        Step(
+            "browser",
+            "A browser for the tests of passkeys (300 MB, about 10 seconds)",
+            browser_inputs,
+            BROWSER / "chromium" / "chromium",
+            _install_browser,
         ),
     ]
     if not ipfs_is_provided():
@@ -225,22 +233,25 @@ def _install_assent() -> None:
     run([*install, *editable], ROOT, {})
 
 
-def _install_npm() -> None:
-    run([str(TOOLS / "npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"], HARDHAT, {})
-    installed = json.loads((HARDHAT / "node_modules" / ".package-lock.json").read_bytes())[
-        "packages"
-    ]
+def _install_npm(folder: Path) -> None:
+    run([str(TOOLS / "npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder, {})
+    installed = folder / "node_modules" / ".package-lock.json"
     without = [
         name.removeprefix("node_modules/")
-        for name, entry in installed.items()
+        for name, entry in json.loads(installed.read_bytes())["packages"].items()
         if "integrity" not in entry
     ]
     if without:
-        (HARDHAT / "node_modules" / ".package-lock.json").unlink()
+        installed.unlink()
         raise SetupError(
-            f"hardhat-local/package-lock.json has no hash for {', '.join(without)}, which this "
-            "kind of machine needs: see hardhat-local/README.md."
+            f"{folder.relative_to(ROOT)}/package-lock.json has no hash for {', '.join(without)}, "
+            "which this kind of machine needs: see hardhat-local/README.md."
         )
+
+
+def _install_browser() -> None:
+    _install_npm(BROWSER)
+    run([str(TOOLS / "node"), "unpack.mjs"], BROWSER, {})
 
 
 def _read(name: str) -> bytes:
