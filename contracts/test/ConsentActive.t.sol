@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Grant} from "../interfaces/IConsentToken.sol";
 import {Terms} from "../interfaces/IStudyRegistry.sol";
-import {ConsentFixture} from "./ConsentFixture.sol";
+import {ConsentFixture} from "./ConsentFixture.t.sol";
 
 contract ConsentActiveTest is ConsentFixture {
     function testFuzz_ThePredicate(uint64 given, uint64 asked, uint40 start, uint40 length, uint40 time, uint8 what)

@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Consent, Enrolment, Grant, IConsentToken} from "../interfaces/IConsentToken.sol";
 import {Terms} from "../interfaces/IStudyRegistry.sol";
-import {ConsentFixture} from "./ConsentFixture.sol";
+import {ConsentFixture} from "./ConsentFixture.t.sol";
 
 contract ConsentGrantTest is ConsentFixture {
     function test_AGrantGivesItsHolderAnActiveToken() external {

@@ -8,7 +8,7 @@ import {IERC721Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.s
 import {Enrolment, Grant, IConsentToken} from "../interfaces/IConsentToken.sol";
 import {IERC5192} from "../interfaces/IERC5192.sol";
 import {IERC5484} from "../interfaces/IERC5484.sol";
-import {ConsentFixture} from "./ConsentFixture.sol";
+import {ConsentFixture} from "./ConsentFixture.t.sol";
 import {Guardian} from "./Signers.t.sol";
 
 contract ConsentLockedTest is ConsentFixture {

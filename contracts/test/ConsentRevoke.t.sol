@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Consent, Enrolment, Grant, IConsentToken} from "../interfaces/IConsentToken.sol";
-import {ConsentFixture} from "./ConsentFixture.sol";
+import {ConsentFixture} from "./ConsentFixture.t.sol";
 
 contract ConsentRevokeTest is ConsentFixture {
     uint256 private _tokenId;

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {LateRevocation, Study, Terms} from "../interfaces/IStudyRegistry.sol";
-import {StudyFixture} from "./StudyFixture.sol";
+import {StudyFixture} from "./StudyFixture.t.sol";
 
 /// @title Which new versions need fresh consent
 contract ConsentVersionTest is StudyFixture {

@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {AbortReason, IRoundLedger} from "../interfaces/IRoundLedger.sol";
 import {LateRevocation, Terms} from "../interfaces/IStudyRegistry.sol";
-import {RoundFixture} from "./RoundFixture.sol";
+import {RoundFixture} from "./RoundFixture.t.sol";
 
 /// @title What a withdrawal does to a round, under both policies
 contract LateRevocationTest is RoundFixture {

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {AbortReason, IRoundLedger, RoundState} from "../interfaces/IRoundLedger.sol";
-import {RoundFixture} from "./RoundFixture.sol";
+import {RoundFixture} from "./RoundFixture.t.sol";
 
 contract RoundAbortTest is RoundFixture {
     function test_TheCoordinatorAbortsAtAnyTime() external {

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IRoundLedger, Round, RoundState} from "../interfaces/IRoundLedger.sol";
-import {RoundFixture} from "./RoundFixture.sol";
+import {RoundFixture} from "./RoundFixture.t.sol";
 
 contract RoundCloseTest is RoundFixture {
     uint32 private _round;

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Commitment, IRoundLedger, RoundState} from "../interfaces/IRoundLedger.sol";
-import {RoundFixture} from "./RoundFixture.sol";
+import {RoundFixture} from "./RoundFixture.t.sol";
 
 contract RoundCommitTest is RoundFixture {
     uint32 private _round;

@@ -3,11 +3,8 @@ pragma solidity ^0.8.28;
 
 import {IRoundLedger, Round, RoundState} from "../interfaces/IRoundLedger.sol";
 import {Terms} from "../interfaces/IStudyRegistry.sol";
-import {ConsentToken} from "../ConsentToken.sol";
-import {RoundLedger} from "../RoundLedger.sol";
-import {Rounds} from "../Rounds.sol";
-import {StudyRegistry} from "../StudyRegistry.sol";
-import {RoundFixture} from "./RoundFixture.sol";
+import {DeployedLedger, DeployedRegistry, Deployment} from "./Deployment.t.sol";
+import {RoundFixture} from "./RoundFixture.t.sol";
 
 contract RoundOpenTest is RoundFixture {
     function test_OpeningPinsABlockNamesTheBaseAndSetsDeadlines() external {
@@ -115,14 +112,14 @@ contract RoundOpenTest is RoundFixture {
     }
 
     function test_LedgerAndConsentAnswerForOneRegistry() external {
-        StudyRegistry another = new StudyRegistry();
+        DeployedRegistry another = Deployment.registry();
         vm.expectRevert(
-            abi.encodeWithSelector(Rounds.LedgerRegistryMismatch.selector, address(another), address(registry))
+            abi.encodeWithSelector(DeployedLedger.LedgerRegistryMismatch.selector, address(another), address(registry))
         );
-        new RoundLedger(another, token);
-        assertEq(address(ledger.registry()), address(registry));
-        assertEq(address(ledger.consentToken()), address(token));
-        assertEq(address(token.registry()), address(registry));
+        Deployment.ledger(another, token);
+        assertEq(ledger.registry(), address(registry));
+        assertEq(ledger.consentToken(), address(token));
+        assertEq(token.registry(), address(registry));
     }
 
     function _openFails(uint64 study, bytes memory reason) private {

@@ -5,7 +5,7 @@ import {Enrolment, Grant, IConsentToken} from "../interfaces/IConsentToken.sol";
 import {Commitment, IRoundLedger} from "../interfaces/IRoundLedger.sol";
 import {IStudyRegistry, Terms} from "../interfaces/IStudyRegistry.sol";
 import {RunningHash} from "../RunningHash.sol";
-import {RoundFixture} from "./RoundFixture.sol";
+import {RoundFixture} from "./RoundFixture.t.sol";
 import {Vm} from "@prb/test/src/Vm.sol";
 
 /// @dev Opens `_record` to the tests.

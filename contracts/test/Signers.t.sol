@@ -2,10 +2,10 @@
 pragma solidity ^0.8.28;
 
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
-import {ERC7913P256Verifier} from "@openzeppelin/contracts/utils/cryptography/verifiers/ERC7913P256Verifier.sol";
 
 import {Signers} from "../Signers.sol";
-import {Actors} from "./Actors.sol";
+import {Actors} from "./Actors.t.sol";
+import {Deployment} from "./Deployment.t.sol";
 
 /// @dev Cheatcodes for P-256 that the test library's list lacks.
 interface P256Vm {
@@ -56,7 +56,7 @@ contract SignersTest is Actors {
     function test_AP256KeySignsForTheHashOfItsSigner() external {
         bytes32 digest = keccak256("digest");
         (uint256 x, uint256 y) = P256Vm(address(vm)).publicKeyP256(77);
-        bytes memory signer = abi.encodePacked(address(new ERC7913P256Verifier()), x, y);
+        bytes memory signer = abi.encodePacked(Deployment.passkeyVerifier(), x, y);
         address account = address(uint160(uint256(keccak256(signer))));
         (bytes32 r, bytes32 s) = P256Vm(address(vm)).signP256(77, digest);
         if (uint256(s) > P256_ORDER / 2) s = bytes32(P256_ORDER - uint256(s));

@@ -3,10 +3,8 @@ pragma solidity ^0.8.28;
 
 import {PRBTest} from "@prb/test/src/PRBTest.sol";
 
-import {ConsentToken} from "../ConsentToken.sol";
 import {Round, RoundState} from "../interfaces/IRoundLedger.sol";
-import {RoundLedger} from "../RoundLedger.sol";
-import {StudyRegistry} from "../StudyRegistry.sol";
+import {DeployedLedger, DeployedRegistry, DeployedToken} from "./Deployment.t.sol";
 import {StudyHandler} from "./StudyHandler.t.sol";
 
 /// @title What holds of a study whatever anyone does, in any order
@@ -19,17 +17,15 @@ contract StudyInvariantTest is PRBTest {
     uint64 private constant TRAINING = 1 << 48;
 
     StudyHandler private _handler;
-    StudyRegistry private _registry;
-    ConsentToken private _token;
-    RoundLedger private _ledger;
+    DeployedRegistry private _registry;
+    DeployedToken private _token;
+    DeployedLedger private _ledger;
     uint64 private _studyId;
 
     function setUp() external {
         _handler = new StudyHandler();
         _handler.setUp();
-        (address registry, address token, address ledger, uint64 studyId) = _handler.parts();
-        (_registry, _token, _ledger) = (StudyRegistry(registry), ConsentToken(token), RoundLedger(ledger));
-        _studyId = studyId;
+        (_registry, _token, _ledger, _studyId) = _handler.parts();
     }
 
     function targetContracts() external view returns (address[] memory targets) {

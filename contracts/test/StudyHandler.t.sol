@@ -4,7 +4,8 @@ pragma solidity ^0.8.28;
 import {Enrolment, Grant} from "../interfaces/IConsentToken.sol";
 import {Round, RoundState} from "../interfaces/IRoundLedger.sol";
 import {LateRevocation, Terms} from "../interfaces/IStudyRegistry.sol";
-import {RoundFixture} from "./RoundFixture.sol";
+import {DeployedLedger, DeployedRegistry, DeployedToken} from "./Deployment.t.sol";
+import {RoundFixture} from "./RoundFixture.t.sol";
 
 /// @title Everyone who may act on a study, acting at random
 /// @dev In a test file of its own name, because the invariant runner knows only contracts of such files.
@@ -177,8 +178,8 @@ contract StudyHandler is RoundFixture {
         return hospitals[i].account;
     }
 
-    function parts() external view returns (address, address, address, uint64) {
-        return (address(registry), address(token), address(ledger), studyId);
+    function parts() external view returns (DeployedRegistry, DeployedToken, DeployedLedger, uint64) {
+        return (registry, token, ledger, studyId);
     }
 
     function _patientKeyOf(address holder) private view returns (uint256) {

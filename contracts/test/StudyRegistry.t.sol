@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IStudyRegistry, Site, Study, Terms} from "../interfaces/IStudyRegistry.sol";
-import {StudyFixture} from "./StudyFixture.sol";
+import {StudyFixture} from "./StudyFixture.t.sol";
 
 contract StudyRegistryTest is StudyFixture {
     function test_RegisterSite() external {

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IStudyRegistry, Study} from "../interfaces/IStudyRegistry.sol";
-import {StudyFixture} from "./StudyFixture.sol";
+import {StudyFixture} from "./StudyFixture.t.sol";
 
 contract SuspensionTest is StudyFixture {
     function setUp() public override {

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IStudyRegistry, LateRevocation, Terms} from "../interfaces/IStudyRegistry.sol";
-import {StudyFixture} from "./StudyFixture.sol";
+import {StudyFixture} from "./StudyFixture.t.sol";
 
 contract TermsRulesTest is StudyFixture {
     function test_HashesMustBeNamed() external {

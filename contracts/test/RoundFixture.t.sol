@@ -2,19 +2,15 @@
 pragma solidity ^0.8.28;
 
 import {Commitment, Round} from "../interfaces/IRoundLedger.sol";
-import {RoundLedger} from "../RoundLedger.sol";
-import {ConsentFixture} from "./ConsentFixture.sol";
+import {ConsentFixture} from "./ConsentFixture.t.sol";
 
 /// @title A study with three tokens at each of its five sites, ready for rounds
 /// @dev Patient 3 * site + i holds token i of the site.
 abstract contract RoundFixture is ConsentFixture {
     uint256 internal constant PATIENTS_PER_SITE = 3;
 
-    RoundLedger internal ledger;
-
     function setUp() public virtual override {
         super.setUp();
-        ledger = new RoundLedger(registry, token);
         for (uint256 site = 0; site < SITES; ++site) {
             for (uint256 i = 0; i < PATIENTS_PER_SITE; ++i) {
                 _granted(PATIENTS_PER_SITE * site + i, site);

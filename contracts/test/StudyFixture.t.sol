@@ -2,19 +2,21 @@
 pragma solidity ^0.8.28;
 
 import {LateRevocation, Terms} from "../interfaces/IStudyRegistry.sol";
-import {StudyRegistry} from "../StudyRegistry.sol";
-import {Actors} from "./Actors.sol";
+import {Actors} from "./Actors.t.sol";
+import {DeployedLedger, DeployedRegistry, DeployedToken, Deployment} from "./Deployment.t.sol";
 
-/// @title A registry with five sites, and one study of theirs under review by two of three
+/// @title The three contracts with five sites, and one study of theirs under review by two of three
 abstract contract StudyFixture is Actors {
     uint64 internal constant TRAINING = 1 << 48;
 
-    StudyRegistry internal registry;
+    DeployedRegistry internal registry;
+    DeployedToken internal token;
+    DeployedLedger internal ledger;
     uint64 internal studyId;
 
     function setUp() public virtual {
         _castActors();
-        registry = new StudyRegistry();
+        (registry, token, ledger) = Deployment.all();
         for (uint256 i = 0; i < SITES; ++i) {
             vm.prank(hospitals[i].account);
             registry.registerSite(vm.addr(hospitals[i].enrolmentKey), keccak256(abi.encode("noise", i)));

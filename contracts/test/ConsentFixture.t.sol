@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {ConsentToken} from "../ConsentToken.sol";
 import {Enrolment, Grant} from "../interfaces/IConsentToken.sol";
-import {Study} from "../interfaces/IStudyRegistry.sol";
-import {StudyFixture} from "./StudyFixture.sol";
+import {StudyFixture} from "./StudyFixture.t.sol";
 
 /// @title A study in force whose patients may grant and revoke
 /// @dev Patient n has the private key PATIENT_KEY + n, an account of their own and the record tag n + 1.
 abstract contract ConsentFixture is StudyFixture {
     uint256 internal constant PATIENT_KEY = 0x9A71E000;
 
-    ConsentToken internal token;
     uint256 private _nonces;
 
     function setUp() public virtual override {
         super.setUp();
         _bringInForce(1);
-        token = new ConsentToken(registry);
     }
 
     function _patient(uint256 n) internal pure returns (address) {
@@ -39,7 +35,7 @@ abstract contract ConsentFixture is StudyFixture {
             recordCommitment: keccak256(abi.encode("record", n)),
             consentTextHash: registry.terms(studyId, version).consentTextHash,
             language: "fr",
-            revocationCounter: address(token) == address(0) ? 0 : token.revocationCounter(_patient(n)),
+            revocationCounter: token.revocationCounter(_patient(n)),
             deadline: clock + 1 hours
         });
     }
