@@ -2,8 +2,9 @@
 pragma solidity ^0.8.28;
 
 /// @title The account of those who run a deployment together
-/// @notice It acts when k of its n members have signed (k >= 2), in one order: each execution names a nonce. It is meant to
-/// hold the ADMIN role of an AccessManager, with an execution delay, so that no single key can do a powerful act.
+/// @notice It acts when k of its n members have signed (k >= 2), in one order: each execution names a nonce. It is
+/// meant to hold the ADMIN role of an AccessManager, with an execution delay, so that no single key can do a powerful
+/// act.
 /// Members are ERC-7913 signers: 20 bytes are an EOA or ERC-1271 account, longer ones a verifier and a key.
 /// EIP-712 domain: name "Assent Consortium", version "1". Type: Execution(address target,bytes data,uint256 nonce).
 interface IConsortium {
@@ -12,8 +13,8 @@ interface IConsortium {
     error ConsortiumNotItself(address caller);
 
     /// @notice Calls `target`, whose failure is passed on and leaves the nonce as it was. Anyone may carry it.
-    /// @param signatures abi.encode(bytes[] signers, bytes[] signatures) of k members over
-    /// Execution(target, data, nonces(this account))
+    /// @param signatures abi.encode(bytes[] signers, bytes[] signatures) of k members over Execution(target, data,
+    /// nonces(this account))
     function execute(address target, bytes calldata data, bytes calldata signatures)
         external
         returns (bytes memory result);

@@ -12,10 +12,12 @@ enum GuardianAct {
 }
 
 /// @title The account that holds one minor's token, for one study
-/// @notice It is bound for ever to one ConsentToken, one study and the quarter boundary at which it stops granting: an exact
-/// date would be a birth date on chain. An acting key grants and revokes; two of three guardians replace a lost key, after
-/// which the account revokes but grants no more, and two of three revoke by themselves. The token never moves.
-/// Keys are ERC-7913 signers: 20 bytes are an EOA or ERC-1271 account, longer ones a verifier and a key such as a passkey.
+/// @notice It is bound for ever to one ConsentToken, one study and the quarter boundary at which it stops granting: an
+/// exact date would be a birth date on chain. An acting key grants and revokes; two of three guardians replace a lost
+/// key, after which the account revokes but grants no more, and two of three revoke by themselves. The token never
+/// moves.
+/// Keys are ERC-7913 signers: 20 bytes are an EOA or ERC-1271 account, longer ones a verifier and a key such as a
+/// passkey.
 /// Use keys made for this study alone: the same guardian in two accounts would link them.
 /// `isValidSignature` gives 0xffffffff for all that it refuses, bytes that cannot be decoded included.
 /// EIP-712 domain: name "Assent GuardianAccount", version "1". Type: Rotation(bytes newKey,uint64 rotations).
@@ -33,15 +35,16 @@ interface IGuardianAccount is IERC1271 {
 
     /// @notice Reverts with the reason for which `isValidSignature` refuses.
     /// @param hash the EIP-712 digest of a Grant or Revocation under ConsentToken's domain
-    /// @param signature abi.encode(GuardianAct act, bytes payload, bytes keySignature): payload is abi.encode(Grant) or
-    /// abi.encode(uint256 tokenId), keySignature the acting key's over `hash`. A Grant is approved only for this study and
-    /// holder, with a use period that ends by `endsAt`, before `endsAt`, and while the key was never rotated. A Revocation is
-    /// approved at any time.
+    /// @param signature abi.encode(GuardianAct act, bytes payload, bytes keySignature): payload is abi.encode(Grant)
+    /// or abi.encode(uint256 tokenId), keySignature the acting key's over `hash`. A Grant is approved only for this
+    /// study and holder, with a use period that ends by `endsAt`, before `endsAt`, and while the key was never
+    /// rotated. A Revocation is approved at any time.
     function checkSignature(bytes32 hash, bytes calldata signature) external view;
 
-    /// @notice Replaces the acting key; no grant passes through this account afterwards. A new grant needs a new account.
-    /// Revocations that the old key signed in advance no longer count.
-    /// @param signatures abi.encode(bytes[] signers, bytes[] signatures) of two guardians over Rotation(newKey, rotations)
+    /// @notice Replaces the acting key; no grant passes through this account afterwards. A new grant needs a new
+    /// account. Revocations that the old key signed in advance no longer count.
+    /// @param signatures abi.encode(bytes[] signers, bytes[] signatures) of two guardians over Rotation(newKey,
+    /// rotations)
     function rotate(bytes calldata newKey, bytes calldata signatures) external;
 
     /// @notice Revokes the account's token, at any time.

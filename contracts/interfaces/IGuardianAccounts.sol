@@ -4,8 +4,9 @@ pragma solidity ^0.8.28;
 import {IConsentToken} from "./IConsentToken.sol";
 
 /// @title Makes guardian accounts, at addresses that are known before
-/// @notice An account's address depends on all that it is made with (CREATE2), so that whoever agreed on an address agreed on
-/// the study, the quarter, the acting key and the guardians. Anyone may make it, before or after another, to the same end.
+/// @notice An account's address depends on all that it is made with (CREATE2), so that whoever agreed on an address
+/// agreed on the study, the quarter, the acting key and the guardians. Anyone may make it, before or after another, to
+/// the same end.
 interface IGuardianAccounts {
     event GuardianAccountCreated(uint64 indexed studyId, address account, uint40 endsAt);
 

@@ -50,6 +50,14 @@ library Deployment {
         return DeployedLedger(_deploy("RoundLedger.sol:RoundLedger", abi.encode(registry_, token_)));
     }
 
+    function guardianAccounts(address token_) internal returns (address) {
+        return _deploy("GuardianAccounts.sol:GuardianAccounts", abi.encode(token_));
+    }
+
+    function consortium(bytes[] memory members, uint64 threshold) internal returns (address) {
+        return _deploy("Consortium.sol:Consortium", abi.encode(members, threshold));
+    }
+
     /// @dev OpenZeppelin's verifier of P-256 keys.
     function passkeyVerifier() internal returns (address) {
         return _deploy("ERC7913P256Verifier.sol:ERC7913P256Verifier", "");
