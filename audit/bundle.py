@@ -25,14 +25,14 @@ from chain.events import ContractName
 SCHEMA = "assent-bundle-1"
 INDEX = "bundle.json"
 EVIDENCE_FILES = ("chain/code.json", "chain/events.json", "chain/header.rlp", "chain/proofs.json")
-DOCUMENT_NAMES = ("app.fab", "consent-text.json", "protocol", "recipe.json")
+DOCUMENT_NAMES = ("app.fab", "consent-text.json", "dpia", "protocol", "recipe.json")
 MAX_FILES = 100_000
 MAX_FILE_BYTES = 256 << 20
 MAX_TOTAL_BYTES = 1 << 30
 
 _PATHS = re.compile(
     r"chain/(?:code\.json|events\.json|header\.rlp|proofs\.json)"
-    r"|documents/[1-9][0-9]{0,9}/(?:app\.fab|consent-text\.json|protocol|recipe\.json)"
+    r"|documents/[1-9][0-9]{0,9}/(?:app\.fab|consent-text\.json|dpia|protocol|recipe\.json)"
     r"|objects/b[a-z2-7]{58}"
 )
 

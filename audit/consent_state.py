@@ -9,135 +9,84 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from functools import lru_cache
 
-from audit.round_state import Moment, RoundFacts
+from audit.data_use import permits
+from audit.history import History, Standing, Token
+from audit.round_state import Moment
 from chain.events import EventRecord
-from chain.messages import Grant, Terms, split_token_id
+from chain.messages import split_token_id
 
-
-@dataclass
-class Token:
-    """One consent: what was granted, under which version, when, and when it was revoked."""
-
-    token_id: int
-    index: int
-    grant: Grant
-    version: int
-    record_tag: bytes
-    granted: Moment
-    revoked: Moment | None = None
-
-
-@dataclass(frozen=True)
-class ApprovalFact:
-    """One reviewer's approval as recorded; the signature is checked by the verifier."""
-
-    reviewer: str
-    signer: bytes
-    signature: bytes
-    moment: Moment
-
-
-@dataclass
-class VersionFacts:
-    """One proposed version of the terms."""
-
-    version: int
-    terms: Terms
-    terms_hash: bytes
-    proposed: Moment
-    approvals: list[ApprovalFact] = field(default_factory=list)
-    activated: Moment | None = None
-    consent_version: int | None = None
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Where a study stands from ``moment`` on."""
-
-    moment: Moment
-    current_version: int
-    consent_version: int
-    suspended: bool
-
-
-@dataclass(frozen=True)
-class SiteFacts:
-    """A site of the registry: its enrolment key from ``moment`` on."""
-
-    site: str
-    enrolment_key: str
-    noise_secret_hash: bytes
-    moment: Moment
-
-
-@dataclass
-class History:
-    """Everything that the events say; written by the replay only."""
-
-    study_id: int
-    moments: list[Moment] = field(default_factory=list)
-    sites: list[SiteFacts] = field(default_factory=list)
-    sponsor: str | None = None
-    reviewers: tuple[str, ...] = ()
-    threshold: int = 0
-    suspensions: int = 0
-    versions: dict[int, VersionFacts] = field(default_factory=dict)
-    standings: list[Standing] = field(default_factory=list)
-    tokens: dict[str, list[Token]] = field(default_factory=dict)
-    live_records: set[tuple[str, bytes]] = field(default_factory=set)
-    revocations: dict[str, list[Moment]] = field(default_factory=dict)
-    rounds: dict[int, RoundFacts] = field(default_factory=dict)
-    rho_spent: int = 0
+_permits = lru_cache(maxsize=4096)(permits)
 
 
 @dataclass(frozen=True)
 class StudyState:
-    """A study as it stood after ``events`` of its events; every answer is as of then.
+    """A study as it stood after ``events`` of its events, at chain time ``time`` (s).
 
     `history` holds the whole record, later events included.
     """
 
     history: History
     events: int
+    time: int
 
     @classmethod
     def replay(cls, records: Iterable[EventRecord], study_id: int) -> StudyState:
-        """The state after the records of a study and of the whole registry (study 0), in log order.
+        """The state after the records of a study and of the whole registry (study 0), in log order,
+        at the time of the last.
 
         Raises HistoryInvalid, naming the event, for a sequence that the contracts cannot emit.
         """
         from audit.replay import replay  # it builds on the classes here
 
         history = replay(records, study_id)
-        return cls(history, len(history.moments))
+        time = history.moments[-1].time if history.moments else 0
+        return cls(history, len(history.moments), time)
 
-    def state_at(self, block_number: int) -> StudyState:
-        """The state at the end of a block."""
-        blocks = [moment.block for moment in self.history.moments]
-        return replace(self, events=bisect_right(blocks, block_number))
+    def state_at(self, block_number: int, time: int | None = None) -> StudyState:
+        """The state at the end of a block of chain time ``time`` (s).
+
+        Events tell the time of their own blocks only. Without ``time`` it is the newest event's:
+        an approval that expired between that event and the block is then taken to be in force.
+        """
+        moments = self.history.moments
+        events = bisect_right(moments, block_number, key=lambda moment: moment.block)
+        if time is None:
+            time = moments[events - 1].time if events else 0
+        return StudyState(self.history, events, time)
 
     def state_before(self, moment: Moment) -> StudyState:
         """The state just before an event, within its block."""
-        return replace(self, events=moment.position)
+        return StudyState(self.history, moment.position, moment.time)
 
     def _known(self, moment: Moment | None) -> bool:
         return moment is not None and moment.position < self.events
 
     @property
     def standing(self) -> Standing | None:
-        """None before the first version is in force."""
-        known = [entry for entry in self.history.standings if self._known(entry.moment)]
-        return known[-1] if known else None
+        """None while no version was in force and nobody suspended the study."""
+        standings = self.history.standings
+        known = bisect_left(standings, self.events, key=lambda entry: entry.moment.position)
+        return standings[known - 1] if known else None
+
+    @property
+    def reviewers(self) -> tuple[str, ...]:
+        """The committee (`StudyRegistry.reviewers`)."""
+        committees = self.history.committees
+        known = bisect_left(committees, self.events, key=lambda entry: entry.moment.position)
+        return committees[known - 1].reviewers if known else ()
 
     @property
     def is_usable(self) -> bool:
-        """Whether a version is in force and the study is not suspended
-        (`StudyRegistry.isUsable`).
+        """Whether a version is in force, its approval has not expired, and the study is not
+        suspended (`StudyRegistry.isUsable`).
         """
         standing = self.standing
-        return standing is not None and standing.current_version != 0 and not standing.suspended
+        return (
+            standing is not None and not standing.suspended and self.time < standing.approved_until
+        )
 
     def tokens(self, site: str) -> list[Token]:
         """Every token minted for a site, by index."""
@@ -159,10 +108,10 @@ class StudyState:
         return (
             standing is not None
             and not self._known(token.revoked)
-            and purposes != 0
-            and grant.purposes & purposes == purposes
+            and at < standing.approved_until
             and grant.use_start <= at < grant.use_end
             and token.version >= standing.consent_version
+            and _permits(grant.purposes, grant.disease, purposes, standing.disease)
         )
 
     def active_indices(self, site: str, purposes: int, at: int) -> list[int]:
@@ -186,12 +135,46 @@ class StudyState:
 
     def epoch(self, site: str) -> int:
         """How many acts have ended a token of a site (`ConsentToken.epoch`)."""
-        return len(self._revocations(site))
+        return len(self._of_site(self.history.revocations, site))
 
-    def epoch_at(self, site: str, time: int) -> int:
-        """The epoch as it was at the end of second ``time`` (`ConsentToken.epochAt`)."""
-        return bisect_right(self._revocations(site), time, key=lambda moment: moment.time)
+    def epoch_moved_at(self, site: str) -> int:
+        """When the epoch first moved after the ledger last accepted a commitment of the site
+        (s, `ConsentToken.epochMovedAt`); 0: it has not.
+        """
+        commits = self._of_site(self.history.commits, site)
+        since = commits[-1].position if commits else -1
+        revocations = self._of_site(self.history.revocations, site)
+        first = bisect_right(revocations, since, key=lambda moment: moment.position)
+        return revocations[first].time if first < len(revocations) else 0
 
-    def _revocations(self, site: str) -> list[Moment]:
-        moments = self.history.revocations.get(site, [])
+    def _of_site(self, moments_by_site: dict[str, list[Moment]], site: str) -> list[Moment]:
+        moments = moments_by_site.get(site, [])
         return moments[: bisect_left(moments, self.events, key=lambda moment: moment.position)]
+
+    def barred_for(self, site: str) -> int:
+        """The round that a site is barred for (`RoundLedger.barredFor`); 0 when it is not."""
+        changes = self.history.bars.get(site, [])
+        known = bisect_left(changes, self.events, key=lambda change: change.moment.position)
+        return changes[known - 1].round if known else 0
+
+    def rounds_over(self, since: int) -> int:
+        """How many rounds that were opened after second ``since`` are over (as
+        `RoundLedger.roundsOver` counts them).
+        """
+        return sum(
+            facts.opened_at.time > since and self._known(facts.over_at)
+            for facts in self.history.rounds.values()
+        )
+
+    def charged_aborts(self) -> int:
+        """Sealed rounds that were aborted since the study was last suspended
+        (`RoundLedger.chargedAborts`).
+        """
+        standing = self.standing
+        suspensions = standing.suspensions if standing else 0
+        return sum(
+            facts.sealed is not None
+            and self._known(facts.aborted_at)
+            and facts.aborted_suspensions == suspensions
+            for facts in self.history.rounds.values()
+        )

@@ -18,6 +18,8 @@ class Kind(StrEnum):
     """Computed again from bytes in the bundle."""
     ATTESTED = "attested"
     """Stated by a site, or accepted by contract code whose hash is proven; not computed again."""
+    PENDING = "pending"
+    """Nothing is wrong up to the block; the deadline that decides lies beyond it."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,11 @@ class Committing(NamedTuple):
 
 @dataclass
 class RoundFacts:
-    """Every event of one round, each with its moment; what has not happened is None or empty."""
+    """Every event of one round, each with its moment; what has not happened is None or empty.
+
+    ``deliveries``: masked digests that members put on record. ``aborted_suspensions``: how often
+    the study had been suspended at the abort.
+    """
 
     number: int
     opened: Opened
@@ -37,10 +41,12 @@ class RoundFacts:
     commitments: list[Committing] = field(default_factory=list)
     sealed: Sealed | None = None
     sealed_at: Moment | None = None
+    deliveries: dict[str, bytes] = field(default_factory=dict)
     closed: Closed | None = None
     closed_at: Moment | None = None
     aborted: Aborted | None = None
     aborted_at: Moment | None = None
+    aborted_suspensions: int = 0
 
     @property
     def state(self) -> RoundState:
@@ -49,6 +55,11 @@ class RoundFacts:
         if self.closed:
             return RoundState.CLOSED
         return RoundState.SEALED if self.sealed else RoundState.OPEN
+
+    @property
+    def over_at(self) -> Moment | None:
+        """When it was closed or aborted."""
+        return self.closed_at or self.aborted_at
 
     def newest_commitments(self) -> dict[str, Committing]:
         """The last commitment of each site, by site."""

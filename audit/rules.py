@@ -5,20 +5,37 @@ aborts.
 from __future__ import annotations
 
 from audit.consent_state import StudyState
+from audit.data_use import is_valid
 from audit.round_state import Committing, Moment, RoundFacts
 from chain.messages import AbortReason, LateRevocation, Terms, rho_of_round
 
 BLOCK_HASH_WINDOW = 256
 """The EVM knows the hashes of the last 256 blocks only."""
 
+MAX_REVIEWERS = 32
+"""StudyRegistry reads a committee whole at each approval."""
+
+MAX_APPROVAL_SECONDS = 366 * 24 * 3600
+"""How far ahead an approval may expire (continuing review, 45 CFR 46.109(e))."""
+
+MAX_CLIPPING_NORM = 1 << 40
+"""In grid steps, so that a sum over 2^22 patients fits 64 bits with a sign (TermsRules)."""
+
 
 def broken_terms(terms: Terms) -> list[str]:
     """Members of terms that the registry's rules refuse, apart from unregistered sites."""
-    named = ("protocol_hash", "consent_text_hash", "app_hash", "recipe_hash", "initial_checkpoint")
-    broken = [name for name in named if not any(getattr(terms, name))]
-    positive = ("purposes", "min_cohort", "vector_length", "clipping_norm", "noise_multiplier")
+    named = ("protocol_hash", "consent_text_hash", "dpia_hash", "app_hash", "recipe_hash")
+    broken = [n for n in (*named, "initial_checkpoint") if not any(getattr(terms, n))]
+    if not is_valid(terms.purposes, terms.disease):
+        broken.append("purposes")
+    if int(terms.coordinator, 16) == 0:
+        broken.append("coordinator")
+    positive = ("min_cohort", "vector_length", "clipping_norm", "noise_multiplier")
     seconds = ("commit_seconds", "seal_seconds", "delivery_seconds", "close_seconds")
-    broken += [name for name in positive + seconds if getattr(terms, name) == 0]
+    after = ("challenge_seconds", "answer_seconds", "max_charged_aborts")
+    broken += [name for name in positive + seconds + after if getattr(terms, name) == 0]
+    if terms.clipping_norm > MAX_CLIPPING_NORM:
+        broken.append("clipping_norm")
     noise_sites = terms.min_sites - terms.tolerated_colluders
     if noise_sites < 2 or len(terms.sites) < terms.min_sites:
         broken.append("min_sites")
@@ -47,25 +64,35 @@ def needs_fresh_consent(before: Terms | None, after: Terms) -> bool:
         or after.delta > before.delta
         or after.app_hash != before.app_hash
         or after.recipe_hash != before.recipe_hash
+        or after.challenge_seconds < before.challenge_seconds
+        or after.answer_seconds > before.answer_seconds
         or not set(after.sites) <= set(before.sites)
     )
 
 
-def counted_epoch(state: StudyState, facts: RoundFacts, terms: Terms, site: str, time: int) -> int:
-    """The epoch that a commitment is held to at chain time ``time`` (Rounds._countedEpoch)."""
-    deadline = facts.opened.commit_deadline
-    if terms.late_revocation == LateRevocation.PROCEED and time >= deadline:
-        return state.epoch_at(site, deadline)
-    return state.epoch(site)
+def is_same_version(state: StudyState, facts: RoundFacts) -> bool:
+    """Whether the study is usable and still of the version that a round was opened under."""
+    standing = state.standing
+    usable = standing is not None and state.is_usable
+    return usable and standing is not None and standing.current_version == facts.opened.version
 
 
 def is_current(
-    state: StudyState, facts: RoundFacts, terms: Terms, committing: Committing | None, time: int
+    state: StudyState, facts: RoundFacts, terms: Terms, committing: Committing | None
 ) -> bool:
-    """Whether a site's newest commitment may be sealed, or closed, at chain time ``time``."""
-    return committing is not None and committing.commitment.epoch == counted_epoch(
-        state, facts, terms, committing.site, time
-    )
+    """Whether a site's newest commitment may be sealed, or closed, as of ``state``
+    (Rounds._isCurrent).
+
+    It is when no consent was withdrawn at the site since; under Proceed, from the commit deadline
+    on, withdrawals later than that second do not count.
+    """
+    if committing is None:
+        return False
+    if committing.commitment.epoch == state.epoch(committing.site):
+        return True
+    deadline = facts.opened.commit_deadline
+    proceeds = terms.late_revocation == LateRevocation.PROCEED and state.time >= deadline
+    return proceeds and state.epoch_moved_at(committing.site) > deadline
 
 
 def contributors(state: StudyState, facts: RoundFacts, terms: Terms, moment: Moment) -> list[str]:
@@ -74,7 +101,7 @@ def contributors(state: StudyState, facts: RoundFacts, terms: Terms, moment: Mom
     return [
         site
         for site in terms.sites
-        if is_current(state, facts, terms, newest.get(site), moment.time)
+        if not state.barred_for(site) and is_current(state, facts, terms, newest.get(site))
     ]
 
 
@@ -93,6 +120,6 @@ def abort_reason(state: StudyState, facts: RoundFacts, terms: Terms, moment: Mom
     if moment.time >= facts.opened.close_deadline:
         return AbortReason.CLOSE_DEADLINE_PASSED
     sealed = facts.sealed_commitments()
-    if not all(is_current(state, facts, terms, entry, moment.time) for entry in sealed):
+    if not all(is_current(state, facts, terms, entry) for entry in sealed):
         return AbortReason.CONSENT_CHANGED
     return AbortReason.COORDINATOR

@@ -13,6 +13,7 @@ from audit.bundle import Bundle, read_bundle
 from audit.checks.context import Context
 from audit.checks.contracts import check_anchor, check_contracts
 from audit.checks.documents import check_documents
+from audit.checks.duties import check_duties
 from audit.checks.files import check_files
 from audit.checks.history import check_history
 from audit.checks.objects import check_references
@@ -29,6 +30,7 @@ _GROUPS: tuple[tuple[str, Callable[[Context], None]], ...] = (
     ("study", check_study),
     ("documents", check_documents),
     ("rounds", check_rounds),
+    ("duties", check_duties),
     ("outcomes", check_outcomes),
     ("references", check_references),
 )

@@ -130,7 +130,7 @@ def _check_immutables(
     }
     others: dict[ContractName, Sequence[ContractName]] = {
         "StudyRegistry": (),
-        "ConsentToken": ("StudyRegistry",),
+        "ConsentToken": ("StudyRegistry", "RoundLedger"),
         "RoundLedger": ("StudyRegistry", "ConsentToken"),
     }
     wanted |= {_word(context.address(other)) for other in others[name]}

@@ -1,4 +1,4 @@
-"""The documents behind the hashes in the terms: protocol, consent text, recipe, app, first
+"""The documents behind the hashes in the terms: protocol, consent text, DPIA, recipe, app, first
 prior.
 """
 
@@ -10,8 +10,8 @@ import zipfile
 from audit import canonical_json, checkpoint, recipe
 from audit.checks.context import Context
 from audit.cid import cid_of_sha256, sha256
-from audit.consent_state import VersionFacts
 from audit.fields import hex_of
+from audit.history import VersionFacts
 from chain.messages import Terms
 
 MAX_APP_FILES = 10_000
@@ -20,6 +20,7 @@ MAX_APP_BYTES = 256 << 20
 _HASHES = {
     "app.fab": "app_hash",
     "consent-text.json": "consent_text_hash",
+    "dpia": "dpia_hash",
     "protocol": "protocol_hash",
     "recipe.json": "recipe_hash",
 }

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
+from audit.checks.commitments import check_commitment
 from audit.checks.context import Context
-from audit.checks.study import check_signature
+from audit.checks.endings import check_abort, check_close
 from audit.consent_state import StudyState
 from audit.fields import hex_of
-from audit.round_state import Committing, RoundFacts
-from audit.rules import (
-    BLOCK_HASH_WINDOW,
-    abort_reason,
-    contributors,
-    counted_epoch,
-)
-from chain.messages import (
-    Closure,
-    Delivery,
-    RoundState,
-    Terms,
-    rho_of_round,
-    seal_digest,
-)
+from audit.round_state import RoundFacts
+from audit.rules import contributors, is_same_version
+from chain.messages import Terms, rho_of_round, seal_digest
 
 
 def check_rounds(context: Context) -> None:
@@ -43,7 +32,7 @@ def check_rounds(context: Context) -> None:
         for committing in facts.commitments:
             place = f"{where}, site {committing.site}, attempt {committing.commitment.attempt}"
             with context.record.group("round.commitment", place):
-                _check_commitment(context, state, facts, terms, committing, place)
+                check_commitment(context, state, facts, terms, committing, place)
                 used = keys.setdefault(committing.commitment.mask_key, place)
                 if used != place:
                     context.record.fail("round.mask-key", place, f"used before, in {used}")
@@ -52,10 +41,10 @@ def check_rounds(context: Context) -> None:
                 _check_seal(context, state, facts, terms)
         if facts.closed:
             with context.record.group("round.close", where):
-                _check_close(context, state, facts, terms)
+                check_close(context, state, facts, terms)
         if facts.aborted:
             with context.record.group("round.abort", where):
-                _check_abort(context, state, facts, terms)
+                check_abort(context, state, facts, terms)
 
 
 def _check_open(context: Context, state: StudyState, facts: RoundFacts, terms: Terms) -> None:
@@ -89,52 +78,29 @@ def _check_open(context: Context, state: StudyState, facts: RoundFacts, terms: T
     spent = sum(f.sealed.rho for f in earlier if f.sealed)
     room = spent + rho_of_round(terms.noise_multiplier) <= terms.rho_ceiling
     record.add("round.room", where, room, f"{spent} of {terms.rho_ceiling} spent (rho in 1e-18)")
+    _check_may_open(context, state, facts, terms)
 
 
-def _check_same_version(state: StudyState, facts: RoundFacts) -> bool:
-    standing = state.standing
-    return (
-        state.is_usable
-        and standing is not None
-        and (standing.current_version == facts.opened.version)
-    )
-
-
-def _check_commitment(
-    context: Context,
-    state: StudyState,
-    facts: RoundFacts,
-    terms: Terms,
-    committing: Committing,
-    place: str,
-) -> None:
-    record, moment, commitment = context.record, committing.moment, committing.commitment
-    site, now = committing.site, state.state_before(moment)
-    allowed = site in terms.sites and _check_same_version(now, facts)
-    record.add("round.commitment", place, allowed, "by a site of the version in force")
-    in_time = moment.time < facts.opened.commit_deadline
-    record.add("round.commitment-time", place, in_time, "before the commit deadline")
-    block = commitment.block_number
-    known = facts.opened.pinned_block <= block < moment.block <= block + BLOCK_HASH_WINDOW
-    record.add("round.commitment-block", place, known, f"cohort read at block {block}")
-    then = state.state_at(block)
-    epochs = {commitment.epoch, now.epoch(site), then.epoch(site)}
-    record.add("round.epoch", place, len(epochs) == 1, f"epoch {commitment.epoch} there and here")
-    # active from the moment of the commitment to the close deadline, by what that block knew
-    deadline = facts.opened.close_deadline
-    active = set(then.active_indices(site, terms.purposes, moment.time))
-    active &= set(then.active_indices(site, terms.purposes, deadline))
-    size = commitment.cohort_size
+def _check_may_open(context: Context, state: StudyState, facts: RoundFacts, terms: Terms) -> None:
+    """A round opens only if its approval outlasts it, and not while aborts pause the study."""
+    record, where = context.record, f"round {facts.number}"
+    now = state.state_before(facts.opened_at)
+    until = now.standing.approved_until if now.standing else 0
     record.add(
-        "round.cohort",
-        place,
-        terms.min_cohort <= size <= len(active),
-        f"{size} admitted, {len(active)} active to the close deadline, at least {terms.min_cohort}"
-        " needed",
+        "round.approval",
+        where,
+        is_same_version(now, facts) and facts.opened.close_deadline <= until,
+        f"version {facts.opened.version} is approved until {until}, the round may last until"
+        f" {facts.opened.close_deadline}",
     )
-    named = (commitment.cohort_root, commitment.vector_hash, commitment.mask_key)
-    whole = all(any(value) for value in (*named, commitment.environment_hash))
-    record.add("round.commitment-fields", place, whole, "cohort root, vector, key, environment")
+    aborts = now.charged_aborts()
+    record.add(
+        "round.aborts",
+        where,
+        aborts < terms.max_charged_aborts,
+        f"{aborts} sealed rounds aborted since the last suspension, {terms.max_charged_aborts}"
+        " pause the study",
+    )
 
 
 def _check_seal(context: Context, state: StudyState, facts: RoundFacts, terms: Terms) -> None:
@@ -143,16 +109,17 @@ def _check_seal(context: Context, state: StudyState, facts: RoundFacts, terms: T
     if sealed is None or moment is None:
         return
     now = state.state_before(moment)
-    usable = _check_same_version(now, facts) and moment.time < facts.opened.seal_deadline
+    usable = is_same_version(now, facts) and moment.time < facts.opened.seal_deadline
     record.add("round.seal", where, usable, "in force, not suspended, before the seal deadline")
     wanted = contributors(now, facts, terms, moment)
     early = moment.time < facts.opened.commit_deadline
-    complete = list(sealed.members) == wanted and (not early or wanted == list(terms.sites))
+    admitted = [site for site in terms.sites if not now.barred_for(site)]
+    complete = list(sealed.members) == wanted and (not early or wanted == admitted)
     record.add(
         "round.members",
         where,
         complete and len(wanted) >= terms.min_sites,
-        f"{len(sealed.members)} members, {len(wanted)} current of {len(terms.sites)} sites,"
+        f"{len(sealed.members)} members, {len(wanted)} current of {len(admitted)} sites not barred,"
         f" at least {terms.min_sites} needed" + (", sealed early" if early else ""),
     )
     commitments = [entry.commitment for entry in facts.sealed_commitments()]
@@ -175,56 +142,4 @@ def _check_seal(context: Context, state: StudyState, facts: RoundFacts, terms: T
         charged,
         f"rho {sealed.rho} charged, {rho} by the formula; {sealed.rho_spent} of"
         f" {terms.rho_ceiling} spent (1e-18)",
-    )
-
-
-def _check_close(context: Context, state: StudyState, facts: RoundFacts, terms: Terms) -> None:
-    record, where = context.record, f"round {facts.number}"
-    closed, moment, sealed = facts.closed, facts.closed_at, facts.sealed
-    if closed is None or moment is None or sealed is None:
-        return
-    now = state.state_before(moment)
-    usable = _check_same_version(now, facts) and moment.time < facts.opened.close_deadline
-    record.add("round.close", where, usable, "in force, not suspended, before the close deadline")
-    for entry in facts.sealed_commitments():
-        counted = counted_epoch(now, facts, terms, entry.site, moment.time)
-        record.add(
-            "round.close-epoch",
-            f"{where}, site {entry.site}",
-            entry.commitment.epoch == counted,
-            f"epoch {entry.commitment.epoch} sealed, {counted} counts at the close",
-        )
-    counts = (len(closed.masked_hashes), len(closed.delivery_signatures))
-    members = len(sealed.members)
-    record.need("round.deliveries", where, counts == (members, members), "one from each member")
-    domain = context.ledger_domain
-    for site, masked, signature in zip(
-        sealed.members, closed.masked_hashes, closed.delivery_signatures, strict=True
-    ):
-        digest = Delivery(sealed.seal_digest, masked).digest(domain)
-        place = f"{where}, site {site}"
-        check_signature(context, "round.delivery", place, site, digest, signature)
-    closure = Closure(sealed.seal_digest, closed.checkpoint_hash, closed.manifest_hash)
-    check_signature(
-        context,
-        "round.closure",
-        where,
-        terms.coordinator,
-        closure.digest(domain),
-        closed.coordinator_signature,
-    )
-
-
-def _check_abort(context: Context, state: StudyState, facts: RoundFacts, terms: Terms) -> None:
-    aborted, moment = facts.aborted, facts.aborted_at
-    if aborted is None or moment is None:
-        return
-    wanted = abort_reason(state.state_before(moment), facts, terms, moment)
-    was = RoundState.SEALED if facts.sealed else RoundState.OPEN
-    context.record.add(
-        "round.abort",
-        f"round {facts.number}",
-        aborted.reason == wanted,
-        f"{was.name.lower()} and aborted, reason {aborted.reason.name.lower()}"
-        + ("" if aborted.reason == wanted else f"; the ledger would say {wanted.name.lower()}"),
     )

@@ -5,16 +5,18 @@ rightly.
 from __future__ import annotations
 
 from audit.checks.context import Context
-from audit.consent_state import ApprovalFact, StudyState, VersionFacts
+from audit.checks.signatures import check_signature
+from audit.consent_state import StudyState
 from audit.fields import hex_of
+from audit.history import ApprovalFact, VersionFacts
 from audit.report import Kind
 from audit.rules import broken_terms, needs_fresh_consent
-from chain.messages import Approval, account_of_signer, recover
+from chain.messages import account_of_signer, approval_for
 
 
 def check_study(context: Context) -> None:
     """Adds `terms`, `approval`, `approval.quorum` and `consent-version` for each version, then
-    `sites` and `consents`.
+    `sites`, `consents`, `committee` and `successor`.
     """
     state = context.state
     if state is None:
@@ -31,6 +33,7 @@ def check_study(context: Context) -> None:
         before = version
     _check_sites(context, state)
     _check_consents(context, state)
+    _check_committee(context, state)
 
 
 def _check_version(
@@ -42,14 +45,7 @@ def _check_version(
     record.add("terms", where, not broken, f"{detail}; hash {hex_of(version.terms_hash)}")
     for approval in version.approvals:
         _check_approval(context, version, approval)
-    reviewers = {approval.reviewer for approval in version.approvals} & set(state.history.reviewers)
-    record.add(
-        "approval.quorum",
-        where,
-        len(reviewers) >= state.history.threshold > 0,
-        f"{len(reviewers)} of {len(state.history.reviewers)} reviewers approved,"
-        f" {state.history.threshold} are needed",
-    )
+    _check_quorum(context, state, version)
     fresh = needs_fresh_consent(before.terms if before else None, version.terms)
     earlier = before.consent_version if before else None
     wanted = version.version if fresh else earlier
@@ -61,9 +57,33 @@ def _check_version(
     )
 
 
+def _check_quorum(context: Context, state: StudyState, version: VersionFacts) -> None:
+    """k reviewers of the committee as it was then approved, for longer than that moment."""
+    moment, threshold = version.activated, state.history.threshold
+    if moment is None:
+        return
+    seats = state.state_before(moment).reviewers
+    approving = {
+        approval.reviewer
+        for approval in version.approvals
+        if approval.moment.position < moment.position and approval.expires_at > moment.time
+    }
+    present = approving & set(seats)
+    standing = state.standing
+    until = ""
+    if standing and standing.current_version == version.version:
+        until = f"; it is approved until {standing.approved_until}"
+    context.record.add(
+        "approval.quorum",
+        f"version {version.version}",
+        len(present) >= threshold > 1,
+        f"{len(present)} of {len(seats)} reviewers approved, {threshold} are needed{until}",
+    )
+
+
 def _check_approval(context: Context, version: VersionFacts, approval: ApprovalFact) -> None:
-    message = Approval(context.study, version.version, version.terms_hash)
-    where = f"version {version.version}, reviewer {approval.reviewer}"
+    message = approval_for(context.study, version.version, version.terms, approval.expires_at)
+    where = f"version {version.version}, reviewer {approval.reviewer}, until {approval.expires_at}"
     if account_of_signer(approval.signer) != approval.reviewer:
         context.record.fail("approval", where, "the signer is another account")
         return
@@ -76,37 +96,6 @@ def _check_approval(context: Context, version: VersionFacts, approval: ApprovalF
         approval.signature,
         is_account=len(approval.signer) == 20,
     )
-
-
-def check_signature(
-    context: Context,
-    name: str,
-    where: str,
-    account: str,
-    digest: bytes,
-    signature: bytes,
-    is_account: bool = True,
-) -> bool:
-    """Adds one check of a signature by an account.
-
-    Contract accounts (ERC-1271) and keys behind a verifier (ERC-7913) answer on chain only; a
-    signature that is not 65 bytes can only be theirs, and is then attested by the contract code.
-    """
-    if len(signature) != 65 or not is_account:
-        return context.record.add(
-            name,
-            where,
-            True,
-            f"{account} is no plain key: the proven contract code accepted the signature",
-            Kind.ATTESTED,
-        )
-    try:
-        signer = recover(digest, signature)
-    except ValueError as error:
-        context.record.fail(name, where, f"the signature is not valid: {error}")
-        return False
-    detail = f"signed by {signer}" + ("" if signer == account else f", not by {account}")
-    return context.record.add(name, where, signer == account, detail)
 
 
 def _check_sites(context: Context, state: StudyState) -> None:
@@ -136,3 +125,21 @@ def _check_consents(context: Context, state: StudyState) -> None:
         " sites' signatures",
         Kind.ATTESTED,
     )
+
+
+def _check_committee(context: Context, state: StudyState) -> None:
+    history, standing = state.history, state.standing
+    suspensions = standing.suspensions if standing else 0
+    context.record.add(
+        "committee",
+        f"study {context.study}",
+        True,
+        f"{history.threshold} of {len(history.reviewers)} reviewers; {history.replacements}"
+        f" replaced, {suspensions} suspensions; the proven contract code accepted the signatures of"
+        " those who replaced, resumed and readmitted",
+        Kind.ATTESTED,
+    )
+    successor = history.successor
+    if successor is not None:
+        other = successor != context.address("StudyRegistry")
+        context.record.add("successor", "StudyRegistry", other, f"new studies go to {successor}")

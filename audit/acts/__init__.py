@@ -1,0 +1,1 @@
+"""What each event of the contracts does to a study's history, or why no contract emitted it."""

@@ -1,0 +1,164 @@
+"""What the events of one study say, fact by fact. The replay writes it, `StudyState` reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from audit.round_state import Moment, RoundFacts
+from chain.events import Event
+from chain.messages import Grant, Terms
+
+
+@dataclass
+class Token:
+    """One consent: what was granted, under which version, when, and when it was revoked.
+
+    ``before``: the record's token before it, which must have been revoked, or is burned by this
+    grant because its version no longer counts.
+    """
+
+    token_id: int
+    index: int
+    grant: Grant
+    version: int
+    record_tag: bytes
+    granted: Moment
+    before: Token | None = None
+    revoked: Moment | None = None
+
+
+@dataclass(frozen=True)
+class ApprovalFact:
+    """One reviewer's approval as recorded; the signature is checked by the verifier."""
+
+    reviewer: str
+    expires_at: int
+    signer: bytes
+    signature: bytes
+    moment: Moment
+
+
+@dataclass
+class VersionFacts:
+    """One proposed version of the terms; every approval of it, renewals included, in order."""
+
+    version: int
+    terms: Terms
+    terms_hash: bytes
+    proposed: Moment
+    approvals: list[ApprovalFact] = field(default_factory=list)
+    activated: Moment | None = None
+    consent_version: int | None = None
+
+    def expiry_of(self, reviewer: str) -> int:
+        """Until when a reviewer approves it (`StudyRegistry.approvalOf`); 0 for never."""
+        own = (approval.expires_at for approval in self.approvals if approval.reviewer == reviewer)
+        return max(own, default=0)
+
+    def approved_until(self, reviewers: tuple[str, ...], threshold: int) -> int:
+        """The k-th latest expiry among the reviewers' approvals; 0 while fewer than k approved."""
+        expiries = sorted((self.expiry_of(reviewer) for reviewer in reviewers), reverse=True)
+        return expiries[threshold - 1]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a study stands from ``moment`` on.
+
+    ``current_version`` is 0 before the first is in force. ``approved_until``: first second at
+    which its approval has expired. ``disease``: its MONDO number. ``suspensions``: how many so far.
+    """
+
+    moment: Moment
+    current_version: int = 0
+    consent_version: int = 0
+    suspended: bool = False
+    suspensions: int = 0
+    approved_until: int = 0
+    disease: int = 0
+
+
+@dataclass(frozen=True)
+class SiteFacts:
+    """A site of the registry: its enrolment key from ``moment`` on."""
+
+    site: str
+    enrolment_key: str
+    noise_secret_hash: bytes
+    moment: Moment
+
+
+class Committee(NamedTuple):
+    """Who reviews a study from ``moment`` on, seat by seat."""
+
+    moment: Moment
+    reviewers: tuple[str, ...]
+
+
+class BarChange(NamedTuple):
+    """A site is barred for ``round`` from ``moment`` on; 0: it is readmitted."""
+
+    moment: Moment
+    round: int
+
+
+@dataclass
+class ChallengeFacts:
+    """A question that a site had to answer before second ``answer_by``.
+
+    ``token_id`` 0: a reviewer asked for a replay; otherwise the token's holder for the receipt.
+    """
+
+    round: int
+    site: str
+    token_id: int
+    asked: Moment
+    answer_by: int
+    answer_hash: bytes | None = None
+    answered: Moment | None = None
+    faulted: Moment | None = None
+
+
+@dataclass
+class History:
+    """Everything that the events say. ``reviewers`` as the committee is after all of them.
+
+    ``due``: the event that must come next because the contract emits it in the same call.
+    ``counters``: the least that each holder's revocation counter can be (acts in other studies,
+    which raise it too, are not among the events).
+    """
+
+    study_id: int
+    moments: list[Moment] = field(default_factory=list)
+    sites: list[SiteFacts] = field(default_factory=list)
+    successor: str | None = None
+    sponsor: str | None = None
+    committees: list[Committee] = field(default_factory=list)
+    threshold: int = 0
+    versions: dict[int, VersionFacts] = field(default_factory=dict)
+    standings: list[Standing] = field(default_factory=list)
+    tokens: dict[str, list[Token]] = field(default_factory=dict)
+    records: dict[tuple[str, bytes], Token] = field(default_factory=dict)
+    counters: dict[str, int] = field(default_factory=dict)
+    revocations: dict[str, list[Moment]] = field(default_factory=dict)
+    rounds: dict[int, RoundFacts] = field(default_factory=dict)
+    commits: dict[str, list[Moment]] = field(default_factory=dict)
+    bars: dict[str, list[BarChange]] = field(default_factory=dict)
+    was_barred: set[tuple[int, str]] = field(default_factory=set)
+    challenges: dict[tuple[int, str, int], ChallengeFacts] = field(default_factory=dict)
+    rho_spent: int = 0
+    due: Event | None = None
+
+    @property
+    def reviewers(self) -> tuple[str, ...]:
+        return self.committees[-1].reviewers if self.committees else ()
+
+    @property
+    def replacements(self) -> int:
+        """How often a reviewer was replaced."""
+        return max(0, len(self.committees) - 1)
+
+    @property
+    def current_version(self) -> int:
+        return self.standings[-1].current_version if self.standings else 0
