@@ -1,17 +1,18 @@
 """An enrolment as a file: what a site hands to a patient, and the patient's app grants with.
 
-JSON, schema "assent-enrolment-1":
+JSON, schema "assent-enrolment-2":
 
-    {"schema": "assent-enrolment-1",
+    {"schema": "assent-enrolment-2",
      "chain_id": 31337,                  number
      "consent_token": "0x...",           EIP-55 address of the ConsentToken
      "enrolment": {"study_id": 1, "site": "0x...", "holder": "0x...",
                    "record_tag": "0x<64 hex>", "record_commitment": "0x<64 hex>",
-                   "nonce": "0x<64 hex>", "deadline": 1767225600},
+                   "issued_at": 1764547200, "deadline": 1767225600},
      "signature": "0x<130 hex>"}         the site's enrolment key, EIP-712
 
-It names no record and can be used once, by its holder alone, until its deadline (seconds since
-1970). Integers above 2^53 - 1 would be decimal strings; none of these is so large.
+It names no record and serves its holder alone, for one token at a time, from `issued_at` until its
+deadline (seconds since 1970); revoking the token voids it. Integers above 2^53 - 1 would be decimal
+strings; none of these is so large.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import Any
 from chain.messages import Domain, Enrolment, consent_domain, recover
 from federation.gate.private_files import write_private_file
 
-SCHEMA = "assent-enrolment-1"
+SCHEMA = "assent-enrolment-2"
 _MEMBERS = ("schema", "chain_id", "consent_token", "enrolment", "signature")
 _LARGEST_NUMBER = 2**53 - 1
 
@@ -105,7 +106,9 @@ class EnrolmentFile:
             raise EnrolmentFileInvalid("it is not JSON") from None
         _require_members(raw, _MEMBERS, "the file")
         if raw["schema"] != SCHEMA:
-            raise EnrolmentFileInvalid(f"its schema is {raw['schema']!r}, not {SCHEMA!r}")
+            raise EnrolmentFileInvalid(
+                f"its schema is {raw['schema']!r}, not {SCHEMA!r}; ask the site for a new enrolment"
+            )
         try:
             found = cls(
                 _number(raw["chain_id"], "chain_id"),
@@ -126,7 +129,7 @@ def _enrolment(raw: Any) -> Enrolment:
     _require_members(raw, [field.name for field in fields], "enrolment")
     values: dict[str, Any] = {
         name: _number(raw[name], name)
-        if name in ("study_id", "deadline")
+        if name in ("study_id", "issued_at", "deadline")
         else raw[name]
         if name in ("site", "holder")
         else _bytes(raw[name], 32, name)

@@ -15,7 +15,6 @@ import json
 import os
 import secrets
 import shutil
-import sqlite3
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -210,14 +209,22 @@ class SiteKeys:
         return self.register.record_of(record_commitment)
 
     def enrol(
-        self, record_id: str, holder: str, study_id: int, deadline: int, domain: Domain
+        self,
+        record_id: str,
+        holder: str,
+        study_id: int,
+        issued_at: int,
+        deadline: int,
+        domain: Domain,
     ) -> tuple[Enrolment, bytes]:
-        """State that a holder's record is in this site's care, once.
+        """State that a holder's record is in this site's care.
 
-        The enrolment is remembered before its signature exists; its nonce is random.
+        The enrolment is remembered before its signature exists.
 
         Args:
             holder: the address that will hold the token, used for this study alone.
+            issued_at: chain time now, seconds since 1970: `federation.app.chain_facts.issue_time`,
+                or this machine's clock when no node is at hand.
             deadline: last second at which it may be used, seconds since 1970.
             domain: `chain.messages.consent_domain` of the ConsentToken.
 
@@ -236,21 +243,14 @@ class SiteKeys:
             holder=holder,
             record_tag=self.record_tag(domain.chain_id, study_id, record_id),
             record_commitment=self.record_commitment(record_id, holder),
-            nonce=secrets.token_bytes(32),
+            issued_at=issued_at,
             deadline=deadline,
         )
-        try:
-            self.register.add_enrolment(
-                EnrolmentEntry(
-                    enrolment.nonce,
-                    record_id,
-                    _address_bytes(holder),
-                    study_id,
-                    enrolment.record_commitment,
-                )
+        self.register.add_enrolment(
+            EnrolmentEntry(
+                study_id, enrolment.record_commitment, issued_at, record_id, _address_bytes(holder)
             )
-        except sqlite3.IntegrityError:
-            raise KeyFolderInvalid("the random nonce was used before; check the machine") from None
+        )
         return enrolment, enrolment.sign(signer, domain)
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -32,13 +32,16 @@ class PrivateDatabase:
         path: the file; made with mode 0600 when absent.
         schema: SQL statements that make an empty database into this kind.
         kind: a number for the kind and version of the schema, kept in the file.
+        upgrades: SQL statements that make a database of an earlier kind into this one, by kind.
 
     Raises:
         PrivateFileUnsafe: the file is open to others, a link, or another user's.
         DatabaseUnusable: it is damaged or of another kind.
     """
 
-    def __init__(self, path: Path, schema: str, kind: int) -> None:
+    def __init__(
+        self, path: Path, schema: str, kind: int, upgrades: Mapping[int, str] | None = None
+    ) -> None:
         self.path = path
         self._process, self._thread = os.getpid(), threading.get_ident()
         if not os.path.lexists(path):  # a dangling link must be refused, not followed
@@ -47,7 +50,7 @@ class PrivateDatabase:
         require_private_file(path)
         self.connection = sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None)
         try:
-            self._configure(schema, kind)
+            self._configure(schema, kind, upgrades or {})
         except sqlite3.OperationalError as error:
             self.connection.close()
             raise DatabaseUnusable(f"{path} cannot be opened: {error}") from error
@@ -94,7 +97,7 @@ class PrivateDatabase:
         self._check_thread()
         self.connection.close()
 
-    def _configure(self, schema: str, kind: int) -> None:
+    def _configure(self, schema: str, kind: int, upgrades: Mapping[int, str]) -> None:
         execute = self.connection.execute
         self.connection.row_factory = sqlite3.Row
         execute("PRAGMA journal_mode = WAL")
@@ -103,12 +106,17 @@ class PrivateDatabase:
         execute("PRAGMA foreign_keys = ON")
         with self.transaction():
             found = execute("PRAGMA user_version").fetchone()[0]
-            if found == 0 and not execute("SELECT 1 FROM sqlite_master").fetchone():
-                for statement in filter(str.strip, schema.split(";")):
+            empty = found == 0 and not execute("SELECT 1 FROM sqlite_master").fetchone()
+            statements = schema if empty else upgrades.get(found)
+            if statements is not None:
+                for statement in filter(str.strip, statements.split(";")):
                     execute(statement)
                 execute(f"PRAGMA user_version = {kind:d}")
             elif found != kind:
-                raise DatabaseUnusable(f"{self.path} is of kind {found}; this program needs {kind}")
+                raise DatabaseUnusable(
+                    f"{self.path} is of kind {found}; this program needs {kind}. Use the release"
+                    " that made it, or restore a backup that fits"
+                )
 
     def _check_owner(self) -> None:
         # SQLite forbids a connection across a fork: locks are lost and the file can be damaged.

@@ -13,22 +13,40 @@ from pathlib import Path
 
 from federation.gate.private_database import PrivateDatabase
 
-_KIND = 0x5A170001
-_SCHEMA = """
-CREATE TABLE record_salts (
-    record_id TEXT PRIMARY KEY,
-    salt BLOB CHECK (length(salt) = 32) -- NULL once destroyed
-) STRICT;
+_KIND = 0x5A170002
+_ENROLMENTS = """
 CREATE TABLE enrolments (
-    nonce BLOB PRIMARY KEY CHECK (length(nonce) = 32),
+    study_id INTEGER NOT NULL,
+    record_commitment BLOB NOT NULL CHECK (length(record_commitment) = 32),
+    issued_at INTEGER NOT NULL CHECK (issued_at >= 0), -- 0: before that was kept
     record_id TEXT NOT NULL REFERENCES record_salts (record_id),
     holder BLOB NOT NULL CHECK (length(holder) = 20),
-    study_id INTEGER NOT NULL,
-    record_commitment BLOB NOT NULL CHECK (length(record_commitment) = 32)
+    PRIMARY KEY (study_id, record_commitment, issued_at)
 ) STRICT;
 CREATE INDEX enrolments_by_commitment ON enrolments (record_commitment);
 CREATE INDEX enrolments_by_record ON enrolments (record_id)
 """
+_SCHEMA = f"""
+CREATE TABLE record_salts (
+    record_id TEXT PRIMARY KEY,
+    salt BLOB CHECK (length(salt) = 32) -- NULL once destroyed
+) STRICT;
+{_ENROLMENTS}
+"""
+# What was once enrolled stays linked to its record: receipts and withdrawals need that for ever.
+_UPGRADES = {
+    0x5A170001: ";".join(
+        (
+            "DROP INDEX enrolments_by_commitment",
+            "DROP INDEX enrolments_by_record",
+            "ALTER TABLE enrolments RENAME TO enrolments_with_nonces",
+            _ENROLMENTS,
+            "INSERT INTO enrolments SELECT DISTINCT study_id, record_commitment, 0, record_id,"
+            " holder FROM enrolments_with_nonces",
+            "DROP TABLE enrolments_with_nonces",
+        )
+    )
+}
 
 
 class RecordSaltDestroyed(Exception):
@@ -37,13 +55,16 @@ class RecordSaltDestroyed(Exception):
 
 @dataclass(frozen=True)
 class EnrolmentEntry:
-    """What the site remembers of one enrolment; 32-byte values but the holder's 20."""
+    """What the site remembers of one enrolment; commitment 32 bytes, holder 20.
 
-    nonce: bytes
-    record_id: str
-    holder: bytes
+    `issued_at` is in seconds since 1970; 0 in entries from before it was kept.
+    """
+
     study_id: int
     record_commitment: bytes
+    issued_at: int
+    record_id: str
+    holder: bytes
 
 
 class RecordRegister:
@@ -54,7 +75,7 @@ class RecordRegister:
     """
 
     def __init__(self, path: Path) -> None:
-        self._database = PrivateDatabase(path, _SCHEMA, _KIND)
+        self._database = PrivateDatabase(path, _SCHEMA, _KIND, _UPGRADES)
 
     def record_salt(self, record_id: str) -> bytes:
         """The record's 32-byte salt, made at the first call and durable when this returns.
@@ -93,10 +114,9 @@ class RecordRegister:
         self._database.forget_old_pages()
 
     def add_enrolment(self, entry: EnrolmentEntry) -> None:
-        """Remember an enrolment before its signature leaves the site.
+        """Remember an enrolment before its signature leaves the site; once is enough.
 
         Raises:
-            sqlite3.IntegrityError: the nonce was used.
             RecordSaltDestroyed: the record's salt was destroyed meanwhile.
         """
         with self._database.transaction() as connection:
@@ -106,13 +126,13 @@ class RecordRegister:
             if found is None or found["salt"] is None:
                 raise RecordSaltDestroyed("the salt of this record was destroyed")
             connection.execute(
-                "INSERT INTO enrolments VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO enrolments VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (
-                    entry.nonce,
-                    entry.record_id,
-                    entry.holder,
                     entry.study_id,
                     entry.record_commitment,
+                    entry.issued_at,
+                    entry.record_id,
+                    entry.holder,
                 ),
             )
 
@@ -125,8 +145,10 @@ class RecordRegister:
         return None if row is None else str(row["record_id"])
 
     def enrolments(self, record_id: str) -> list[EnrolmentEntry]:
-        """Every enrolment of a record, in no order."""
-        rows = self._database.rows("SELECT * FROM enrolments WHERE record_id = ?", record_id)
+        """Every enrolment of a record, oldest first."""
+        rows = self._database.rows(
+            "SELECT * FROM enrolments WHERE record_id = ? ORDER BY issued_at", record_id
+        )
         return [EnrolmentEntry(*row) for row in rows]
 
     def close(self) -> None:

@@ -27,6 +27,7 @@ LEDGER = "0x00000000000000000000000000000000000000aA"
 HOLDER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 OTHER_HOLDER = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
 DOMAIN = consent_domain(31337, LEDGER)
+NOW = 1_900_000_000
 
 
 @pytest.fixture
@@ -270,11 +271,11 @@ class TestRecords:
 
 class TestEnrolment:
     def test_is_signed_by_the_enrolment_key_and_found_again_by_its_commitment(self, keys, tmp_path):
-        enrolment, signature = keys.enrol("patient-7", HOLDER, 3, 2_000_000_000, DOMAIN)
+        enrolment, signature = keys.enrol("patient-7", HOLDER, 3, NOW, 2_000_000_000, DOMAIN)
         assert recover(enrolment.digest(DOMAIN), signature) == keys.public.enrolment_key
         assert enrolment.site == keys.public.account
         assert (enrolment.study_id, enrolment.holder) == (3, HOLDER)
-        assert enrolment.deadline == 2_000_000_000
+        assert (enrolment.issued_at, enrolment.deadline) == (NOW, 2_000_000_000)
         assert enrolment.record_tag == keys.record_tag(31337, 3, "patient-7")
         assert enrolment.record_commitment == keys.record_commitment("patient-7", HOLDER)
         again = SiteKeys.open(tmp_path / "keys")
@@ -282,44 +283,81 @@ class TestEnrolment:
         again.close()
 
     def test_two_holders_of_one_record_have_one_tag_and_two_commitments(self, keys):
-        first, _ = keys.enrol("p", HOLDER, 3, 2_000_000_000, DOMAIN)
-        second, _ = keys.enrol("p", OTHER_HOLDER, 3, 2_000_000_000, DOMAIN)
+        first, _ = keys.enrol("p", HOLDER, 3, NOW, 2_000_000_000, DOMAIN)
+        second, _ = keys.enrol("p", OTHER_HOLDER, 3, NOW, 2_000_000_000, DOMAIN)
         assert first.record_tag == second.record_tag
         assert first.record_commitment != second.record_commitment
-        assert first.nonce != second.nonce
 
-    def test_every_enrolment_has_a_nonce_of_its_own(self, keys):
-        nonces = {keys.enrol("p", HOLDER, 3, 2_000_000_000, DOMAIN)[0].nonce for _ in range(20)}
-        assert len(nonces) == 20
-        assert {entry.nonce for entry in keys.register.enrolments("p")} == nonces
-
-    def test_a_nonce_is_used_once(self, keys):
-        keys.record_salt("p")
-        entry = EnrolmentEntry(b"n" * 32, "p", bytes(20), 1, b"c" * 32)
-        keys.register.add_enrolment(entry)
-        with pytest.raises(sqlite3.IntegrityError):
-            keys.register.add_enrolment(entry)
+    def test_each_time_is_remembered_and_the_same_time_once(self, keys):
+        for issued_at in (NOW + 5, NOW, NOW + 5):
+            keys.enrol("p", HOLDER, 3, issued_at, 2_000_000_000, DOMAIN)
+        assert [one.issued_at for one in keys.register.enrolments("p")] == [NOW, NOW + 5]
+        with pytest.raises(ValueError, match="issued_at"):
+            keys.enrol("p", HOLDER, 3, 2**40, 2_000_000_000, DOMAIN)
 
     def test_an_unknown_commitment_has_no_record(self, keys):
         assert keys.record_of(b"?" * 32) is None
 
     def test_a_holder_that_is_no_address_is_refused_and_nothing_remembered(self, keys):
         with pytest.raises(ValueError):
-            keys.enrol("p", "0x12", 3, 2_000_000_000, DOMAIN)
+            keys.enrol("p", "0x12", 3, NOW, 2_000_000_000, DOMAIN)
         assert keys.register.enrolments("p") == []
+
+
+# As releases before enrolments had a time left it.
+FIRST_KIND = 0x5A170001
+FIRST_SCHEMA = """
+DROP TABLE enrolments;
+CREATE TABLE enrolments (
+    nonce BLOB PRIMARY KEY CHECK (length(nonce) = 32),
+    record_id TEXT NOT NULL REFERENCES record_salts (record_id),
+    holder BLOB NOT NULL CHECK (length(holder) = 20),
+    study_id INTEGER NOT NULL,
+    record_commitment BLOB NOT NULL CHECK (length(record_commitment) = 32)
+) STRICT;
+CREATE INDEX enrolments_by_commitment ON enrolments (record_commitment);
+CREATE INDEX enrolments_by_record ON enrolments (record_id)
+"""
+
+
+class TestARegisterFromBeforeEnrolmentsHadATime:
+    def test_keeps_salts_and_links_and_takes_new_enrolments(self, keys, tmp_path):
+        salts = {record: keys.record_salt(record) for record in ("a", "b")}
+        keys.close()
+        with sqlite3.connect(tmp_path / "keys" / "salts.db") as database:
+            database.executescript(FIRST_SCHEMA)
+            rows = [(b"1", "a", b"c"), (b"2", "a", b"c"), (b"3", "b", b"d")]
+            for nonce, record, commitment in rows:
+                database.execute(
+                    "INSERT INTO enrolments VALUES (?, ?, ?, 3, ?)",
+                    (nonce * 32, record, bytes(20), commitment * 32),
+                )
+            database.execute(f"PRAGMA user_version = {FIRST_KIND}")
+        database.close()
+        for _ in range(2):  # the second opening finds the new kind
+            again = SiteKeys.open(tmp_path / "keys")
+            assert {record: again.record_salt(record) for record in salts} == salts
+            assert (again.record_of(b"c" * 32), again.record_of(b"d" * 32)) == ("a", "b")
+            again.close()
+        again = SiteKeys.open(tmp_path / "keys")
+        again.enrol("a", HOLDER, 3, NOW, 2_000_000_000, DOMAIN)
+        kept = again.register.enrolments("a")
+        assert [(one.study_id, one.issued_at) for one in kept] == [(3, 0), (3, NOW)]
+        assert kept[0] == EnrolmentEntry(3, b"c" * 32, 0, "a", bytes(20))
+        again.close()
 
 
 class TestDestroyingASalt:
     def test_leaves_neither_salt_nor_link_nor_a_second_chance(self, keys, tmp_path):
         salt = keys.record_salt("gone")
-        enrolment, _ = keys.enrol("gone", HOLDER, 3, 2_000_000_000, DOMAIN)
-        kept, _ = keys.enrol("kept", OTHER_HOLDER, 3, 2_000_000_000, DOMAIN)
+        enrolment, _ = keys.enrol("gone", HOLDER, 3, NOW, 2_000_000_000, DOMAIN)
+        kept, _ = keys.enrol("kept", OTHER_HOLDER, 3, NOW, 2_000_000_000, DOMAIN)
         keys.destroy_salt("gone")
         assert keys.record_of(enrolment.record_commitment) is None
         for refused in (
             lambda: keys.record_salt("gone"),
             lambda: keys.record_tag(1, 1, "gone"),
-            lambda: keys.enrol("gone", HOLDER, 3, 2_000_000_000, DOMAIN),
+            lambda: keys.enrol("gone", HOLDER, 3, NOW, 2_000_000_000, DOMAIN),
         ):
             with pytest.raises(RecordSaltDestroyed):
                 refused()
