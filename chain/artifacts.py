@@ -1,5 +1,8 @@
 """What is known of each contract without a compiler: its ABI, its code and where its proofs look.
 
+The three contracts that evidence proves are `chain.events.CONTRACT_NAMES`; beside them a deployment
+has `FURTHER_NAMES`, and `GuardianAccounts` makes `GuardianAccount`s.
+
 The files `chain/abi/<Contract>.json` are written by `python -m chain.compile --write`, committed.
 """
 
@@ -7,12 +10,31 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from chain.events import ContractName
+from chain.events import CONTRACT_NAMES, ContractName
+
+FurtherName = Literal[
+    "ERC7913P256Verifier",
+    "ERC7913WebAuthnVerifier",
+    "Consortium",
+    "AccessManager",
+    "GuardianAccounts",
+]
+AnyName = ContractName | FurtherName | Literal["GuardianAccount"]
+
+FURTHER_NAMES: tuple[FurtherName, ...] = (
+    "ERC7913P256Verifier",
+    "ERC7913WebAuthnVerifier",
+    "Consortium",
+    "AccessManager",
+    "GuardianAccounts",
+)
+DEPLOYED_NAMES: tuple[ContractName | FurtherName, ...] = (*CONTRACT_NAMES, *FURTHER_NAMES)
+ALL_NAMES: tuple[AnyName, ...] = (*DEPLOYED_NAMES, "GuardianAccount")
 
 FOLDER = Path(__file__).resolve().parent / "abi"
 
@@ -26,7 +48,7 @@ class Artifact:
     its 32-byte location.
     """
 
-    contract: ContractName
+    contract: AnyName
     abi: list[dict[str, Any]]
     runtime: bytes
     immutable_references: tuple[tuple[int, int], ...]
@@ -58,7 +80,7 @@ class Artifact:
 
 
 @cache
-def artifact(contract: ContractName) -> Artifact:
+def artifact(contract: AnyName) -> Artifact:
     """The committed artifact. Raises FileNotFoundError when it was never written."""
     value = json.loads((FOLDER / f"{contract}.json").read_text(encoding="utf-8"))
     return Artifact(
@@ -76,9 +98,9 @@ def storage_location(namespace: str) -> bytes:
     return keccak(inner.to_bytes(32))[:31] + b"\0"
 
 
-def storage_locations(contract: ContractName) -> dict[str, bytes]:
+def storage_locations(contract: AnyName) -> dict[str, bytes]:
     """The namespaces of a contract that evidence proves (contracts/interfaces)."""
-    names = ["assent.storage.RunningHash"]
+    names = ["assent.storage.RunningHash"] if contract in CONTRACT_NAMES else []
     if contract == "RoundLedger":
         names.append("assent.storage.Budget")
     return {name: storage_location(name) for name in names}

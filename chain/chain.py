@@ -10,13 +10,19 @@ from web3 import Web3
 from chain.blocks import Block, Finality, block_of, raw_block
 from chain.clients.base import record_of
 from chain.clients.consent import ConsentTokenClient
+from chain.clients.consortium import ConsortiumClient
 from chain.clients.ledger import RoundLedgerClient
 from chain.clients.registry import StudyRegistryClient
 from chain.deployment import Deployment, check_deployment
 from chain.errors import BadEvidence, ChainUnreachable
 from chain.events import CONTRACT_NAMES, EventRecord
 from chain.high_water import HighWater
-from chain.messages import consent_domain, ledger_domain, registry_domain
+from chain.messages import (
+    consent_domain,
+    consortium_domain,
+    ledger_domain,
+    registry_domain,
+)
 from chain.rpc import DEFAULT_TIMEOUT, NodeProvider, connect_node
 from chain.sender import Sender
 
@@ -27,7 +33,8 @@ _LOG_SPAN = 5_000
 
 
 class Chain:
-    """Attributes: `registry`, `consent`, `ledger` (typed clients), `w3`, `account`, `deployment`.
+    """Attributes: `registry`, `consent`, `ledger`, `consortium` (typed clients), `w3`, `account`,
+    `deployment`.
 
     Make it with `Chain.connect`.
     """
@@ -53,6 +60,9 @@ class Chain:
         )
         self.ledger = RoundLedgerClient(
             w3, self._addresses, ledger_domain(chain_id, deployment.ledger), sender
+        )
+        self.consortium = ConsortiumClient(
+            w3, self._addresses, consortium_domain(chain_id, deployment.consortium), sender
         )
 
     @classmethod

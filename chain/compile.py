@@ -17,10 +17,19 @@ from typing import Any, cast
 
 import solcx
 
-from chain.artifacts import FOLDER, Artifact, storage_locations
-from chain.events import CONTRACT_NAMES, ContractName
+from chain.artifacts import ALL_NAMES, FOLDER, AnyName, Artifact, storage_locations
+from chain.events import CONTRACT_NAMES
 
 ROOT = Path(__file__).resolve().parent.parent
+# Which file has a contract, where it is not one of ours.
+_LIBRARY = "@openzeppelin/contracts"
+_FILES: dict[AnyName, str] = {
+    "AccessManager": f"{_LIBRARY}/access/manager/AccessManager.sol",
+    "ERC7913P256Verifier": f"{_LIBRARY}/utils/cryptography/verifiers/ERC7913P256Verifier.sol",
+    "ERC7913WebAuthnVerifier": (
+        f"{_LIBRARY}/utils/cryptography/verifiers/ERC7913WebAuthnVerifier.sol"
+    ),
+}
 _IMPORT = re.compile(r'^import\s[^;]*?"([^"]+)";', re.MULTILINE)
 
 
@@ -36,19 +45,26 @@ class Compiled:
     creation: bytes
 
 
-def compile_contracts(root: Path = ROOT, *, fresh: bool = False) -> dict[ContractName, Compiled]:
-    """The three contracts of `root/contracts`. Raises CompileError.
+def compile_contracts(root: Path = ROOT, *, fresh: bool = False) -> dict[AnyName, Compiled]:
+    """The contracts of `root/contracts`, and those of OpenZeppelin that are deployed beside them.
 
-    Takes 15 s or more the first time. The compiler's answer is kept in the user's cache, under
-    the hash of all that it depends on; `fresh` compiles anyway.
+    Takes 30 s or more the first time. The compiler's answers are kept in the user's cache, under
+    the hash of all that they depend on; `fresh` compiles anyway. Raises CompileError.
     """
+    # Apart, so that nothing but what the three import can change their code.
+    further = [name for name in ALL_NAMES if name not in CONTRACT_NAMES]
+    return _compile(root, list(CONTRACT_NAMES), fresh) | _compile(root, further, fresh)
+
+
+def _compile(root: Path, names: list[AnyName], fresh: bool) -> dict[AnyName, Compiled]:
     compiler = root / "hardhat-local"
     package = compiler / "node_modules" / "solc" / "package.json"
     if not package.is_file():
         raise CompileError("The Solidity compiler is not installed: run `make setup`.")
     settings = json.loads((compiler / "compiler.json").read_text(encoding="utf-8"))["settings"]
     outputs = ["abi", "evm.bytecode.object", "evm.deployedBytecode"]
-    wanted = {f"contracts/{name}.sol": {name: outputs} for name in CONTRACT_NAMES}
+    places = {name: _FILES.get(name, f"contracts/{name}.sol") for name in names}
+    wanted = {place: {name: outputs} for name, place in places.items()}
     question = {
         "language": "Solidity",
         "sources": _sources(root, list(wanted)),
@@ -64,8 +80,7 @@ def compile_contracts(root: Path = ROOT, *, fresh: bool = False) -> dict[Contrac
             raise CompileError(str(error)) from error
         _keep(kept, answer)
     return {
-        name: _compiled(name, answer["contracts"][f"contracts/{name}.sol"][name])
-        for name in CONTRACT_NAMES
+        name: _compiled(name, answer["contracts"][place][name]) for name, place in places.items()
     }
 
 
@@ -89,7 +104,7 @@ def _keep(path: Path, answer: dict[str, Any]) -> None:
 
 
 def _sources(root: Path, entries: list[str]) -> dict[str, dict[str, str]]:
-    # Only what the three contracts import, so that a test or a draft beside them changes nothing.
+    # Only what the contracts import, so that a test or a draft beside them changes nothing.
     found: dict[str, dict[str, str]] = {}
     pending = list(entries)
     while pending:
@@ -118,7 +133,7 @@ def _resolve(importer: str, imported: str) -> str:
     return "/".join(parts)
 
 
-def _compiled(name: ContractName, output: dict[str, Any]) -> Compiled:
+def _compiled(name: AnyName, output: dict[str, Any]) -> Compiled:
     deployed = output["evm"]["deployedBytecode"]
     references = sorted(
         (int(place["start"]), int(place["length"]))

@@ -1,7 +1,7 @@
-"""Compiles and deploys the three contracts."""
+"""Compiles and deploys the contracts, and hands them over to those who will run them."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,20 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from web3 import Web3
+from web3.types import Nonce
+from web3.utils.address import get_create_address
 
-from chain.artifacts import artifact
+from chain.artifacts import DEPLOYED_NAMES, AnyName, artifact
 from chain.blocks import Finality, block_of, raw_block
 from chain.compile import Compiled, CompileError, compile_contracts
 from chain.deployment import Deployment, check_deployment
 from chain.errors import TransactionFailed
-from chain.events import ContractName
+from chain.governance import ADMIN_ROLE, check_governance
 from chain.rpc import DEFAULT_TIMEOUT
 from chain.sender import Sender
+
+WEEK = 7 * 24 * 3600
+"""Time for everyone to see, and to leave, before a powerful act takes effect (seconds)."""
 
 
 def deploy(
@@ -26,15 +31,23 @@ def deploy(
     account: LocalAccount,
     finality: Finality,
     *,
-    compiled: Mapping[ContractName, Compiled] | None = None,
+    governors: Sequence[bytes],
+    governor_threshold: int = 2,
+    execution_delay: int = WEEK,
+    compiled: Mapping[AnyName, Compiled] | None = None,
     journal: Path | None = None,
     timeout: float = DEFAULT_TIMEOUT,
 ) -> Deployment:
-    """Deploys StudyRegistry, ConsentToken and RoundLedger from `account`, and checks the result.
+    """Deploys all contracts from `account`, hands them to a consortium, and checks the result.
+
+    `governors` are the consortium's members, ERC-7913 signers (`signer_of_account` of an address
+    for an account), of whom `governor_threshold` (2 or more) must agree; what they agree on waits
+    `execution_delay` seconds. Afterwards `account` has no power over the contracts. It must send
+    nothing else meanwhile.
 
     Compiles (some seconds) unless `compiled` is given. `journal` is the account's journal file; a
     throw-away one when None. Raises CompileError, also when the sources give other code than
-    `chain/abi` was written for, and what the chain raises.
+    `chain/abi` was written for, GovernanceWrong, and what the chain raises.
     """
     built = compile_contracts() if compiled is None else compiled
     for name, contract in built.items():
@@ -45,31 +58,69 @@ def deploy(
             )
     with tempfile.TemporaryDirectory() as folder:
         path = journal or Path(folder) / "journal.db"
-        sender = Sender(w3, account, path, timeout=timeout)
-        registry, block_number = _create(sender, built["StudyRegistry"], [])
-        consent_token, _ = _create(sender, built["ConsentToken"], [registry])
-        ledger, _ = _create(sender, built["RoundLedger"], [registry, consent_token])
-    addresses = {"StudyRegistry": registry, "ConsentToken": consent_token, "RoundLedger": ledger}
+        making = _Making(w3, Sender(w3, account, path, timeout=timeout), built)
+        members = list(governors)
+        p256 = making.create("ERC7913P256Verifier", [], [])
+        webauthn = making.create("ERC7913WebAuthnVerifier", [], [])
+        consortium = making.create(
+            "Consortium", ["bytes[]", "uint64"], [members, governor_threshold]
+        )
+        authority = making.create("AccessManager", ["address"], [account.address])
+        registry = making.create("StudyRegistry", ["address"], [authority])
+        # The token is told where the ledger will be, and the ledger refuses a token told otherwise.
+        token = making.create(
+            "ConsentToken", ["address", "address"], [registry, making.address_after_next()]
+        )
+        ledger = making.create("RoundLedger", ["address", "address"], [registry, token])
+        guardian_accounts = making.create("GuardianAccounts", ["address"], [token])
+        making.call("AccessManager", "grantRole", ADMIN_ROLE, consortium, execution_delay)
+        making.call("AccessManager", "renounceRole", ADMIN_ROLE, account.address)
     deployment = Deployment(
         chain_id=w3.eth.chain_id,
         genesis_hash=block_of(raw_block(w3, 0)).hash,
         registry=registry,
-        consent_token=consent_token,
+        consent_token=token,
         ledger=ledger,
-        block_number=block_number,
+        authority=authority,
+        consortium=consortium,
+        p256_verifier=p256,
+        webauthn_verifier=webauthn,
+        guardian_accounts=guardian_accounts,
+        block_number=making.first_block,
         code_hashes={
-            name: keccak(bytes(w3.eth.get_code(Web3.to_checksum_address(address))))
-            for name, address in addresses.items()
+            name: keccak(bytes(w3.eth.get_code(Web3.to_checksum_address(making.made[name]))))
+            for name in DEPLOYED_NAMES
         },
         finality=finality,
     )
     check_deployment(w3, deployment)
+    check_governance(w3, deployment, members, governor_threshold, execution_delay)
     return deployment
 
 
-def _create(sender: Sender, contract: Compiled, arguments: list[Any]) -> tuple[str, int]:
-    data = contract.creation + encode(["address"] * len(arguments), arguments)
-    mined = sender.send(None, data)
-    if mined.contract_address is None:
-        raise TransactionFailed(mined.tx_hash, "it created no contract")
-    return str(to_checksum_address(mined.contract_address)), mined.block.number
+class _Making:
+    """Creations and calls from one account, and where they led."""
+
+    def __init__(self, w3: Web3, sender: Sender, built: Mapping[AnyName, Compiled]) -> None:
+        self._w3, self._sender, self._built = w3, sender, built
+        self.made: dict[AnyName, str] = {}
+        self.first_block = 0
+
+    def create(self, name: AnyName, types: list[str], arguments: list[Any]) -> str:
+        mined = self._sender.send(None, self._built[name].creation + encode(types, arguments))
+        if mined.contract_address is None:
+            raise TransactionFailed(mined.tx_hash, "it created no contract")
+        self.made[name] = str(to_checksum_address(mined.contract_address))
+        self.first_block = self.first_block or mined.block.number
+        return self.made[name]
+
+    def address_after_next(self) -> str:
+        """Where the creation after the next one will be."""
+        account = self._sender.account.address
+        nonce = self._w3.eth.get_transaction_count(account) + 1
+        return str(get_create_address(account, Nonce(nonce)))
+
+    def call(self, name: AnyName, function: str, *arguments: Any) -> None:
+        contract = self._w3.eth.contract(abi=artifact(name).abi)
+        data = contract.encode_abi(function, args=list(arguments))
+        self._sender.send(self.made[name], bytes.fromhex(data[2:]))

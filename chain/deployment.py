@@ -9,21 +9,24 @@ from eth_utils.address import is_checksum_address
 from eth_utils.crypto import keccak
 from web3 import Web3
 
-from chain.artifacts import artifact
+from chain.artifacts import DEPLOYED_NAMES, FurtherName, artifact
 from chain.blocks import Finality, block_of, raw_block
 from chain.errors import ContractMissing, WrongChain, WrongCode
-from chain.events import CONTRACT_NAMES, ContractName
+from chain.events import ContractName
 
-_SCHEMA = "assent-deployment-1"
+_SCHEMA = "assent-deployment-2"
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """The three contracts on one chain.
+    """The contracts of one deployment on one chain; addresses are EIP-55 strings.
 
-    `genesis_hash` has 32 bytes, `block_number` is that of the first of them, so that no
-    event is older, `code_hashes` maps each contract's name to keccak256 of its code with
-    its immutables, and `finality` is the chain's profile.
+    `registry`, `consent_token` and `ledger` are what evidence proves. `authority` is the
+    AccessManager that the registry obeys, `consortium` the only account with a role in it. The two
+    verifiers check passkeys (ERC-7913), and `guardian_accounts` makes guardian accounts.
+    `genesis_hash` has 32 bytes, `block_number` is that of the first contract, so that no event is
+    older, `code_hashes` maps each contract's name to keccak256 of its code with its immutables, and
+    `finality` is the chain's profile.
     """
 
     chain_id: int
@@ -31,16 +34,26 @@ class Deployment:
     registry: str
     consent_token: str
     ledger: str
+    authority: str
+    consortium: str
+    p256_verifier: str
+    webauthn_verifier: str
+    guardian_accounts: str
     block_number: int
     code_hashes: dict[str, bytes]
     finality: Finality = field(default_factory=Finality)
 
-    def address(self, contract: ContractName) -> str:
+    def address(self, contract: ContractName | FurtherName) -> str:
         """The checksummed address of a contract."""
         return {
             "StudyRegistry": self.registry,
             "ConsentToken": self.consent_token,
             "RoundLedger": self.ledger,
+            "AccessManager": self.authority,
+            "Consortium": self.consortium,
+            "ERC7913P256Verifier": self.p256_verifier,
+            "ERC7913WebAuthnVerifier": self.webauthn_verifier,
+            "GuardianAccounts": self.guardian_accounts,
         }[contract]
 
     def save(self, path: Path) -> None:
@@ -49,9 +62,9 @@ class Deployment:
             "schema": _SCHEMA,
             "chain_id": self.chain_id,
             "genesis_hash": "0x" + self.genesis_hash.hex(),
-            "contracts": {name: self.address(name) for name in CONTRACT_NAMES},
+            "contracts": {name: self.address(name) for name in DEPLOYED_NAMES},
             "block_number": self.block_number,
-            "code_hashes": {n: "0x" + self.code_hashes[n].hex() for n in CONTRACT_NAMES},
+            "code_hashes": {n: "0x" + self.code_hashes[n].hex() for n in DEPLOYED_NAMES},
             "confirmations": self.finality.confirmations,
         }
         fresh = path.with_name(path.name + ".new")
@@ -71,21 +84,32 @@ class Deployment:
 
     @classmethod
     def _from_json(cls, value: dict[str, Any]) -> "Deployment":
+        if value["schema"] == "assent-deployment-1":
+            raise ValueError(
+                "it is of contracts that an earlier release deployed; this one needs its own"
+            )
         if value["schema"] != _SCHEMA:
             raise ValueError(f"its schema is {value['schema']!r}, not {_SCHEMA!r}")
         contracts = value["contracts"]
-        for name in CONTRACT_NAMES:
+        for name in DEPLOYED_NAMES:
             if not is_checksum_address(contracts[name]):
                 raise ValueError(f"{name} has no EIP-55 address")
         return cls(
-            int(value["chain_id"]),
-            bytes.fromhex(value["genesis_hash"][2:]),
-            contracts["StudyRegistry"],
-            contracts["ConsentToken"],
-            contracts["RoundLedger"],
-            int(value["block_number"]),
-            {name: bytes.fromhex(value["code_hashes"][name][2:]) for name in CONTRACT_NAMES},
-            Finality(int(value["confirmations"])),
+            chain_id=int(value["chain_id"]),
+            genesis_hash=bytes.fromhex(value["genesis_hash"][2:]),
+            registry=contracts["StudyRegistry"],
+            consent_token=contracts["ConsentToken"],
+            ledger=contracts["RoundLedger"],
+            authority=contracts["AccessManager"],
+            consortium=contracts["Consortium"],
+            p256_verifier=contracts["ERC7913P256Verifier"],
+            webauthn_verifier=contracts["ERC7913WebAuthnVerifier"],
+            guardian_accounts=contracts["GuardianAccounts"],
+            block_number=int(value["block_number"]),
+            code_hashes={
+                name: bytes.fromhex(value["code_hashes"][name][2:]) for name in DEPLOYED_NAMES
+            },
+            finality=Finality(int(value["confirmations"])),
         )
 
 
@@ -101,7 +125,7 @@ def check_deployment(w3: Web3, deployment: Deployment) -> None:
     genesis = block_of(raw_block(w3, 0)).hash
     if genesis != deployment.genesis_hash:
         raise WrongChain("genesis block", deployment.genesis_hash.hex(), genesis.hex())
-    for name in CONTRACT_NAMES:
+    for name in DEPLOYED_NAMES:
         address = deployment.address(name)
         code = bytes(w3.eth.get_code(Web3.to_checksum_address(address)))
         if not code:

@@ -1,11 +1,11 @@
 """Every exception of `chain`, and a contract's revert data turned into one.
 
 ChainError
-├── ChainUnreachable, RpcRefused, WrongChain, ContractMissing, WrongCode, ChainBehind
-├── ArchiveMissing, BadEvidence, TransactionFailed, TransactionPending, NonceTaken
+├── ChainUnreachable, RpcRefused, WrongChain, ContractMissing, WrongCode, GovernanceWrong
+├── ChainBehind, ArchiveMissing, BadEvidence, TransactionFailed, TransactionPending, NonceTaken
 ├── AccountMissing
 └── ContractRefused
-    ├── Registry..., Consent..., Ledger...   one for each custom error, same name, its values
+    ├── Registry..., Consent..., Ledger..., Bars...   one for each custom error, with its values
     └── UnknownRefusal, RefusedWithText, Panicked
 """
 
@@ -14,9 +14,12 @@ from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
 
 from chain.failures import *  # noqa: F403, the public names of all these are this module's
+from chain.refusals.bars import *  # noqa: F403
 from chain.refusals.base import *  # noqa: F403
 from chain.refusals.base import ContractRefused, Panicked, RefusedWithText, UnknownRefusal
 from chain.refusals.consent import *  # noqa: F403
+from chain.refusals.governance import *  # noqa: F403
+from chain.refusals.guardians import *  # noqa: F403
 from chain.refusals.ledger import *  # noqa: F403
 from chain.refusals.libraries import *  # noqa: F403
 from chain.refusals.registry import *  # noqa: F403

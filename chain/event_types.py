@@ -92,6 +92,7 @@ class VersionProposed(RegistryEvent):
 class Approved(RegistryEvent):
     version: Uint32
     reviewer: Address
+    expires_at: Uint40
     signer: Bytes
     signature: Bytes
 
@@ -100,6 +101,20 @@ class Approved(RegistryEvent):
 class VersionActivated(RegistryEvent):
     version: Uint32
     consent_version: Uint32
+    approved_until: Uint40
+
+
+@dataclass(frozen=True)
+class ApprovalExtended(RegistryEvent):
+    version: Uint32
+    approved_until: Uint40
+
+
+@dataclass(frozen=True)
+class ReviewerReplaced(RegistryEvent):
+    outgoing: Address
+    incoming: Address
+    replacements: Uint32
 
 
 @dataclass(frozen=True)
@@ -111,6 +126,11 @@ class Suspended(RegistryEvent):
 @dataclass(frozen=True)
 class Resumed(RegistryEvent):
     suspensions: Uint32
+
+
+@dataclass(frozen=True)
+class SuccessorRecorded(RegistryEvent):
+    successor: Address
 
 
 @dataclass(frozen=True)
@@ -177,6 +197,49 @@ class Aborted(LedgerEvent):
     reason: AbortReason
 
 
+@dataclass(frozen=True)
+class DeliveryRecorded(LedgerEvent):
+    round: Uint32
+    site: Address
+    masked_hash: Bytes32
+
+
+@dataclass(frozen=True)
+class Barred(LedgerEvent):
+    round: Uint32
+    site: Address
+
+
+@dataclass(frozen=True)
+class Readmitted(LedgerEvent):
+    round: Uint32
+    site: Address
+    reviewer: Address
+
+
+@dataclass(frozen=True)
+class Challenged(LedgerEvent):
+    round: Uint32
+    site: Address
+    token_id: Uint256
+    answer_by: Uint40
+
+
+@dataclass(frozen=True)
+class Answered(LedgerEvent):
+    round: Uint32
+    site: Address
+    token_id: Uint256
+    answer_hash: Bytes32
+
+
+@dataclass(frozen=True)
+class Faulted(LedgerEvent):
+    round: Uint32
+    site: Address
+    token_id: Uint256
+
+
 EVENTS: tuple[type[Event], ...] = (
     SiteRegistered,
     EnrolmentKeyRotated,
@@ -184,8 +247,11 @@ EVENTS: tuple[type[Event], ...] = (
     VersionProposed,
     Approved,
     VersionActivated,
+    ApprovalExtended,
+    ReviewerReplaced,
     Suspended,
     Resumed,
+    SuccessorRecorded,
     Granted,
     Revoked,
     Opened,
@@ -193,4 +259,10 @@ EVENTS: tuple[type[Event], ...] = (
     Sealed,
     Closed,
     Aborted,
+    DeliveryRecorded,
+    Barred,
+    Readmitted,
+    Challenged,
+    Answered,
+    Faulted,
 )

@@ -62,6 +62,16 @@ class WrongCode(ChainError):
         )
 
 
+class GovernanceWrong(ChainError):
+    """A deployment is not run by whom it should be."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"The deployment is not run as it should be: {reason}. Do not use it; deploy afresh."
+        )
+
+
 class ChainBehind(ChainError):
     """The chain no longer has a block that was seen before: it lost data or was replaced."""
 

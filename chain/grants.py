@@ -14,6 +14,7 @@ def draft_grant(
     enrolment: Enrolment,
     *,
     purposes: int,
+    disease: int = 0,
     use_start: int,
     use_end: int,
     deadline: int,
@@ -26,6 +27,7 @@ def draft_grant(
     Args:
         enrolment: what the site signed: study, site, holder and record commitment.
         purposes: bitmap (docs/purposes.md).
+        disease: number of a MONDO term, exactly when `purposes` has DS.
         use_start, use_end, data_start, data_end: seconds since 1970, half open.
         deadline: last second at which the grant may be submitted.
         language: BCP 47 tag of the consent text that was shown.
@@ -33,20 +35,20 @@ def draft_grant(
     Raises:
         chain.errors.ChainError, ValueError
     """
-    study = chain.registry.study(enrolment.study_id)
-    terms = chain.registry.terms(enrolment.study_id, study.current_version)
+    rules = chain.registry.grant_rules(enrolment.study_id, enrolment.site)
     return Grant(
         study_id=enrolment.study_id,
-        terms_hash=chain.registry.terms_hash(enrolment.study_id, study.current_version),
+        terms_hash=rules.terms_hash,
         site=enrolment.site,
         holder=enrolment.holder,
         purposes=purposes,
+        disease=disease,
         use_start=use_start,
         use_end=use_end,
         data_start=data_start,
         data_end=data_end,
         record_commitment=enrolment.record_commitment,
-        consent_text_hash=terms.consent_text_hash,
+        consent_text_hash=rules.consent_text_hash,
         language=language_tag(language),
         revocation_counter=chain.consent.revocation_counter(enrolment.holder),
         deadline=deadline,

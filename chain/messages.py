@@ -6,62 +6,91 @@ refuses values that do not fit (ValueError).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import IntEnum
 
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from chain.purposes import Purpose
+from chain.signed_messages import (
+    Approval,
+    Challenge,
+    Closure,
+    Delivery,
+    Enrolment,
+    Execution,
+    Grant,
+    Readmission,
+    Replacement,
+    Resumption,
+    Revocation,
+    Suspension,
+)
 from chain.signing import (
     Domain,
     SignedMessage,
     Struct,
     account_of_signer,
     consent_domain,
+    consortium_domain,
     ledger_domain,
     recover,
     registry_domain,
     signer_of_account,
 )
-from chain.solidity import (
-    Address,
-    Bool,
-    Bytes8,
-    Bytes32,
-    Uint8,
-    Uint16,
-    Uint32,
-    Uint40,
-    Uint64,
-    Uint256,
-    abi_type,
-    to_abi,
+from chain.solidity import abi_type, to_abi
+from chain.structs import (
+    AbortReason,
+    ChallengeRecord,
+    Commitment,
+    Consent,
+    EnrolmentProof,
+    GrantRules,
+    LateRevocation,
+    Round,
+    RoundRules,
+    RoundState,
+    Site,
+    Standing,
+    Study,
+    Terms,
 )
 
 __all__ = [
     "AbortReason",
     "Approval",
+    "Challenge",
+    "ChallengeRecord",
     "Closure",
     "Commitment",
     "Consent",
     "Delivery",
     "Domain",
     "Enrolment",
+    "EnrolmentProof",
+    "Execution",
     "Grant",
+    "GrantRules",
     "LateRevocation",
     "Purpose",
+    "Readmission",
+    "Replacement",
     "Resumption",
     "Revocation",
     "Round",
+    "RoundRules",
     "RoundState",
     "SignedMessage",
     "Site",
+    "Standing",
+    "Struct",
     "Study",
     "Suspension",
     "Terms",
     "account_of_signer",
+    "approval_for",
     "consent_domain",
+    "consortium_domain",
+    "enrolment_proof",
     "language_tag",
     "ledger_domain",
     "recover",
@@ -75,209 +104,27 @@ __all__ = [
 ]
 
 
-class LateRevocation(IntEnum):
-    """What happens to a sealed round when a consent that it used is withdrawn."""
-
-    ABANDON = 0
-    PROCEED = 1
-
-
-class RoundState(IntEnum):
-    NONE = 0
-    OPEN = 1
-    SEALED = 2
-    CLOSED = 3
-    ABORTED = 4
-
-
-class AbortReason(IntEnum):
-    COORDINATOR = 0
-    SEAL_DEADLINE_PASSED = 1
-    CLOSE_DEADLINE_PASSED = 2
-    CONSENT_CHANGED = 3
-    STUDY_CHANGED = 4
-
-
-@dataclass(frozen=True)
-class Terms(Struct):
-    """Everything that a round of a study depends on; `terms_hash` is what reviewers sign."""
-
-    protocol_hash: Bytes32
-    consent_text_hash: Bytes32
-    app_hash: Bytes32
-    recipe_hash: Bytes32
-    initial_checkpoint: Bytes32
-    purposes: Uint64
-    coordinator: Address
-    sites: tuple[Address, ...]
-    min_cohort: Uint32
-    min_sites: Uint16
-    tolerated_colluders: Uint16
-    vector_length: Uint32
-    fraction_bits: Uint8
-    clipping_norm: Uint64
-    noise_multiplier: Uint64
-    delta: Uint64
-    rho_ceiling: Uint256
-    commit_seconds: Uint32
-    seal_seconds: Uint32
-    delivery_seconds: Uint32
-    close_seconds: Uint32
-    late_revocation: LateRevocation
-
-
-@dataclass(frozen=True)
-class Site(Struct):
-    """A hospital's keys as the registry holds them; `registered_at` is 0 for an unknown site."""
-
-    enrolment_key: Address
-    noise_secret_hash: Bytes32
-    registered_at: Uint40
-
-
-@dataclass(frozen=True)
-class Study(Struct):
-    """A study's standing."""
-
-    sponsor: Address
-    threshold: Uint16
-    proposed_version: Uint32
-    current_version: Uint32
-    consent_version: Uint32
-    suspensions: Uint32
-    suspended: Bool
-
-
-@dataclass(frozen=True)
-class Approval(SignedMessage):
-    study_id: Uint64
-    version: Uint32
-    terms_hash: Bytes32
-
-
-@dataclass(frozen=True)
-class Suspension(SignedMessage):
-    study_id: Uint64
-    suspensions: Uint32
-
-
-@dataclass(frozen=True)
-class Resumption(SignedMessage):
-    study_id: Uint64
-    suspensions: Uint32
-
-
-@dataclass(frozen=True)
-class Grant(SignedMessage):
-    """One patient's consent, signed by its holder."""
-
-    study_id: Uint64
-    terms_hash: Bytes32
-    site: Address
-    holder: Address
-    purposes: Uint64
-    use_start: Uint40
-    use_end: Uint40
-    data_start: Uint40
-    data_end: Uint40
-    record_commitment: Bytes32
-    consent_text_hash: Bytes32
-    language: Bytes8
-    revocation_counter: Uint64
-    deadline: Uint40
-
-
-@dataclass(frozen=True)
-class Enrolment(SignedMessage):
-    """A site's one-use statement, signed by its enrolment key, that it holds a holder's record."""
-
-    study_id: Uint64
-    site: Address
-    holder: Address
-    record_tag: Bytes32
-    record_commitment: Bytes32
-    nonce: Bytes32
-    deadline: Uint40
-
-
-@dataclass(frozen=True)
-class Revocation(SignedMessage):
-    token_id: Uint256
-
-
-@dataclass(frozen=True)
-class Consent(Struct):
-    """What the chain keeps of a token; `revoked_at` is 0 while it stands."""
-
-    purposes: Uint64
-    use_start: Uint40
-    use_end: Uint40
-    data_start: Uint40
-    data_end: Uint40
-    version: Uint32
-    holder: Address
-    granted_at: Uint40
-    revoked_at: Uint40
-    record_tag: Bytes32
-    record_commitment: Bytes32
-
-
-@dataclass(frozen=True)
-class Round(Struct):
-    """A round's standing; hashes are zero until it has come that far."""
-
-    state: RoundState
-    version: Uint32
-    previous_sealed: Uint32
-    previous_closed: Uint32
-    opened_at: Uint40
-    commit_deadline: Uint40
-    seal_deadline: Uint40
-    delivery_deadline: Uint40
-    close_deadline: Uint40
-    pinned_block: Uint64
-    pinned_block_hash: Bytes32
-    base: Bytes32
-    seal_digest: Bytes32
-    checkpoint_hash: Bytes32
-    manifest_hash: Bytes32
-
-
-@dataclass(frozen=True)
-class Commitment(Struct):
-    """One site's part of a round before the seal."""
-
-    attempt: Uint32
-    cohort_root: Bytes32
-    cohort_size: Uint32
-    block_number: Uint64
-    block_hash: Bytes32
-    epoch: Uint64
-    vector_hash: Bytes32
-    mask_key: Bytes32
-    environment_hash: Bytes32
-
-
-@dataclass(frozen=True)
-class Delivery(SignedMessage):
-    """A member's statement that `masked_hash` (SHA-256) is its contribution to the sealed round."""
-
-    seal_digest: Bytes32
-    masked_hash: Bytes32
-
-
-@dataclass(frozen=True)
-class Closure(SignedMessage):
-    """The coordinator's statement of what a sealed round made."""
-
-    seal_digest: Bytes32
-    checkpoint_hash: Bytes32
-    manifest_hash: Bytes32
-
-
 def terms_hash(terms: Terms) -> bytes:
     """EIP-712 struct hash of the terms, as `StudyRegistry.hashTerms`."""
     return terms.struct_hash()
+
+
+def approval_for(study_id: int, version: int, terms: Terms, expires_at: int) -> Approval:
+    """What a reviewer signs to approve a version until second `expires_at`."""
+    return Approval(
+        study_id,
+        version,
+        terms_hash(terms),
+        terms.protocol_hash,
+        terms.consent_text_hash,
+        terms.dpia_hash,
+        expires_at,
+    )
+
+
+def enrolment_proof(enrolment: Enrolment, signature: bytes) -> EnrolmentProof:
+    """A signed enrolment as it is submitted beside the grant that says the rest of it."""
+    return EnrolmentProof(enrolment.record_tag, enrolment.issued_at, enrolment.deadline, signature)
 
 
 def seal_digest(

@@ -8,9 +8,9 @@ JSON, schema "assent-signed-act-1":
      "signature": "0x...",
      "enrolment": {"typed_data": {...}, "signature": "0x..."}}     of a Grant, and of nothing else
 
-Acts are Approval, Suspension and Resumption (reviewers), Grant and Revocation (patients). The file
-holds no secret, but a Revocation that was signed in advance ends a consent as soon as anyone
-carries it: files are written with mode 0600.
+Acts are Approval, Suspension, Resumption, Replacement and Readmission (reviewers), Grant and
+Revocation (patients), and Challenge (both). The file holds no secret, but a Revocation that was
+signed in advance ends a consent as soon as anyone carries it: files are written with mode 0600.
 """
 
 from __future__ import annotations
@@ -29,32 +29,39 @@ from chain.chain import Chain
 from chain.clients.base import Receipt
 from chain.messages import (
     Approval,
+    Challenge,
     Domain,
     Enrolment,
     Grant,
+    Readmission,
+    Replacement,
     Resumption,
     Revocation,
     SignedMessage,
     Suspension,
     account_of_signer,
+    enrolment_proof,
     signer_of_account,
 )
 from chain.solidity import abi_type, camel, members
 
 SCHEMA = "assent-signed-act-1"
-Act = Approval | Suspension | Resumption | Grant | Revocation
+Act = (
+    Approval | Suspension | Resumption | Replacement | Grant | Revocation | Readmission | Challenge
+)
 M = TypeVar("M", bound=SignedMessage)
 
-_ACTS: dict[str, type[Act]] = {
-    kind.__name__: kind for kind in (Approval, Suspension, Resumption, Grant, Revocation)
-}
-_DOMAIN_NAMES = {
+_DOMAIN_NAMES: dict[type[Act], str] = {
     Approval: "Assent StudyRegistry",
     Suspension: "Assent StudyRegistry",
     Resumption: "Assent StudyRegistry",
+    Replacement: "Assent StudyRegistry",
     Grant: "Assent ConsentToken",
     Revocation: "Assent ConsentToken",
+    Readmission: "Assent RoundLedger",
+    Challenge: "Assent RoundLedger",
 }
+_ACTS: dict[str, type[Act]] = {kind.__name__: kind for kind in _DOMAIN_NAMES}
 
 
 class SignedActInvalid(Exception):
@@ -99,33 +106,43 @@ class SignedAct:
         return account_of_signer(self.signer)
 
     def carry(self, chain: Chain) -> Receipt:
-        """Submits it from the chain's account. A Resumption needs others beside it: `resume`.
+        """Submits it from the chain's account.
+
+        A Resumption needs others beside it (`resume`), and so does a Replacement
+        (`replace_reviewer`).
 
         Raises:
             SignedActInvalid: it is for another chain or contract.
             chain.errors.ChainError: a contract's refusal among them.
         """
         self.require_for(chain)
-        registry, consent = chain.registry, chain.consent
+        registry, consent, ledger = chain.registry, chain.consent, chain.ledger
+        signed = self.signer, self.signature
         match self.message:
-            case Approval(study_id=study, version=version):
-                return registry.approve(study, version, self.signer, self.signature)
+            case Approval(study_id=study, version=version, expires_at=expires_at):
+                return registry.approve(study, version, expires_at, *signed)
             case Suspension(study_id=study):
-                return registry.suspend_by_sig(study, self.signer, self.signature)
-            case Resumption(study_id=study):
-                return registry.resume(study, [self.signer], [self.signature])
+                return registry.suspend_by_sig(study, *signed)
+            case Resumption():
+                return resume(chain, [self])
+            case Replacement():
+                return replace_reviewer(chain, [self])
             case Revocation(token_id=token):
-                return consent.revoke_by_sig(token, self.signer, self.signature)
+                return consent.revoke_by_sig(token, *signed)
+            case Readmission(study_id=study, site=site):
+                return ledger.readmit(study, site, *signed)
+            case Challenge(study_id=study, round=round_, site=site, token_id=token):
+                return ledger.challenge(study, round_, site, token, *signed)
             case Grant() as grant:
                 assert self.enrolment is not None
-                return consent.grant_by_sig(
-                    grant, self.signer, self.signature, self.enrolment, self.enrolment_signature
-                )
+                proof = enrolment_proof(self.enrolment, self.enrolment_signature)
+                return consent.grant_by_sig(grant, *signed, proof)
 
     def require_for(self, chain: Chain) -> None:
         """Raises SignedActInvalid unless the act is for the contracts that the chain has."""
-        registry_act = isinstance(self.message, Approval | Suspension | Resumption)
-        wanted = chain.registry.domain if registry_act else chain.consent.domain
+        domains = (chain.registry.domain, chain.consent.domain, chain.ledger.domain)
+        named = _DOMAIN_NAMES[type(self.message)]
+        wanted = next(domain for domain in domains if domain.name == named)
         if self.domain != wanted:
             raise SignedActInvalid(
                 f"it was signed for {self.domain.name} at {self.domain.contract} on chain"
@@ -199,15 +216,35 @@ def resume(chain: Chain, acts: Sequence[SignedAct]) -> Receipt:
         SignedActInvalid: they are not Resumptions, or differ.
         chain.errors.ChainError
     """
+    message, signers, signatures = _together(chain, acts, Resumption)
+    return chain.registry.resume(message.study_id, signers, signatures)
+
+
+def replace_reviewer(chain: Chain, acts: Sequence[SignedAct]) -> Receipt:
+    """Carries several reviewers' Replacements of one reviewer, as one.
+
+    Raises:
+        SignedActInvalid: they are not Replacements, or differ.
+        chain.errors.ChainError
+    """
+    message, signers, signatures = _together(chain, acts, Replacement)
+    return chain.registry.replace_reviewer(
+        message.study_id, message.outgoing, message.incoming, signers, signatures
+    )
+
+
+def _together(
+    chain: Chain, acts: Sequence[SignedAct], kind: type[M]
+) -> tuple[M, list[bytes], list[bytes]]:
     messages = {act.message for act in acts}
-    if len(messages) != 1 or not isinstance(acts[0].message, Resumption):
-        raise SignedActInvalid("the acts are not Resumptions of one suspension of one study")
+    message = acts[0].message if len(messages) == 1 else None
+    if not isinstance(message, kind):
+        raise SignedActInvalid(f"the acts are not {kind.__name__}s that say the same")
     for act in acts:
         act.require_for(chain)
-    # The contract wants distinct signers; two copies of one file are no second voice.
+    # The contract counts distinct signers; two copies of one file are no second voice.
     by_signer = {act.signer: act.signature for act in acts}
-    study = acts[0].message.study_id
-    return chain.registry.resume(study, list(by_signer), list(by_signer.values()))
+    return message, list(by_signer), list(by_signer.values())
 
 
 def read_typed_data(raw: Any, kind: type[M]) -> tuple[Domain, M]:
@@ -248,6 +285,10 @@ def _with_enrolment(act: SignedAct, raw: Any) -> SignedAct:
     if domain != act.domain:
         raise SignedActInvalid("enrolment: it is for another chain or contract than the grant")
     signature = _bytes(raw["signature"], "enrolment.signature")
+    # On chain these four are the grant's, so a difference would only show as a wrong signature.
+    for name in ("study_id", "site", "holder", "record_commitment"):
+        if getattr(enrolment, name) != getattr(act.message, name):
+            raise SignedActInvalid(f"enrolment: it has another {camel(name)} than the grant")
     return SignedAct(act.domain, act.message, act.signer, act.signature, enrolment, signature)
 
 

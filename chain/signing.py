@@ -30,7 +30,7 @@ class Domain:
 
 
 def registry_domain(chain_id: int, contract: str) -> Domain:
-    """Domain of Approval, Suspension and Resumption."""
+    """Domain of Approval, Suspension, Resumption and Replacement."""
     return Domain("Assent StudyRegistry", chain_id, contract)
 
 
@@ -40,8 +40,13 @@ def consent_domain(chain_id: int, contract: str) -> Domain:
 
 
 def ledger_domain(chain_id: int, contract: str) -> Domain:
-    """Domain of Delivery and Closure."""
+    """Domain of Delivery, Closure, Readmission and Challenge."""
     return Domain("Assent RoundLedger", chain_id, contract)
+
+
+def consortium_domain(chain_id: int, contract: str) -> Domain:
+    """Domain of Execution."""
+    return Domain("Assent Consortium", chain_id, contract)
 
 
 class Struct:

@@ -7,13 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from chain.blocks import Finality
-from chain.compile import compile_contracts
-from chain.deploy import deploy
 from chain.deployment import Deployment
-from chain.rpc import connect_node
 from stack.hardhat import HardhatNode
-from tests.world import World
+from tests.world import World, deployed
 
 # A runner in the background ignores Ctrl-C, and every process started by a test would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -34,8 +30,7 @@ def _running(folder: Path) -> Iterator[HardhatNode]:
 
 
 def _deployed(node: HardhatNode) -> Deployment:
-    compiled = compile_contracts()
-    return deploy(connect_node(node.rpc_url), node.accounts[0], Finality(), compiled=compiled)
+    return deployed(node.rpc_url, node.accounts)
 
 
 @pytest.fixture(scope="session")

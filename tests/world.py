@@ -6,6 +6,7 @@ Everything goes through the public clients, as it would in use. Accounts are the
 import dataclasses
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ from typing import Any
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
+from chain.blocks import Finality
 from chain.chain import Chain
 from chain.clients.base import Receipt
+from chain.deploy import deploy
 from chain.deployment import Deployment
 from chain.events import Granted, Opened, StudyProposed
 from chain.messages import (
-    Approval,
     Closure,
     Commitment,
     Delivery,
@@ -28,16 +30,38 @@ from chain.messages import (
     Purpose,
     Revocation,
     Terms,
+    approval_for,
+    enrolment_proof,
     language_tag,
     signer_of_account,
 )
+from chain.rpc import connect_node
 
 YEAR = 365 * 24 * 3600
 PURPOSES = Purpose.DISEASE_SPECIFIC_RESEARCH | Purpose.TRAINING
+# MONDO:0011382, sickle cell disease.
+DISEASE = 11382
 
 
 def sha256(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
+
+
+def governors_of(accounts: Sequence[LocalAccount]) -> list[LocalAccount]:
+    """Those of a Hardhat node's accounts that run the deployment together, two of three."""
+    return list(accounts[36:39])
+
+
+def deployed(
+    rpc_url: str, accounts: Sequence[LocalAccount], finality: Finality | None = None
+) -> Deployment:
+    """Fresh contracts from the first account, run by `governors_of` the accounts."""
+    return deploy(
+        connect_node(rpc_url),
+        accounts[0],
+        finality or Finality(),
+        governors=[signer_of_account(key.address) for key in governors_of(accounts)],
+    )
 
 
 @dataclass
@@ -55,6 +79,7 @@ class World:
         self.sponsor, self.coordinator, self.carrier = self.accounts[1:4]
         self.reviewers = self.accounts[4:7]
         self.sites = sorted(self.accounts[7:12], key=lambda account: int(account.address, 16))
+        self.governors = governors_of(self.accounts)
 
     def chain(self, account: LocalAccount | None = None) -> Chain:
         """A connection that writes as `account`; the carrier's by default."""
@@ -82,10 +107,12 @@ class World:
             Terms(
                 protocol_hash=sha256("protocol"),
                 consent_text_hash=sha256("consent texts"),
+                dpia_hash=sha256("data protection impact assessment"),
                 app_hash=sha256("app"),
                 recipe_hash=sha256("recipe"),
                 initial_checkpoint=sha256("initial checkpoint"),
                 purposes=PURPOSES,
+                disease=DISEASE,
                 coordinator=self.coordinator.address,
                 sites=tuple(site.address for site in self.sites),
                 min_cohort=1,
@@ -101,6 +128,10 @@ class World:
                 seal_seconds=600,
                 delivery_seconds=600,
                 close_seconds=600,
+                challenge_seconds=3600,
+                answer_seconds=600,
+                waiting_rounds=0,
+                max_charged_aborts=3,
                 late_revocation=LateRevocation.ABANDON,
             ),
             **changes,
@@ -113,13 +144,16 @@ class World:
         )
         return receipt.event(StudyProposed).study_id
 
-    def approve(self, study_id: int, version: int = 1) -> None:
+    def approve(self, study_id: int, version: int = 1, expires_at: int | None = None) -> None:
+        """Two reviewers approve; for a year when no second is given."""
         registry = self.chain().registry
-        approval = Approval(study_id, version, registry.terms_hash(study_id, version))
+        until = self.now + YEAR if expires_at is None else expires_at
+        approval = approval_for(study_id, version, registry.terms(study_id, version), until)
         for reviewer in self.reviewers[:2]:
             registry.approve(
                 study_id,
                 version,
+                until,
                 signer_of_account(reviewer.address),
                 approval.sign(reviewer, registry.domain),
             )
@@ -139,7 +173,7 @@ class World:
             holder=holder,
             record_tag=sha256(f"tag of {record}"),
             record_commitment=sha256(f"commitment of {record} {holder}"),
-            nonce=secrets.token_bytes(32),
+            issued_at=self.now,
             deadline=self.now + 3600,
         )
 
@@ -154,6 +188,7 @@ class World:
                 site=enrolment.site,
                 holder=enrolment.holder,
                 purposes=PURPOSES,
+                disease=DISEASE,
                 use_start=0,
                 use_end=self.now + YEAR,
                 data_start=0,
@@ -175,8 +210,7 @@ class World:
             grant,
             signer_of_account(holder.address),
             grant.sign(holder, consent.domain),
-            enrolment,
-            enrolment.sign(key, consent.domain),
+            enrolment_proof(enrolment, enrolment.sign(key, consent.domain)),
         )
 
     def give_consent(

@@ -1,4 +1,4 @@
-"""What the three clients share: calls, writes, and receipts with decoded events."""
+"""What the clients share: calls, writes, and receipts with decoded events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from web3 import Web3
 from web3.exceptions import BadFunctionCallOutput
 
-from chain.artifacts import artifact
+from chain.artifacts import AnyName, artifact
 from chain.blocks import Block
 from chain.errors import AccountMissing, ContractMissing
 from chain.events import ContractName, Event, EventRecord, decode, is_known
@@ -44,7 +44,7 @@ class ContractClient:
     TransactionPending.
     """
 
-    name: ContractName
+    name: AnyName
 
     def __init__(
         self, w3: Web3, addresses: Mapping[str, ContractName], domain: Domain, sender: Sender | None
@@ -77,8 +77,7 @@ class ContractClient:
     def _write(self, function: str, *arguments: Any) -> Receipt:
         if self._sender is None:
             raise AccountMissing
-        data = self._contract.encode_abi(function, args=[_plain(a) for a in arguments])
-        mined = self._sender.send(self.address, bytes.fromhex(data[2:]))
+        mined = self._sender.send(self.address, self._call_data(function, *arguments))
         events = (self._event(log, mined.block) for log in mined.logs)
         return Receipt(
             mined.tx_hash,
@@ -87,6 +86,10 @@ class ContractClient:
             tuple(event for event in events if event is not None),
             mined.block.hash,
         )
+
+    def _call_data(self, function: str, *arguments: Any) -> bytes:
+        data = self._contract.encode_abi(function, args=[_plain(a) for a in arguments])
+        return bytes.fromhex(data[2:])
 
     def _event(self, log: Mapping[str, Any], block: Block) -> Event | None:
         record = record_of(log, self._addresses, block)

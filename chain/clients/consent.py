@@ -1,7 +1,7 @@
 """ConsentToken: consent as a locked token (IConsentToken.sol)."""
 
 from chain.clients.base import ContractClient, Receipt
-from chain.messages import Consent, Enrolment, Grant
+from chain.messages import Consent, EnrolmentProof, Grant
 
 # Indices that one eth_call looks at; a few thousand gas each, far below nodes' usual limit of 50 M.
 PAGE_SIZE = 1024
@@ -10,20 +10,18 @@ PAGE_SIZE = 1024
 class ConsentTokenClient(ContractClient):
     name = "ConsentToken"
 
-    def grant(self, grant: Grant, enrolment: Enrolment, enrolment_signature: bytes) -> Receipt:
-        """Grants; the account is the holder. The token is `receipt.event(Granted).token_id`."""
-        return self._write("grant", grant, enrolment, enrolment_signature)
+    def grant(self, grant: Grant, enrolment: EnrolmentProof) -> Receipt:
+        """Grants; the account is the holder. The token is `receipt.event(Granted).token_id`.
+
+        `chain.messages.enrolment_proof` makes the proof of a signed enrolment.
+        """
+        return self._write("grant", grant, enrolment)
 
     def grant_by_sig(
-        self,
-        grant: Grant,
-        signer: bytes,
-        signature: bytes,
-        enrolment: Enrolment,
-        enrolment_signature: bytes,
+        self, grant: Grant, signer: bytes, signature: bytes, enrolment: EnrolmentProof
     ) -> Receipt:
         """Carries a holder's signed Grant; `signer` is ERC-7913."""
-        return self._write("grantBySig", grant, signer, signature, enrolment, enrolment_signature)
+        return self._write("grantBySig", grant, signer, signature, enrolment)
 
     def revoke(self, token_id: int) -> Receipt:
         """Revokes; the account is the holder."""
@@ -96,9 +94,10 @@ class ConsentTokenClient(ContractClient):
         """How many acts ended a token of this site in this study."""
         return int(self._view("epoch", study_id, site, block=block))
 
-    def epoch_at(self, study_id: int, site: str, time: int, *, block: int | None = None) -> int:
-        """The epoch at the end of second `time`."""
-        return int(self._view("epochAt", study_id, site, time, block=block))
+    def epoch_moved_at(self, study_id: int, site: str, *, block: int | None = None) -> int:
+        """When the epoch first moved after the ledger last took a commitment of the site; 0 when
+        it has not."""
+        return int(self._view("epochMovedAt", study_id, site, block=block))
 
     def revocation_counter(self, holder: str, *, block: int | None = None) -> int:
         """What a holder's next grant must be signed with."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from chain.clients.base import ContractClient, Receipt
-from chain.messages import Commitment, Round
+from chain.messages import ChallengeRecord, Commitment, Round
 
 
 class RoundLedgerClient(ContractClient):
@@ -47,6 +47,38 @@ class RoundLedgerClient(ContractClient):
         """Ends a round that is open or sealed. See `receipt.event(Aborted)` for the reason."""
         return self._write("abort", study_id, round_)
 
+    def record_delivery(self, study_id: int, round_: int, masked_hash: bytes) -> Receipt:
+        """Puts the account's delivery on record; the account is a member of the sealed round."""
+        return self._write("recordDelivery", study_id, round_, masked_hash)
+
+    def bar(self, study_id: int, round_: int, site: str) -> Receipt:
+        """Bars a member that did not deliver; the account is the coordinator."""
+        return self._write("bar", study_id, round_, site)
+
+    def readmit(self, study_id: int, site: str, signer: bytes, signature: bytes) -> Receipt:
+        """Carries one reviewer's signed Readmission."""
+        return self._write("readmit", study_id, site, signer, signature)
+
+    def challenge(
+        self,
+        study_id: int,
+        round_: int,
+        site: str,
+        token_id: int,
+        signer: bytes,
+        signature: bytes,
+    ) -> Receipt:
+        """Carries a signed Challenge: a reviewer's (token 0) or the token's holder's."""
+        return self._write("challenge", study_id, round_, site, token_id, signer, signature)
+
+    def answer(self, study_id: int, round_: int, token_id: int, answer_hash: bytes) -> Receipt:
+        """Answers a challenge with the SHA-256 of the answer; the account is the site."""
+        return self._write("answer", study_id, round_, token_id, answer_hash)
+
+    def fault(self, study_id: int, round_: int, site: str, token_id: int) -> Receipt:
+        """Puts on record that a site did not answer in time, which bars it; anyone may."""
+        return self._write("fault", study_id, round_, site, token_id)
+
     def round(self, study_id: int, number: int, *, block: int | None = None) -> Round:
         """A round's standing; RoundState.NONE and zeros when there is none."""
         return self._struct(Round, "round", study_id, number, block=block)
@@ -78,6 +110,34 @@ class RoundLedgerClient(ContractClient):
     ) -> bool:
         """Whether a commitment may be sealed (open round) or closed (sealed round)."""
         return bool(self._view("isCurrent", study_id, number, site, block=block))
+
+    def barred_for(self, study_id: int, site: str, *, block: int | None = None) -> int:
+        """The round that a site is barred for; 0 when it is not."""
+        return int(self._view("barredFor", study_id, site, block=block))
+
+    def delivery_of(
+        self, study_id: int, number: int, site: str, *, block: int | None = None
+    ) -> bytes:
+        """The masked digest that a member put on record; zeros when there is none."""
+        return bytes(self._view("deliveryOf", study_id, number, site, block=block))
+
+    def challenge_of(
+        self, study_id: int, number: int, site: str, token_id: int, *, block: int | None = None
+    ) -> ChallengeRecord:
+        """Where a challenge stands; zeros when there is none."""
+        return self._struct(
+            ChallengeRecord, "challengeOf", study_id, number, site, token_id, block=block
+        )
+
+    def charged_aborts(self, study_id: int, *, block: int | None = None) -> int:
+        """Sealed rounds that were aborted since the study was last suspended."""
+        return int(self._view("chargedAborts", study_id, block=block))
+
+    def rounds_over(
+        self, study_id: int, since: int, count: int, *, block: int | None = None
+    ) -> bool:
+        """Whether at least `count` rounds that were opened after second `since` are over."""
+        return bool(self._view("roundsOver", study_id, since, count, block=block))
 
     def rho_spent(self, study_id: int, *, block: int | None = None) -> int:
         """zCDP rho charged so far, in 1e-18."""

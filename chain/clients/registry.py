@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from chain.clients.base import ContractClient, Receipt
-from chain.messages import Site, Study, Terms
+from chain.messages import GrantRules, RoundRules, Site, Standing, Study, Terms
 
 
 class StudyRegistryClient(ContractClient):
@@ -25,9 +25,34 @@ class StudyRegistryClient(ContractClient):
         """Proposes the next version; its number is `receipt.event(VersionProposed).version`."""
         return self._write("proposeVersion", study_id, terms)
 
-    def approve(self, study_id: int, version: int, signer: bytes, signature: bytes) -> Receipt:
-        """Carries one reviewer's signed Approval; `signer` is ERC-7913."""
-        return self._write("approve", study_id, version, signer, signature)
+    def approve(
+        self, study_id: int, version: int, expires_at: int, signer: bytes, signature: bytes
+    ) -> Receipt:
+        """Carries one reviewer's signed Approval until second `expires_at`; `signer` is ERC-7913.
+
+        Of the newest proposed version, or, to renew it, of the one in force.
+        """
+        return self._write("approve", study_id, version, expires_at, signer, signature)
+
+    def replace_reviewer(
+        self,
+        study_id: int,
+        outgoing: str,
+        incoming: str,
+        signers: Sequence[bytes],
+        signatures: Sequence[bytes],
+    ) -> Receipt:
+        """Carries k reviewers' signed Replacements."""
+        return self._write("replaceReviewer", study_id, outgoing, incoming, signers, signatures)
+
+    def record_successor(self, successor: str) -> Receipt:
+        """Names the registry that new studies go to. Only the authority's members may, after
+        its delay (`chain.governance`)."""
+        return self._write("recordSuccessor", successor)
+
+    def record_successor_call(self, successor: str) -> bytes:
+        """The call data of `record_successor`, for a consortium to agree on."""
+        return self._call_data("recordSuccessor", successor)
 
     def suspend(self, study_id: int) -> Receipt:
         """Stops the study; the account is a reviewer."""
@@ -73,8 +98,42 @@ class StudyRegistryClient(ContractClient):
         """Whether a version's terms name the account as a site."""
         return bool(self._view("isSite", study_id, version, account, block=block))
 
+    def sites(self, study_id: int, version: int, *, block: int | None = None) -> list[str]:
+        """The sites of a version's terms, ascending."""
+        return self._addresses_of("sites", study_id, version, block=block)
+
+    def is_reviewer(self, study_id: int, account: str, *, block: int | None = None) -> bool:
+        """Whether the account is of the committee now."""
+        return bool(self._view("isReviewer", study_id, account, block=block))
+
+    def approval_of(
+        self, study_id: int, version: int, reviewer: str, *, block: int | None = None
+    ) -> int:
+        """Until when a reviewer's approval of a version holds; 0 when there is none."""
+        return int(self._view("approvalOf", study_id, version, reviewer, block=block))
+
+    def standing(self, study_id: int, *, block: int | None = None) -> Standing:
+        """What the predicate depends on; zeros when there is no such study."""
+        return self._struct(Standing, "standing", study_id, block=block)
+
+    def grant_rules(self, study_id: int, site: str, *, block: int | None = None) -> GrantRules:
+        """What a grant at a site is held to now."""
+        return self._struct(GrantRules, "grantRules", study_id, site, block=block)
+
+    def round_rules(self, study_id: int, version: int, *, block: int | None = None) -> RoundRules:
+        """What a round of a version is run by; zeros when there is no such version."""
+        return self._struct(RoundRules, "roundRules", study_id, version, block=block)
+
+    def successor(self, *, block: int | None = None) -> str:
+        """The registry that new studies go to; the zero address while it is this one."""
+        return str(self._view("successor", block=block))
+
+    def authority(self, *, block: int | None = None) -> str:
+        """The AccessManager that says who may record a successor."""
+        return str(self._view("authority", block=block))
+
     def is_usable(self, study_id: int, *, block: int | None = None) -> bool:
-        """Whether the study has a version in force and is not suspended."""
+        """Whether a version is in force, its approval has not expired, and nothing is suspended."""
         return bool(self._view("isUsable", study_id, block=block))
 
     def hash_terms(self, terms: Terms, *, block: int | None = None) -> bytes:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from chain.refusals.base import ContractRefused
-from chain.solidity import Address, Bytes32, Uint40, Uint64, Uint256
+from chain.solidity import Address, Bytes32, Uint16, Uint24, Uint40, Uint64, Uint256
 
 
 @dataclass(eq=False)
@@ -22,24 +22,45 @@ class ConsentSignatureInvalid(ContractRefused):
 @dataclass(eq=False)
 class ConsentEnrolmentInvalid(ContractRefused):
     site: Address
-    says = "The enrolment is not signed by the current enrolment key of site {site}."
+    says = (
+        "The enrolment is not signed by the current enrolment key of site {site} for this grant's "
+        "study, holder and record commitment; ask the site for a new one."
+    )
 
 
 @dataclass(eq=False)
-class ConsentEnrolmentMismatch(ContractRefused):
-    says = "Grant and enrolment differ in study, site, holder or record commitment."
+class ConsentEnrolmentNotYetIssued(ContractRefused):
+    issued_at: Uint40
+    says = (
+        "The enrolment is dated {issued_at}, later than the chain's newest block; wait for a "
+        "block or correct the site's clock."
+    )
 
 
 @dataclass(eq=False)
-class ConsentEnrolmentUsed(ContractRefused):
-    nonce: Bytes32
-    says = "The enrolment with nonce {nonce} was used already; ask the site for a new one."
+class ConsentEnrolmentVoid(ContractRefused):
+    issued_at: Uint40
+    since: Uint40
+    says = (
+        "The enrolment of second {issued_at} is void: the record's last consent was given or "
+        "ended at {since}. Ask the site for a new enrolment."
+    )
 
 
 @dataclass(eq=False)
 class ConsentRecordHasToken(ContractRefused):
     token_id: Uint256
     says = "The record has a live consent already, {token_id}; revoke it before granting anew."
+
+
+@dataclass(eq=False)
+class ConsentRecordWaiting(ContractRefused):
+    revoked_token_id: Uint256
+    waiting_rounds: Uint16
+    says = (
+        "The record's consent {revoked_token_id} was revoked; by the study's terms it sits out "
+        "{waiting_rounds} rounds. Grant again once so many rounds were opened and are over."
+    )
 
 
 @dataclass(eq=False)
@@ -64,8 +85,13 @@ class ConsentPeriodInvalid(ContractRefused):
 
 
 @dataclass(eq=False)
-class ConsentPurposesMissing(ContractRefused):
-    says = "The grant names no purpose."
+class ConsentPurposesInvalid(ContractRefused):
+    purposes: Uint64
+    disease: Uint24
+    says = (
+        "Purposes {purposes:#x} with disease {disease} cannot be granted: a grant names at least "
+        "one purpose, only those of docs/purposes.md, and a disease exactly when it has DS."
+    )
 
 
 @dataclass(eq=False)
@@ -83,7 +109,10 @@ class ConsentTextNotCurrent(ContractRefused):
 @dataclass(eq=False)
 class ConsentStudyNotUsable(ContractRefused):
     study_id: Uint64
-    says = "Study {study_id} is not in force or is suspended, so it takes no grants."
+    says = (
+        "Study {study_id} takes no grants: no version is in force, its approval has expired, or "
+        "it is suspended. Ask its reviewers."
+    )
 
 
 @dataclass(eq=False)
@@ -108,3 +137,9 @@ class ConsentAlreadyRevoked(ContractRefused):
 @dataclass(eq=False)
 class ConsentLocked(ContractRefused):
     says = "A consent cannot be transferred or approved for another account."
+
+
+@dataclass(eq=False)
+class ConsentNotLedger(ContractRefused):
+    caller: Address
+    says = "{caller} is not the deployment's RoundLedger, which alone may watch epochs."

@@ -10,7 +10,10 @@ from chain.solidity import Address, Bytes32, Uint16, Uint32, Uint40, Uint64, Uin
 @dataclass(eq=False)
 class LedgerStudyNotUsable(ContractRefused):
     study_id: Uint64
-    says = "Study {study_id} is not in force or is suspended, so its rounds stand still."
+    says = (
+        "The rounds of study {study_id} stand still: no version is in force, its approval has "
+        "expired, or it is suspended. Ask its reviewers."
+    )
 
 
 @dataclass(eq=False)
@@ -25,6 +28,38 @@ class LedgerRoundOpen(ContractRefused):
     study_id: Uint64
     round: Uint32
     says = "Round {round} of study {study_id} is not over; close or abort it first."
+
+
+@dataclass(eq=False)
+class LedgerApprovalExpires(ContractRefused):
+    study_id: Uint64
+    approved_until: Uint40
+    close_deadline: Uint40
+    says = (
+        "A round of study {study_id} could last until {close_deadline}, but its approval expires "
+        "at {approved_until}. Ask the reviewers to renew it."
+    )
+
+
+@dataclass(eq=False)
+class LedgerPausedByAborts(ContractRefused):
+    study_id: Uint64
+    aborts: Uint32
+    says = (
+        "Study {study_id} pauses after {aborts} aborted rounds that were charged. A reviewer "
+        "suspends it and the committee resumes it; then rounds open again."
+    )
+
+
+@dataclass(eq=False)
+class LedgerSiteBarred(ContractRefused):
+    study_id: Uint64
+    site: Address
+    round: Uint32
+    says = (
+        "Site {site} is barred from study {study_id} because of round {round}; a reviewer must "
+        "readmit it first."
+    )
 
 
 @dataclass(eq=False)
@@ -168,7 +203,10 @@ class LedgerDeliveryCountMismatch(ContractRefused):
 @dataclass(eq=False)
 class LedgerDeliveryInvalid(ContractRefused):
     site: Address
-    says = "The delivery signature of site {site} is not over this round's seal and its hash."
+    says = (
+        "The delivery of site {site} is not signed over this round's seal and this hash, or it "
+        "recorded another hash on chain. Close with what the site delivered."
+    )
 
 
 @dataclass(eq=False)

@@ -3,16 +3,19 @@
 from dataclasses import dataclass
 
 from chain.refusals.base import ContractRefused
-from chain.solidity import Address, String, Uint256
+from chain.solidity import Address, Bytes, String, Uint8, Uint64, Uint256
 
 _INSIDE = " This is a defect of the contracts; report it."
 
 
 @dataclass(eq=False)
-class LedgerRegistryMismatch(ContractRefused):
+class LedgerTokenMismatch(ContractRefused):
     registry: Address
-    consent_registry: Address
-    says = "The ledger was given registry {registry}, its consent token uses {consent_registry}."
+    ledger: Address
+    says = (
+        "The consent token answers to registry {registry} and ledger {ledger}, not to those of "
+        "this deployment. Deploy all contracts again, from an account that does nothing else."
+    )
 
 
 @dataclass(eq=False)
@@ -67,11 +70,6 @@ class ERC721InvalidOperator(ContractRefused):
 
 
 @dataclass(eq=False)
-class CheckpointUnorderedInsertion(ContractRefused):
-    says = "An epoch would be older than the one before it." + _INSIDE
-
-
-@dataclass(eq=False)
 class InvalidShortString(ContractRefused):
     says = "A contract's name is not a short string." + _INSIDE
 
@@ -80,3 +78,83 @@ class InvalidShortString(ContractRefused):
 class StringTooLong(ContractRefused):
     str_: String
     says = "A contract's name is too long: {str_}." + _INSIDE
+
+
+@dataclass(eq=False)
+class SafeCastOverflowedUintDowncast(ContractRefused):
+    bits: Uint8
+    value: Uint256
+    says = "{value} does not fit {bits} bits: this study has had more versions than it can have."
+
+
+@dataclass(eq=False)
+class AddressEmptyCode(ContractRefused):
+    target: Address
+    says = "There is no contract at {target}. Check the address."
+
+
+@dataclass(eq=False)
+class FailedCall(ContractRefused):
+    says = "The call that was to be made failed without a reason. Check its target and data."
+
+
+@dataclass(eq=False)
+class InsufficientBalance(ContractRefused):
+    balance: Uint256
+    needed: Uint256
+    says = "The account has {balance} wei, the call needs {needed}."
+
+
+@dataclass(eq=False)
+class InvalidAccountNonce(ContractRefused):
+    account: Address
+    current_nonce: Uint256
+    says = "The next act of {account} has number {current_nonce}; sign with that one."
+
+
+@dataclass(eq=False)
+class MultiSignerERC7913AlreadyExists(ContractRefused):
+    signer: Bytes
+    says = "{signer} is a member already; name each once."
+
+
+@dataclass(eq=False)
+class MultiSignerERC7913NonexistentSigner(ContractRefused):
+    signer: Bytes
+    says = "{signer} is not a member, so it cannot be removed."
+
+
+@dataclass(eq=False)
+class MultiSignerERC7913InvalidSigner(ContractRefused):
+    signer: Bytes
+    says = "{signer} is no signer: give an account's 20 bytes, or a verifier and a key (ERC-7913)."
+
+
+@dataclass(eq=False)
+class MultiSignerERC7913UnreachableThreshold(ContractRefused):
+    signers: Uint64
+    threshold: Uint64
+    says = "{signers} members can never reach a threshold of {threshold}; name more or lower it."
+
+
+@dataclass(eq=False)
+class MultiSignerERC7913ZeroThreshold(ContractRefused):
+    says = "A threshold of 0 would need nobody's signature; use 2 or more."
+
+
+@dataclass(eq=False)
+class Create2EmptyBytecode(ContractRefused):
+    says = "There is no code to create a contract from." + _INSIDE
+
+
+@dataclass(eq=False)
+class FailedDeployment(ContractRefused):
+    says = (
+        "The guardian account could not be created: its quarter is over or invalid, or a key or "
+        "guardian is no usable signer."
+    )
+
+
+@dataclass(eq=False)
+class ERC5267ExtensionsNotSupported(ContractRefused):
+    says = "An EIP-712 domain has extensions, which are not supported." + _INSIDE

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from chain.refusals.base import ContractRefused
-from chain.solidity import Address, String, Uint16, Uint32, Uint64, Uint256
+from chain.solidity import Address, String, Uint16, Uint32, Uint40, Uint64, Uint256
 
 
 @dataclass(eq=False)
@@ -52,7 +52,7 @@ class RegistryCommitteeInvalid(ContractRefused):
     threshold: Uint16
     says = (
         "A committee of {reviewers} with a threshold of {threshold} is not valid: reviewers must "
-        "be distinct accounts and the threshold between 1 and their number."
+        "be distinct accounts, at most 32, and the threshold between 2 and their number."
     )
 
 
@@ -66,15 +66,56 @@ class RegistrySponsorCannotReview(ContractRefused):
 class RegistryVersionNotPending(ContractRefused):
     study_id: Uint64
     version: Uint32
-    says = "Version {version} of study {study_id} awaits no approval; only the newest does."
+    says = (
+        "Version {version} of study {study_id} takes no approval: approve the newest proposed "
+        "version or, to renew, the one in force."
+    )
 
 
 @dataclass(eq=False)
-class RegistryAlreadyApproved(ContractRefused):
+class RegistryApprovalExpiryInvalid(ContractRefused):
+    expires_at: Uint40
+    latest: Uint40
+    says = (
+        "An approval cannot expire at {expires_at}: choose a later second than now (chain time), "
+        "and none after {latest}, 366 days ahead."
+    )
+
+
+@dataclass(eq=False)
+class RegistryApprovalNotLater(ContractRefused):
     study_id: Uint64
     version: Uint32
     reviewer: Address
-    says = "Reviewer {reviewer} has approved version {version} of study {study_id} already."
+    expires_at: Uint40
+    says = (
+        "Reviewer {reviewer} has approved version {version} of study {study_id} until {expires_at} "
+        "or later already; to renew, sign a later expiry."
+    )
+
+
+@dataclass(eq=False)
+class RegistryReviewerUnsuitable(ContractRefused):
+    account: Address
+    says = (
+        "{account} cannot join the committee: it is in it already, or it is the study's sponsor or "
+        "coordinator. Name another account."
+    )
+
+
+@dataclass(eq=False)
+class RegistrySuccessorInvalid(ContractRefused):
+    successor: Address
+    says = "{successor} cannot be this registry's successor; name the registry of a new deployment."
+
+
+@dataclass(eq=False)
+class RegistrySucceeded(ContractRefused):
+    successor: Address
+    says = (
+        "This registry was succeeded by the one at {successor}: use the new deployment's file. "
+        "Studies that run here go on."
+    )
 
 
 @dataclass(eq=False)
@@ -82,7 +123,7 @@ class RegistrySignatureInvalid(ContractRefused):
     account: Address
     says = (
         "The signature is not {account}'s over what the contract expects: check key, study, the "
-        "version's terms and, for a suspension, the current count."
+        "version's terms and expiry and, for a suspension or a replacement, the current count."
     )
 
 
@@ -103,7 +144,10 @@ class RegistryQuorumNotReached(ContractRefused):
     study_id: Uint64
     signatures: Uint256
     threshold: Uint16
-    says = "Study {study_id} needs {threshold} reviewers' signatures to resume, not {signatures}."
+    says = (
+        "Study {study_id} needs {threshold} reviewers' signatures for this, not {signatures}. "
+        "Carry more reviewers' files at once."
+    )
 
 
 @dataclass(eq=False)
