@@ -44,6 +44,8 @@ EXIT_CODE_OF: Final[dict[str, int]] = {
     "federation.gate.enrolment_file.EnrolmentFileInvalid": UNUSABLE,
     "federation.gate.backup.BackupUnusable": UNUSABLE,
     "federation.gate.joining.JoinRefused": REFUSED,
+    "federation.gate.challenges.NothingToAnswer": REFUSED,
+    "federation.gate.deliveries.NothingToRecord": REFUSED,
     "scripts.site.processes.SiteRunning": REFUSED,
     "chain.signed_act.SignedActInvalid": UNUSABLE,
     "federation.study.plan.PlanInvalid": UNUSABLE,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from chain.messages import LateRevocation, Purpose, Terms, rho_of_round
+from chain.messages import LateRevocation, Terms, rho_of_round
 from federation.app.privacy import RHO_UNIT, epsilon_canonne_kamath_steinke
-
-_FIRST_ACT = 48  # purposes below are DUO terms (chain.purposes)
+from federation.gate.data_use_text import (
+    describe_conditions,
+    describe_disease,
+    describe_purposes,
+)
 
 
 def describe_terms(terms: Terms, site: str) -> list[tuple[str, str]]:
@@ -20,6 +23,8 @@ def describe_terms(terms: Terms, site: str) -> list[tuple[str, str]]:
     epsilon = epsilon_canonne_kamath_steinke(terms.rho_ceiling / RHO_UNIT, delta)
     return [
         ("purposes", ", ".join(describe_purposes(terms.purposes))),
+        ("disease", describe_disease(terms.disease)),
+        ("undertakings", "\n".join(describe_conditions(terms.purposes)) or "none"),
         ("sites", "\n".join(f"{one}{' (this site)' * (one == site)}" for one in terms.sites)),
         ("coordinator", terms.coordinator),
         (
@@ -35,22 +40,24 @@ def describe_terms(terms: Terms, site: str) -> list[tuple[str, str]]:
             f" {terms.delivery_seconds} s to deliver, {terms.close_seconds} s to close",
         ),
         ("late withdrawal", _late_revocation(terms.late_revocation)),
+        ("after a revocation", _waiting(terms.waiting_rounds)),
+        (
+            "pause",
+            f"after {terms.max_charged_aborts} sealed rounds that were abandoned no round opens"
+            " until a reviewer has suspended the study and enough of them let it go on",
+        ),
+        (
+            "questions to sites",
+            f"for {duration(terms.challenge_seconds)} after a round's close deadline a reviewer or"
+            f" a patient may ask a site about it; who does not answer within"
+            f" {duration(terms.answer_seconds)} takes no further part until a reviewer readmits it",
+        ),
         ("protocol", f"sha256 {terms.protocol_hash.hex()}"),
         ("consent text", f"sha256 {terms.consent_text_hash.hex()}"),
+        ("impact assessment", f"sha256 {terms.dpia_hash.hex()}"),
         ("app", f"sha256 {terms.app_hash.hex()}"),
         ("recipe", f"sha256 {terms.recipe_hash.hex()}"),
     ]
-
-
-def describe_purposes(purposes: int) -> list[str]:
-    """Each purpose of a bitmap in words, with its DUO code where it has one."""
-    words = []
-    for bit in range(64):
-        if purposes >> bit & 1:
-            known = Purpose(1 << bit).name
-            name = known.lower().replace("_", " ") if known else f"purpose {bit}"
-            words.append(name if bit >= _FIRST_ACT else f"{name} (DUO:{bit:07d})")
-    return words
 
 
 def _noise(terms: Terms) -> str:
@@ -65,3 +72,19 @@ def _late_revocation(policy: LateRevocation) -> str:
     if policy == LateRevocation.ABANDON:
         return "a round whose patient withdraws after the seal is abandoned and run again"
     return "a round whose patient withdraws after the seal goes on; the withdrawal is recorded"
+
+
+def _waiting(rounds: int) -> str:
+    if rounds == 0:
+        return "a record may be granted anew at once"
+    counted = "one round" if rounds == 1 else f"{rounds} rounds"
+    return f"a record sits out {counted} before it may be granted anew"
+
+
+def duration(seconds: int) -> str:
+    """Seconds as people say them: in the largest unit that divides them."""
+    for unit, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds and seconds % unit == 0:
+            count = seconds // unit
+            return f"{count} {name}{'s' * (count != 1)}"
+    return f"{seconds} s"

@@ -5,41 +5,46 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from audit.data_use import ACTIVITIES, KNOWN, USES, permits
 from chain.chain import Chain
+from chain.errors import RegistryStudyUnknown
 from chain.grants import NO_END, draft_grant
 from chain.messages import Grant, Purpose, Terms
+from federation.gate.data_use_text import (
+    describe_conditions,
+    describe_disease,
+    describe_purposes,
+    purposes_named,
+    uses_named,
+)
 from federation.gate.enrolment_file import EnrolmentFile, EnrolmentFileInvalid
-from federation.gate.terms_text import describe_purposes
 
 DAY = 86_400
-_ACTS = Purpose.TRAINING | Purpose.EVALUATION
+_CONDITIONS = KNOWN & ~(USES | ACTIVITIES)
 
 
 class EnrolmentRefused(Exception):
     """The enrolment is not one that the chain would accept. The message says why."""
 
 
-def grant_purposes(terms: Terms, names: Sequence[str]) -> int:
-    """The bitmap for purposes by name.
+def grant_purposes(terms: Terms, names: Sequence[str], conditions: Sequence[str] = ()) -> int:
+    """The bitmap for purposes and conditions by name.
 
     A round asks for every purpose of its study's terms, so "training" or "evaluation" alone means:
     that act, for the study's own research purposes. Research purposes that are named replace those.
 
     Raises:
-        ValueError: an unknown name, or nothing is named.
+        ValueError: an unknown name, nothing is named, or a condition among the purposes.
     """
-    chosen = Purpose(0)
-    for name in names:
-        try:
-            chosen |= Purpose[name.upper().replace("-", "_")]
-        except KeyError:
-            known = ", ".join(one.name.lower().replace("_", "-") for one in Purpose if one.name)
-            raise ValueError(f"no purpose {name!r}; there are {known}") from None
+    chosen = uses_named(list(names))
     if not chosen:
         raise ValueError("name at least one purpose")
-    if not chosen & ~_ACTS:
-        chosen |= Purpose(terms.purposes) & ~_ACTS
-    return int(chosen)
+    if not chosen & ~ACTIVITIES:
+        chosen |= Purpose(terms.purposes) & USES
+    for name in conditions:
+        if not purposes_named([name]) & _CONDITIONS:
+            raise ValueError(f"{name!r} is a purpose, not a condition")
+    return int(chosen | purposes_named(list(conditions)))
 
 
 def grant_of_enrolment(
@@ -50,11 +55,14 @@ def grant_of_enrolment(
     days: int,
     language: str,
     now: int,
+    conditions: Sequence[str] = (),
 ) -> Grant:
     """The grant that the enrolled holder may sign, once the enrolment is one that will be accepted.
 
+    A grant for disease specific research is for the study's disease.
+
     Args:
-        purposes: names, see `grant_purposes`.
+        purposes, conditions: names, see `grant_purposes`.
         days: how long the record may be used, from now.
         now: seconds since 1970, chain time.
 
@@ -63,17 +71,29 @@ def grant_of_enrolment(
     """
     require_usable(chain, file, now)
     enrolment = file.enrolment
-    study = chain.registry.study(enrolment.study_id)
-    terms = chain.registry.terms(enrolment.study_id, study.current_version)
+    terms = terms_in_force(chain, enrolment.study_id)
+    granted = grant_purposes(terms, purposes, conditions)
+    specific = granted & Purpose.DISEASE_SPECIFIC_RESEARCH
+    if specific and not terms.disease:
+        raise ValueError("the study is about no one disease: name another purpose")
     return draft_grant(
         chain,
         enrolment,
-        purposes=grant_purposes(terms, purposes),
+        purposes=granted,
+        disease=terms.disease if specific else 0,
         use_start=now,
         use_end=now + days * DAY,
         deadline=min(enrolment.deadline, now + 7 * DAY),
         language=language,
     )
+
+
+def terms_in_force(chain: Chain, study_id: int) -> Terms:
+    """The terms that a grant would be signed for. Raises RegistryStudyUnknown, ChainError."""
+    version = chain.registry.study(study_id).current_version
+    if version == 0:
+        raise RegistryStudyUnknown(study_id)
+    return chain.registry.terms(study_id, version)
 
 
 def require_usable(chain: Chain, file: EnrolmentFile, now: int) -> None:
@@ -89,6 +109,16 @@ def require_usable(chain: Chain, file: EnrolmentFile, now: int) -> None:
         raise EnrolmentRefused(
             f"study {enrolment.study_id} is {'suspended' if study.suspended else 'not approved'}"
         )
+    if study.approved_until <= now:
+        raise EnrolmentRefused(
+            f"the approval of study {enrolment.study_id} has expired on"
+            f" {moment(study.approved_until)}; its reviewers have to renew it first"
+        )
+    if enrolment.issued_at > now:
+        raise EnrolmentRefused(
+            f"the enrolment was issued on {moment(enrolment.issued_at)}, which has not come on this"
+            " chain: wait, or ask the hospital for another"
+        )
     if enrolment.deadline < now:
         raise EnrolmentRefused("the enrolment's deadline has passed; ask the hospital for another")
     if file.signer != chain.registry.site(enrolment.site).enrolment_key:
@@ -98,11 +128,25 @@ def require_usable(chain: Chain, file: EnrolmentFile, now: int) -> None:
         )
     live = chain.consent.live_token_of(enrolment.study_id, enrolment.site, enrolment.record_tag)
     if live:
-        raise EnrolmentRefused(f"this record has a consent already, token {live}; revoke it first")
+        held = chain.consent.consent(live)
+        # Of the same holder and a version that no longer counts: the new grant replaces it.
+        if held.version >= study.consent_version or held.holder != enrolment.holder:
+            raise EnrolmentRefused(
+                f"this record has a consent already, token {live}; revoke it first"
+            )
+        if held.granted_at >= enrolment.issued_at:
+            raise EnrolmentRefused(
+                "the enrolment is older than the consent that it would replace; ask the hospital"
+                " for another"
+            )
 
 
-def describe_grant(grant: Grant) -> list[tuple[str, str]]:
-    """(subject, sentence) pairs: everything that the holder signs."""
+def describe_grant(grant: Grant, terms: Terms) -> list[tuple[str, str]]:
+    """(subject, sentence) pairs: everything that the holder signs, and what it means here.
+
+    Args:
+        terms: of the study, in force.
+    """
     data = "the whole record"
     if grant.data_start or grant.data_end != NO_END:
         data = f"what was recorded from {moment(grant.data_start)} until {moment(grant.data_end)}"
@@ -110,6 +154,9 @@ def describe_grant(grant: Grant) -> list[tuple[str, str]]:
         ("study", str(grant.study_id)),
         ("hospital", grant.site),
         ("may be used for", ", ".join(describe_purposes(grant.purposes))),
+        ("disease", describe_disease(grant.disease)),
+        ("conditions", "\n".join(describe_conditions(grant.purposes)) or "none of your own"),
+        ("in this study", _meaning(grant, terms)),
         ("may be used", f"from {moment(grant.use_start)} until before {moment(grant.use_end)}"),
         ("which part", data),
         ("you act as", f"{grant.holder}, an address for this study alone"),
@@ -119,6 +166,15 @@ def describe_grant(grant: Grant) -> list[tuple[str, str]]:
         ("revoking", "at any time, without a reason: `assent patient revoke`"),
         ("to be submitted by", moment(grant.deadline)),
     ]
+
+
+def _meaning(grant: Grant, terms: Terms) -> str:
+    if permits(grant.purposes, grant.disease, terms.purposes, terms.disease):
+        return "rounds may use the record"
+    return (
+        "no round will use the record: it is not for all that the study does, or the study does"
+        " not undertake a condition of yours"
+    )
 
 
 def language_of(grant: Grant) -> str:

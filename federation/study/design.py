@@ -11,6 +11,10 @@ from federation.app.privacy import noise_multiplier_for
 from federation.study.documents import StudyDocuments
 
 _FRACTION_BITS = 24
+_DAY = 86_400
+#: MONDO:0005388, the disease that the model in this release is about.
+PRIMARY_BILIARY_CHOLANGITIS = 5388
+NO_UNDERTAKINGS = Purpose(0)
 
 
 @dataclass(frozen=True)
@@ -19,15 +23,26 @@ class StudyDesign:
 
     Attributes:
         purposes: what a round uses data for; TRAINING is among them.
+        disease: number of the MONDO term that the study is about; 0 unless `purposes` has DS.
+        undertakings: conditions of DUO that the study meets, such as NOT_FOR_PROFIT: a patient who
+            demands one of them can then take part.
         epsilon, delta: the (epsilon, delta) guarantee over all `rounds`.
         rounds: how many rounds the ceiling has room for, abandoned ones included.
         clipping_norm: L2 bound of one patient's scaled meta-gradient.
         min_cohort, min_sites, tolerated_colluders: see `Terms`.
         commit_seconds, seal_seconds, delivery_seconds, close_seconds: see `Terms`.
+        challenge_seconds, answer_seconds: how long after a round reviewers and patients may ask a
+            site about it, and how long the site has to answer.
+        waiting_rounds: rounds that a record sits out after a revocation, so that revoking and
+            granting again cannot be used to disturb round after round.
+        max_charged_aborts: abandoned sealed rounds, each of which costs privacy, after which the
+            study pauses for its reviewers.
         late_revocation: see `Terms`.
     """
 
     purposes: Purpose = Purpose.DISEASE_SPECIFIC_RESEARCH | Purpose.TRAINING
+    disease: int = PRIMARY_BILIARY_CHOLANGITIS
+    undertakings: Purpose = NO_UNDERTAKINGS
     epsilon: float = 8.0
     delta: Decimal = Decimal("1e-5")
     rounds: int = 10
@@ -39,6 +54,10 @@ class StudyDesign:
     seal_seconds: int = 300
     delivery_seconds: int = 600
     close_seconds: int = 600
+    challenge_seconds: int = 30 * _DAY
+    answer_seconds: int = 7 * _DAY
+    waiting_rounds: int = 1
+    max_charged_aborts: int = 3
     late_revocation: LateRevocation = LateRevocation.ABANDON
 
     def terms(
@@ -54,7 +73,8 @@ class StudyDesign:
         noise_multiplier = noise_multiplier_for(self.epsilon, delta, self.rounds)
         return Terms(
             **documents.hashes(),
-            purposes=int(self.purposes),
+            purposes=int(self.purposes | self.undertakings),
+            disease=self.disease,
             coordinator=coordinator,
             sites=tuple(sorted(sites, key=lambda site: int(site, 16))),
             min_cohort=self.min_cohort,
@@ -70,5 +90,9 @@ class StudyDesign:
             seal_seconds=self.seal_seconds,
             delivery_seconds=self.delivery_seconds,
             close_seconds=self.close_seconds,
+            challenge_seconds=self.challenge_seconds,
+            answer_seconds=self.answer_seconds,
+            waiting_rounds=self.waiting_rounds,
+            max_charged_aborts=self.max_charged_aborts,
             late_revocation=self.late_revocation,
         )

@@ -7,7 +7,11 @@ from enum import IntEnum
 
 from audit.rules import needs_fresh_consent
 from chain.messages import Terms
-from federation.gate.terms_text import describe_purposes
+from federation.gate.data_use_text import (
+    describe_conditions,
+    describe_disease,
+    describe_purposes,
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,9 @@ def compare_terms(before: Terms, after: Terms) -> Comparison:
 
 def _shown(name: str, value: object) -> str:
     if name == "purposes" and isinstance(value, int):
-        return ", ".join(describe_purposes(value))
+        return ", ".join([*describe_purposes(value), *describe_conditions(value)])
+    if name == "disease" and isinstance(value, int):
+        return describe_disease(value)
     if isinstance(value, bytes):
         return "0x" + value.hex()
     if isinstance(value, tuple):

@@ -1,4 +1,4 @@
-"""What a study's terms fix by hash: protocol, consent text, recipe, app and first checkpoint."""
+"""What a study's terms fix by hash: protocol, consent text, DPIA, recipe, app, first checkpoint."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from federation.app.objects import ObjectStore
 DOCUMENTS = {
     "protocol": "protocol_hash",
     "consent-text.json": "consent_text_hash",
+    "dpia": "dpia_hash",
     "recipe.json": "recipe_hash",
     "app.fab": "app_hash",
     "checkpoint": "initial_checkpoint",
@@ -38,6 +39,7 @@ class StudyDocuments:
     Attributes:
         protocol: the study protocol, any format.
         consent_text: canonical JSON of `consent_text_document`.
+        dpia: the data protection impact assessment (GDPR, article 35), any format.
         recipe: the learning recipe.
         app: the Flower App Bundle.
         checkpoint: the checkpoint before round 1.
@@ -45,6 +47,7 @@ class StudyDocuments:
 
     protocol: bytes
     consent_text: bytes
+    dpia: bytes
     recipe: Recipe
     app: bytes
     checkpoint: bytes
@@ -54,6 +57,7 @@ class StudyDocuments:
         for data in (
             self.protocol,
             self.consent_text,
+            self.dpia,
             self.recipe.to_bytes(),
             self.app,
             self.checkpoint,
@@ -65,6 +69,7 @@ class StudyDocuments:
         return {
             "protocol_hash": hashlib.sha256(self.protocol).digest(),
             "consent_text_hash": hashlib.sha256(self.consent_text).digest(),
+            "dpia_hash": hashlib.sha256(self.dpia).digest(),
             "app_hash": hashlib.sha256(self.app).digest(),
             "recipe_hash": self.recipe.hash(),
             "initial_checkpoint": hashlib.sha256(self.checkpoint).digest(),

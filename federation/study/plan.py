@@ -4,6 +4,7 @@
     protocol: protocol.md                 # paths are relative to the plan
     consent_texts:                        # one plain text (UTF-8) a language (BCP 47, 8 characters)
       en: consent.en.txt
+    dpia: dpia.md                         # data protection impact assessment
     model: pbc-log-linear-1
     recipe: recommended                   # or the path of a recipe (canonical JSON)
     coordinator: "0x..."
@@ -11,7 +12,8 @@
     committee:                            # of a study; a new version keeps the first's
       reviewers: ["0x...", "0x...", "0x..."]
       threshold: 2
-    design: {}                            # members of StudyDesign, and purposes by name
+    design:                               # members of StudyDesign; purposes and undertakings by
+      disease: MONDO:0005388              # name, the disease by its term of MONDO
 
 Every scalar is read as text and then checked, so that `1e-5` and an unquoted address mean what they
 say. Unknown members are refused.
@@ -22,8 +24,6 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import fields
 from decimal import Decimal
-from functools import reduce
-from operator import or_
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -31,7 +31,9 @@ import yaml
 from eth_utils.address import is_checksum_address
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from audit.data_use import CONDITIONS, is_valid
 from chain.messages import LateRevocation, Purpose, language_tag
+from federation.gate.data_use_text import parse_disease, purposes_named, uses_named
 from federation.study.design import StudyDesign
 
 
@@ -45,9 +47,21 @@ def _address(text: str) -> str:
     return text
 
 
-def _purpose(name: str) -> str:
-    _purposes([name])
+def _use(name: str) -> str:
+    uses_named([name])
     return name
+
+
+def _undertaking(name: str) -> str:
+    if not purposes_named([name]) & CONDITIONS:
+        known = ", ".join(str(one.name).lower() for one in CONDITIONS)
+        raise ValueError(f"{name!r} is nothing that a study can undertake; there are {known}")
+    return name
+
+
+def _disease(term: str) -> str:
+    parse_disease(term)
+    return term
 
 
 Address = Annotated[str, AfterValidator(_address)]
@@ -61,7 +75,7 @@ class _Strict(BaseModel):
 class Committee(_Strict):
     """Who reviews, and how many of them must approve."""
 
-    reviewers: Annotated[list[Address], Field(min_length=1)]
+    reviewers: Annotated[list[Address], Field(min_length=2, max_length=32)]
     threshold: Annotated[int, Field(ge=1)]
 
     @field_validator("threshold")
@@ -72,8 +86,8 @@ class Committee(_Strict):
             raise ValueError("a reviewer is named twice")
         if reviewers and threshold > len(reviewers):
             raise ValueError(f"{threshold} of {len(reviewers)} reviewers cannot approve")
-        if len(reviewers) > 1 and threshold < 2:
-            raise ValueError("of several reviewers at least 2 must approve")
+        if threshold < 2:
+            raise ValueError("at least 2 reviewers must approve: no key alone approves a study")
         return threshold
 
 
@@ -83,10 +97,14 @@ _DEFAULT = StudyDesign()
 class DesignPlan(_Strict):
     """`StudyDesign` as a plan gives it; what is left out has its default."""
 
-    purposes: Annotated[list[Annotated[str, AfterValidator(_purpose)]], Field(min_length=1)] = [
+    purposes: Annotated[list[Annotated[str, AfterValidator(_use)]], Field(min_length=1)] = [
         "disease_specific_research",
         "training",
     ]
+    disease: Annotated[str, AfterValidator(_disease)] | None = Field(
+        default=None, validate_default=True
+    )
+    undertakings: list[Annotated[str, AfterValidator(_undertaking)]] = []
     epsilon: Annotated[float, Field(gt=0, allow_inf_nan=False)] = _DEFAULT.epsilon
     delta: Annotated[Decimal, Field(gt=0, lt=1)] = _DEFAULT.delta
     rounds: Annotated[int, Field(ge=1)] = _DEFAULT.rounds
@@ -98,14 +116,30 @@ class DesignPlan(_Strict):
     seal_seconds: Seconds = _DEFAULT.seal_seconds
     delivery_seconds: Seconds = _DEFAULT.delivery_seconds
     close_seconds: Seconds = _DEFAULT.close_seconds
+    challenge_seconds: Seconds = _DEFAULT.challenge_seconds
+    answer_seconds: Seconds = _DEFAULT.answer_seconds
+    waiting_rounds: Annotated[int, Field(ge=0, lt=2**16)] = _DEFAULT.waiting_rounds
+    max_charged_aborts: Annotated[int, Field(ge=1, lt=2**16)] = _DEFAULT.max_charged_aborts
     late_revocation: Literal["abandon", "proceed"] = "abandon"
 
     @field_validator("purposes")
     @classmethod
     def _trains(cls, names: list[str]) -> list[str]:
-        if Purpose.TRAINING not in _purposes(names):
+        if Purpose.TRAINING not in purposes_named(names):
             raise ValueError("training must be among them: it is what a round does")
         return names
+
+    @field_validator("disease")
+    @classmethod
+    def _fits_purposes(cls, disease: str | None, info: Any) -> str | None:
+        purposes = purposes_named(info.data.get("purposes", []))
+        if purposes and not is_valid(purposes, parse_disease(disease) if disease else 0):
+            raise ValueError(
+                "a study for disease_specific_research names its disease, such as MONDO:0005388"
+                if disease is None
+                else "only a study for disease_specific_research names a disease"
+            )
+        return disease
 
     @field_validator("tolerated_colluders")
     @classmethod
@@ -117,7 +151,9 @@ class DesignPlan(_Strict):
     def design(self) -> StudyDesign:
         """The design."""
         given = {field.name: getattr(self, field.name) for field in fields(StudyDesign)}
-        given["purposes"] = _purposes(self.purposes)
+        given["purposes"] = purposes_named(self.purposes)
+        given["undertakings"] = purposes_named(self.undertakings)
+        given["disease"] = parse_disease(self.disease) if self.disease else 0
         given["late_revocation"] = LateRevocation[self.late_revocation.upper()]
         return StudyDesign(**given)
 
@@ -128,12 +164,13 @@ class Plan(_Strict):
     format: Literal["assent-plan-1"]
     protocol: Annotated[str, Field(min_length=1)]
     consent_texts: Annotated[dict[str, str], Field(min_length=1)]
+    dpia: Annotated[str, Field(min_length=1)]
     model: str = "pbc-log-linear-1"
     recipe: str = "recommended"
     coordinator: Address
     sites: Annotated[list[Address], Field(min_length=2)]
     committee: Committee | None = None
-    design: DesignPlan = DesignPlan()
+    design: DesignPlan
 
     @field_validator("consent_texts")
     @classmethod
@@ -184,14 +221,6 @@ def read_plan(path: Path) -> Plan:
                 for problem in error.errors(include_url=False)
             )
         ) from None
-
-
-def _purposes(names: list[str]) -> Purpose:
-    try:
-        return reduce(or_, (Purpose[name.upper().replace("-", "_")] for name in names))
-    except KeyError as error:
-        known = ", ".join(one.name.lower() for one in Purpose if one.name)
-        raise ValueError(f"no purpose {error!s}; there are {known}") from None
 
 
 class _TextLoader(yaml.BaseLoader):

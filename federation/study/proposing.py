@@ -33,12 +33,13 @@ class Proposed:
 
 
 def make_documents(
-    protocol: bytes, consent_texts: Mapping[str, str], recipe: Recipe, app: bytes
+    protocol: bytes, consent_texts: Mapping[str, str], dpia: bytes, recipe: Recipe, app: bytes
 ) -> StudyDocuments:
     """The documents that terms name; the first checkpoint is the model's published prior.
 
     Args:
         consent_texts: plain text by BCP 47 language tag.
+        dpia: the data protection impact assessment, any format.
         app: the Flower App Bundle.
 
     Raises:
@@ -49,6 +50,7 @@ def make_documents(
     return StudyDocuments(
         protocol=protocol,
         consent_text=consent_text_document(dict(consent_texts)),
+        dpia=dpia,
         recipe=recipe,
         app=app,
         checkpoint=write_checkpoint(first),
@@ -69,7 +71,8 @@ def documents_of_plan(plan: Plan, folder: Path) -> StudyDocuments:
         for language, name in plan.consent_texts.items()
     }
     protocol = _bytes(folder / plan.protocol, "protocol")
-    return make_documents(protocol, texts, _recipe(plan, folder), installed_app())
+    dpia = _bytes(folder / plan.dpia, "dpia")
+    return make_documents(protocol, texts, dpia, _recipe(plan, folder), installed_app())
 
 
 def propose(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from chain.chain import Chain
+from federation.app.chain_facts import chain_time
 from federation.gate.fork_server.fab import build_fab
 from federation.study.overview import require_study
 
@@ -27,6 +28,11 @@ def require_approved_app(chain: Chain, study_id: int, app: Path) -> None:
         raise RunRefused(f"study {study_id} is not approved yet; its reviewers have to sign first")
     if study.suspended:
         raise RunRefused(f"study {study_id} is suspended; it takes {study.threshold} to resume it")
+    if study.approved_until <= chain_time(chain):
+        raise RunRefused(
+            f"the approval of study {study_id} has expired; its reviewers have to renew it"
+            " (`assent irb renew`)"
+        )
     approved = chain.registry.terms(study_id, study.current_version).app_hash.hex()
     _, found = build_fab(app)
     if found != approved:

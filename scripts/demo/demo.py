@@ -20,6 +20,7 @@ from chain.chain import Chain
 from chain.messages import Purpose
 from federation.app.admit import refusal
 from federation.app.learning.recipe import CLIP_NORM, ROUNDS, recommended_recipe
+from federation.gate.data_use_text import describe_conditions, describe_disease
 from federation.gate.keys import SiteKeys
 from federation.gate.records.datasets.pbcseq import PbcSite, read_pbcseq, split_sites
 from federation.gate.records.datasets.pbcseq_files import LIS_SITE, write_fhir, write_lis
@@ -28,11 +29,12 @@ from federation.gate.records.lis import load_lis
 from federation.gate.records.lis_mapping import read_mapping
 from federation.gate.records.store import RecordStore
 from federation.study.bundle import gather_bundle
+from federation.study.consenting import moment
 from federation.study.design import StudyDesign
 from scripts.demo.evaluation import Comparison, compare
 from scripts.demo.memory import MemoryWatch
 from scripts.demo.patients import TRAINING, Choice, Patient, PatientActs, choice_of
-from scripts.demo.texts import CONSENT_TEXTS, PROTOCOL
+from scripts.demo.texts import CONSENT_TEXTS, DPIA, PROTOCOL
 from scripts.demo.withdrawals import Rounds
 from scripts.local.federation import LocalFederation
 from scripts.local.layout import Layout
@@ -49,6 +51,7 @@ DESIGN = StudyDesign(
     min_cohort=5,
     min_sites=4,
     tolerated_colluders=1,
+    undertakings=Purpose.NOT_FOR_PROFIT,
 )
 
 
@@ -144,17 +147,21 @@ class Demo:
         steps.line(f"RoundLedger   {deployment.ledger}")
         keys = {name: federation.make_site(name) for name in federation.site_names}
         recipe = recommended_recipe(LogLinearModel())
-        documents = federation.make_documents(PROTOCOL, CONSENT_TEXTS, recipe)
+        documents = federation.make_documents(PROTOCOL, CONSENT_TEXTS, DPIA, recipe)
         accounts = [key.public.account for key in keys.values()]
         self.study_id = federation.propose(DESIGN, documents, accounts)
-        federation.approve(self.study_id)
+        until = federation.approve(self.study_id)
         self.chain: Chain = federation.connect()
         self.acts = PatientActs(federation, self.study_id)
         terms = self.chain.registry.terms(self.study_id, 1)
         steps.line(
-            f"study {self.study_id} approved by 2 of 3 reviewers: app (FAB) "
+            f"study {self.study_id} approved by 2 of 3 reviewers until {moment(until)}: app (FAB) "
             f"{terms.app_hash.hex()[:16]}…, at least {terms.min_cohort} patients a site, "
             f"{terms.min_sites} sites"
+        )
+        steps.line(
+            f"for {describe_disease(terms.disease)}, "
+            f"{', '.join(describe_conditions(terms.purposes))}"
         )
         steps.line(
             f"privacy ceiling: epsilon {DESIGN.epsilon:g} at delta {DESIGN.delta}, "
@@ -295,6 +302,7 @@ class Demo:
 
     def _admissions(self, state: StudyState) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
         """Who was refused by the last closed round's cohorts, with the reason, and who admitted."""
+        disease = state.history.versions[1].terms.disease
         last = max(n for n, facts in state.history.rounds.items() if facts.closed)
         facts = state.history.rounds[last]
         refused, admitted = {}, {}
@@ -310,7 +318,9 @@ class Demo:
                 if state.is_consent_active(token.token_id, int(TRAINING), until):
                     admitted[name] += 1
                     continue
-                status: Status = refusal(consent, int(TRAINING), facts.opened_at.time, until, 1)
+                status: Status = refusal(
+                    consent, int(TRAINING), disease, facts.opened_at.time, until, 1
+                )
                 held_out = consent.purposes & Purpose.EVALUATION and status == Status.OTHER_PURPOSE
                 reason = status.name.lower().replace("_", " ")
                 reason = "evaluation only (held out)" if held_out else reason

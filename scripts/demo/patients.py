@@ -20,14 +20,17 @@ from chain.events import Granted
 from chain.grants import draft_grant
 from chain.messages import Domain, Purpose, Revocation, consent_domain
 from chain.signed_act import SignedAct
+from federation.app.chain_facts import issue_time
 from federation.gate.keys import SiteKeys
 from scripts.local.federation import LocalFederation
 
 _DAY = 86_400
 
+#: Research on the patient's own disease, by organisations that are not for profit.
+_RESEARCH = Purpose.DISEASE_SPECIFIC_RESEARCH | Purpose.NOT_FOR_PROFIT
 #: What held-out patients grant: their records are compared with forecasts, never trained on.
-EVALUATION = Purpose.DISEASE_SPECIFIC_RESEARCH | Purpose.EVALUATION
-TRAINING = Purpose.DISEASE_SPECIFIC_RESEARCH | Purpose.TRAINING
+EVALUATION = _RESEARCH | Purpose.EVALUATION
+TRAINING = _RESEARCH | Purpose.TRAINING
 
 
 class Choice(StrEnum):
@@ -78,6 +81,7 @@ class PatientActs:
     def __init__(self, federation: LocalFederation, study_id: int) -> None:
         self._federation, self._study = federation, study_id
         self._chain = federation.connect(federation.people.relayer, "relayer")
+        self._disease = self._chain.registry.study(study_id).disease
         deployment = self._chain.deployment
         self._domain: Domain = consent_domain(deployment.chain_id, deployment.consent_token)
         self.gas: list[int] = []
@@ -118,7 +122,7 @@ class PatientActs:
         now = carrier.head().timestamp
         deadline = now + 7 * _DAY
         enrolment, enrolment_signature = keys.enrol(
-            record_id, holder.address, self._study, deadline, self._domain
+            record_id, holder.address, self._study, issue_time(carrier), deadline, self._domain
         )
         purposes = {
             Choice.EVALUATION: EVALUATION,
@@ -129,6 +133,7 @@ class PatientActs:
             carrier,
             enrolment,
             purposes=int(purposes),
+            disease=self._disease if purposes & Purpose.DISEASE_SPECIFIC_RESEARCH else 0,
             use_start=now,
             use_end=use_end,
             deadline=deadline,

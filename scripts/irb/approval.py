@@ -1,4 +1,4 @@
-"""`assent irb show`, `approve`, `submit` and `key`."""
+"""`assent irb approve` and `renew`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.acts import ActFile, Offline, Yes, read_act, require_yes, write_act
+from scripts.acts import Offline, Yes, require_yes, write_act
 from scripts.connection import (
     CarrierKey,
     DeploymentFile,
@@ -16,61 +16,24 @@ from scripts.connection import (
     Rpc,
     StudyNumber,
     connect,
-    open_store,
 )
-from scripts.console import BadInput, JsonOption, say, show_facts, show_json, show_table, tick
-from scripts.exit_codes import REFUSED
-from scripts.keys import make_key, read_key
+from scripts.console import BadInput, JsonOption, say, show_facts, show_json
+from scripts.irb.examining import ThisApp, Version, examined, show_examination
+from scripts.keys import read_key
 
 if TYPE_CHECKING:
+    from chain.chain import Chain
+    from chain.messages import Approval
     from federation.study.examination import Examination
 
-Version = Annotated[
-    int | None, typer.Option(min=1, help="Which version; the newest proposed without it.")
-]
-ThisApp = Annotated[
-    bool,
+Expires = Annotated[
+    str | None,
     typer.Option(
-        "--compare-app/--no-compare-app",
-        help="Build the app from this installation too, and compare.",
+        metavar="WHEN",
+        help="Until when it holds: a date (2027-03-01), or 90d, 6m, 1y; a year less a day without"
+        " it, never more than 366 days.",
     ),
 ]
-
-
-def key(
-    file: Annotated[Path, typer.Argument(help="A new file.", metavar="FILE")],
-    json_: JsonOption = False,
-) -> None:
-    """Make a reviewer's private key in a new file (mode 600) and print its address.
-
-    Give the address to the sponsor, who names it in the study's committee.
-    """
-    address = make_key(file).address
-    show_json({"address": address}) if json_ else say(address)
-
-
-def show(
-    study: StudyNumber,
-    rpc: Rpc,
-    deployment: DeploymentFile,
-    ipfs: Ipfs,
-    version: Version = None,
-    compare_app: ThisApp = True,
-    json_: JsonOption = False,
-) -> None:
-    """Show what a reviewer should read before signing, each hash computed again.
-
-    Documents come from the IPFS node that you name, by the hashes in the terms. Read the protocol
-    and the consent texts themselves: `assent study documents STUDY OUT` writes them to a folder.
-    Exits with 1 when something does not hold.
-    """
-    found = _examined(study, version, rpc, deployment, ipfs, compare_app)
-    if json_:
-        show_json(_json(found))
-    else:
-        _show(found)
-    if not found.ok:
-        raise typer.Exit(REFUSED)
 
 
 def approve(
@@ -80,6 +43,7 @@ def approve(
     deployment: DeploymentFile,
     ipfs: Ipfs,
     version: Version = None,
+    expires: Expires = None,
     carrier_key: CarrierKey = None,
     offline: Offline = None,
     compare_app: ThisApp = True,
@@ -88,114 +52,143 @@ def approve(
 ) -> None:
     """Sign a version's terms (EIP-712 Approval), once all that can be recomputed holds.
 
-    The same key submits it, or --carrier-key does, or with --offline nobody yet: then give the file
-    to anyone, who runs `assent irb submit`.
+    The approval expires; `assent irb renew` is continuing review. The same key submits it, or
+    --carrier-key does, or with --offline nobody yet: then give the file to anyone, who runs
+    `assent irb submit`.
     """
-    from chain.messages import Approval
-    from chain.signed_act import SignedAct
-
-    found = _examined(study, version, rpc, deployment, ipfs, compare_app)
+    found = examined(study, version, rpc, deployment, ipfs, compare_app)
     if not json_:
-        _show(found)
+        show_examination(found)
+    chain = connect(rpc, deployment, None if offline else carrier_key or key)
+    _sign(chain, found, key, expires, offline, yes, json_)
+
+
+def renew(
+    study: StudyNumber,
+    key: KeyFile,
+    rpc: Rpc,
+    deployment: DeploymentFile,
+    ipfs: Ipfs,
+    expires: Expires = None,
+    carrier_key: CarrierKey = None,
+    offline: Offline = None,
+    compare_app: ThisApp = False,
+    yes: Yes = False,
+    json_: JsonOption = False,
+) -> None:
+    """Continuing review: approve the version in force again, until later.
+
+    It shows what the study has done so far and checks every document again. The study's approval
+    is extended when as many reviewers have renewed as approving takes.
+    """
+    from federation.study.overview import require_study
+
+    chain = connect(rpc, deployment, None if offline else carrier_key or key)
+    current = require_study(chain, study).current_version
+    if current == 0:
+        raise BadInput(f"study {study} has no version in force to renew; use `assent irb approve`")
+    found = examined(study, current, rpc, deployment, ipfs, compare_app)
+    if not json_:
+        show_examination(found)
+        show_facts("What the study has done", _record(chain, study, current))
+    _sign(chain, found, key, expires, offline, yes, json_)
+
+
+def _sign(
+    chain: Chain,
+    found: Examination,
+    key: Path,
+    expires: str | None,
+    offline: Path | None,
+    yes: bool,
+    json_: bool,
+) -> None:
+    from chain.errors import RegistryNotReviewer
+    from chain.messages import approval_for
+    from chain.signed_act import SignedAct
+    from federation.app.chain_facts import chain_time
+    from federation.study.approving import expiry
+
+    study, version = found.study_id, found.version
     if not found.ok:
         raise BadInput(
-            f"study {study}, version {found.version}: something above does not hold; nothing was"
+            f"study {study}, version {version}: something above does not hold; nothing was"
             " signed. Tell the sponsor and the other reviewers"
         )
-    chain = connect(rpc, deployment, None if offline else carrier_key or key)
+    try:
+        until = expiry(expires, chain_time(chain))
+    except ValueError as error:
+        raise BadInput(f"--expires: {error}") from None
     signer = read_key(key)
-    _require_seat(chain.registry.reviewers(study), signer.address, study)
-    message = Approval(study, found.version, found.terms_hash)
+    if not chain.registry.is_reviewer(study, signer.address):
+        raise RegistryNotReviewer(study, signer.address)
+    message = approval_for(study, version, found.terms, until)
     if not json_:
-        show_facts(
-            "You sign",
-            [
-                ("Approval", f"study {study}, version {found.version}"),
-                ("terms hash", "0x" + found.terms_hash.hex()),
-                ("for", f"{chain.registry.address} on chain {chain.deployment.chain_id}"),
-                ("as", signer.address),
-            ],
-        )
+        show_facts("You sign", _what_is_signed(chain, message, signer.address))
     require_yes("Sign this?", yes)
     act = SignedAct.sign(message, chain.registry.domain, signer)
     if offline is not None:
         write_act(act, offline)
         return
     act.carry(chain)
-    standing = chain.registry.study(study)
-    in_force = standing.current_version == found.version
+    _tell(chain, message, json_)
+
+
+def _tell(chain: Chain, message: Approval, json_: bool) -> None:
+    from federation.study.consenting import moment
+
+    standing = chain.registry.study(message.study_id)
+    in_force = standing.current_version == message.version
     if json_:
-        show_json({"study": study, "version": found.version, "in_force": in_force})
-    else:
-        standing_word = "in force" if in_force else "not in force yet"
-        say(f"Approved. Version {found.version} is {standing_word}.")
-
-
-def submit(
-    file: ActFile, key: KeyFile, rpc: Rpc, deployment: DeploymentFile, json_: JsonOption = False
-) -> None:
-    """Carry a reviewer's signed approval or suspension; any account may, it only pays."""
-    from chain.messages import Approval, Suspension
-
-    act = read_act(file)
-    if not isinstance(act.message, Approval | Suspension):
-        raise BadInput(
-            f"{file} holds a {type(act.message).__name__}; `assent irb resume` takes Resumptions,"
-            " `assent patient submit` takes Grants and Revocations"
+        show_json(
+            {
+                "study": message.study_id,
+                "version": message.version,
+                "expires_at": message.expires_at,
+                "in_force": in_force,
+                "approved_until": standing.approved_until if in_force else None,
+            }
         )
-    act.carry(connect(rpc, deployment, key))
-    facts = {"act": type(act.message).__name__, "study": act.message.study_id, "by": act.account}
-    if json_:
-        show_json(facts)
+        return
+    say(f"Approved until {moment(message.expires_at)}.")
+    if in_force:
+        say(
+            f"Version {message.version} is in force; with the other reviewers' approvals that holds"
+            f" until {moment(standing.approved_until)}."
+        )
     else:
-        say(f"{facts['act']} of study {facts['study']} by {act.account} is on the chain.")
+        say(f"Version {message.version} is not in force yet.")
 
 
-def _examined(
-    study: int, version: int | None, rpc: str, deployment: Path, ipfs: str, compare_app: bool
-) -> Examination:
-    from federation.study.app_bundle import installed_app
-    from federation.study.examination import examine
-    from federation.study.overview import require_study
+def _what_is_signed(chain: Chain, message: Approval, account: str) -> list[tuple[str, object]]:
+    from federation.study.consenting import moment
 
-    chain = connect(rpc, deployment)
-    chosen = version or require_study(chain, study).proposed_version
-    with open_store(ipfs) as store:
-        return examine(chain, store, study, chosen, installed_app if compare_app else None)
-
-
-def _require_seat(reviewers: list[str], address: str, study: int) -> None:
-    from chain.errors import RegistryNotReviewer
-
-    if address not in reviewers:
-        raise RegistryNotReviewer(study, address)
+    return [
+        ("Approval", f"study {message.study_id}, version {message.version}"),
+        ("until", f"{moment(message.expires_at)}; after that no round opens and no consent counts"),
+        ("terms hash", "0x" + message.terms_hash.hex()),
+        ("protocol", "sha256 " + message.protocol_hash.hex()),
+        ("consent text", "sha256 " + message.consent_text_hash.hex()),
+        ("impact assessment", "sha256 " + message.dpia_hash.hex()),
+        ("for", f"{chain.registry.address} on chain {chain.deployment.chain_id}"),
+        ("as", account),
+    ]
 
 
-def _show(found: Examination) -> None:
-    from federation.gate.terms_text import describe_terms
-    from federation.study.examination import consent_texts
+def _record(chain: Chain, study: int, version: int) -> list[tuple[str, object]]:
+    from federation.study.answerability import answerability
+    from federation.study.consenting import moment
 
-    title = f"Study {found.study_id}, version {found.version}"
-    show_facts(title, describe_terms(found.terms, ""))
-    show_table(
-        "Computed again, by this machine",
-        ("", "what", "found"),
-        [(tick(one.ok), one.name, one.found) for one in found.findings],
-    )
-    if found.ok:
-        for language, text in consent_texts(found.documents["consent-text.json"]).items():
-            show_facts("What patients read", [(language, text)])
-    say(f"Terms hash 0x{found.terms_hash.hex()}: this is what an approval signs.")
-
-
-def _json(found: Examination) -> dict[str, object]:
-    from federation.gate.terms_text import describe_terms
-
-    return {
-        "study": found.study_id,
-        "version": found.version,
-        "terms_hash": "0x" + found.terms_hash.hex(),
-        "terms": dict(describe_terms(found.terms, "")),
-        "ok": found.ok,
-        "findings": [vars(one) for one in found.findings],
-    }
+    found = answerability(chain, study, version)
+    ceiling = chain.registry.terms(study, version).rho_ceiling
+    spent = chain.ledger.rho_spent(study)
+    unanswered = sum(one.faulted for one in found.questions)
+    return [
+        ("approved until", moment(found.approved_until)),
+        ("rounds opened", chain.ledger.round_count(study)),
+        ("privacy spent", f"rho {spent / 1e18:.6f} of {ceiling / 1e18:.6f}"),
+        ("abandoned, charged", f"{found.charged_aborts} since the last suspension"),
+        ("barred sites", "\n".join(found.barred) or "none"),
+        ("questions to sites", f"{len(found.questions)}, {unanswered} not answered"),
+        ("read also", f"assent study rounds {study}; assent study show {study}"),
+    ]

@@ -12,9 +12,9 @@ from audit.recipe import Recipe
 from chain.chain import Chain, Finality
 from chain.deploy import deploy
 from chain.deployment import Deployment
-from chain.errors import RegistryAlreadyApproved
+from chain.errors import RegistryApprovalNotLater
 from chain.events import StudyProposed
-from chain.messages import Approval
+from chain.messages import approval_for, signer_of_account
 from chain.rpc import connect_node
 from chain.signed_act import SignedAct
 from federation.app.coordinator import CoordinatorConfig
@@ -24,6 +24,7 @@ from federation.gate.fork_server.fab import build_fab
 from federation.gate.keys import SiteKeys
 from federation.gate.records.store import RecordStore
 from federation.gate.site import SiteConfig
+from federation.study.approving import expiry
 from federation.study.design import StudyDesign
 from federation.study.documents import StudyDocuments
 from federation.study.proposing import make_documents
@@ -101,12 +102,18 @@ class LocalFederation:
     # -- chain and study ---------------------------------------------------------------------
 
     def deploy(self) -> Deployment:
-        """Funds the actors, compiles and deploys the contracts."""
+        """Funds the actors, compiles and deploys the contracts.
+
+        The reviewers' keys also govern the deployment, as many of them as approve a study: in a
+        hospital network these would be other people.
+        """
         fund(self.node, self.people.addresses)
         deployment = deploy(
             connect_node(self.node.rpc_url),
             self.people.sponsor,
             self._finality,
+            governors=[signer_of_account(one.address) for one in self.people.reviewers],
+            governor_threshold=THRESHOLD,
             journal=self.layout.people / "sponsor.db",
         )
         deployment.save(self.layout.deployment)
@@ -154,14 +161,14 @@ class LocalFederation:
         return keys
 
     def make_documents(
-        self, protocol: bytes, consent_texts: Mapping[str, str], recipe: Recipe
+        self, protocol: bytes, consent_texts: Mapping[str, str], dpia: bytes, recipe: Recipe
     ) -> StudyDocuments:
         """Stages and builds the app, and pins everything that the terms will name."""
         # What an earlier, interrupted attempt staged must not be in the app that is approved.
         shutil.rmtree(self.layout.app, ignore_errors=True)
         stage_app(self.layout.app)
         fab, _ = build_fab(self.layout.app)
-        documents = make_documents(protocol, consent_texts, recipe, fab)
+        documents = make_documents(protocol, consent_texts, dpia, recipe, fab)
         documents.publish(self.store)
         return documents
 
@@ -205,17 +212,21 @@ class LocalFederation:
                 threshold=THRESHOLD,
             ).save(self.layout.site(name))
 
-    def approve(self, study_id: int, approvals: int = THRESHOLD) -> None:
-        """The first reviewers sign the proposed terms; the relayer carries their signatures.
+    def approve(self, study_id: int, approvals: int = THRESHOLD) -> int:
+        """The first reviewers sign the newest terms; the relayer carries their signatures.
 
-        Who has approved already does not again.
+        Each approves for a year less a day; who has approved already until then or later does not
+        again. Gives the first second at which the approvals no longer hold.
         """
         chain = self.connect(self.people.relayer, "relayer")
         version = chain.registry.study(study_id).proposed_version
-        message = Approval(study_id, version, chain.registry.terms_hash(study_id, version))
+        terms = chain.registry.terms(study_id, version)
+        until = expiry(None, chain.head().timestamp)
+        message = approval_for(study_id, version, terms, until)
         for reviewer in self.people.reviewers[:approvals]:
-            with suppress(RegistryAlreadyApproved):
+            with suppress(RegistryApprovalNotLater):
                 SignedAct.sign(message, chain.registry.domain, reviewer).carry(chain)
+        return until
 
     def run_rounds(self, log_name: str, **run_config: Value) -> FlowerRun:
         """Runs the staged app with a run configuration; see `federation/app/server.py`."""

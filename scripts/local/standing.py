@@ -8,8 +8,9 @@ from pathlib import Path
 from chain.chain import Finality
 from federation.app.learning.recipe import CLIP_NORM, ROUNDS, recommended_recipe
 from federation.gate.flower_settings import CA_FILE, FlowerSettings
+from federation.study.consenting import moment
 from federation.study.design import StudyDesign
-from scripts.demo.texts import CONSENT_TEXTS, PROTOCOL
+from scripts.demo.texts import CONSENT_TEXTS, DPIA, PROTOCOL
 from scripts.local.chains import (
     GAS_TO_ACT,
     GAS_TO_DEPLOY,
@@ -99,13 +100,13 @@ def _start_chain(federation: LocalFederation, settings: Settings, steps: Steps) 
 def _bring_into_force(federation: LocalFederation, settings: Settings, steps: Steps) -> int:
     if not federation.layout.deployment.exists():
         federation.deploy()
-        steps.line("three contracts deployed")
+        steps.line("contracts deployed; two of three reviewers' keys govern them, after a week")
     accounts = [federation.make_site(name).public.account for name in settings.sites]
     steps.line(f"{len(accounts)} sites registered")
     study_id = federation.proposed()
     if study_id is None:
         documents = federation.make_documents(
-            PROTOCOL, CONSENT_TEXTS, recommended_recipe(LogLinearModel())
+            PROTOCOL, CONSENT_TEXTS, DPIA, recommended_recipe(LogLinearModel())
         )
         study_id = federation.propose(design(len(accounts)), documents, accounts)
     federation.tell(study_id)
@@ -113,8 +114,11 @@ def _bring_into_force(federation: LocalFederation, settings: Settings, steps: St
     registry = federation.connect().registry
     if registry.study(study_id).current_version == 0:
         federation.approve(study_id)
-    version = registry.study(study_id).current_version
-    steps.line(f"study {study_id} is in force, version {version}, approved by its reviewers")
+    study = registry.study(study_id)
+    steps.line(
+        f"study {study_id} is in force, version {study.current_version}, approved by its reviewers"
+        f" until {moment(study.approved_until)}"
+    )
     return study_id
 
 

@@ -14,6 +14,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "sign-revocation": Command(
         "scripts.patient.revoking:sign_revocation", "Sign a revocation in advance."
     ),
+    "challenge": Command("scripts.patient.asking:challenge", "Ask for the receipt of a round."),
     "submit": Command("scripts.patient.revoking:submit", "Carry what a patient has signed."),
     "status": Command("scripts.patient.status:status", "Is a consent active, and for what?"),
     "vectors": Command("scripts.patient.vectors:vectors", "Write test vectors for app developers."),

@@ -29,6 +29,13 @@ Purposes = Annotated[
         " be repeated.",
     ),
 ]
+Conditions = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="A condition of yours, such as not-for-profit (docs/purposes.md); may be repeated.",
+    ),
+]
 Days = Annotated[
     int, typer.Option(min=1, max=36_500, help="How long the record may be used, from now.")
 ]
@@ -64,6 +71,7 @@ def read(
     rpc: Rpc,
     deployment: DeploymentFile,
     purpose: Purposes = None,
+    condition: Conditions = None,
     days: Days = 365,
     language: Language = "en",
     ipfs: OptionalIpfs = None,
@@ -74,7 +82,7 @@ def read(
     With --json it prints the EIP-712 typed data, for a wallet's eth_signTypedData_v4.
     """
     chain = connect(rpc, deployment)
-    grant_, _ = _drafted(chain, enrolment, purpose, days, language)
+    grant_, _ = _drafted(chain, enrolment, purpose, condition, days, language)
     if json_:
         show_json(grant_.typed_data(chain.consent.domain))
         return
@@ -87,6 +95,7 @@ def grant(
     rpc: Rpc,
     deployment: DeploymentFile,
     purpose: Purposes = None,
+    condition: Conditions = None,
     days: Days = 365,
     language: Language = "en",
     ipfs: OptionalIpfs = None,
@@ -105,7 +114,7 @@ def grant(
 
     chain = connect(rpc, deployment, None if offline else carrier_key or key)
     holder = read_key(key)
-    drafted, file = _drafted(chain, enrolment, purpose, days, language)
+    drafted, file = _drafted(chain, enrolment, purpose, condition, days, language)
     if drafted.holder != holder.address:
         raise BadInput(
             f"--key: {key} is the key of {holder.address}, and the enrolment is for"
@@ -127,7 +136,12 @@ def grant(
 
 
 def _drafted(
-    chain: Chain, path: Path, purposes: list[str] | None, days: int, language: str
+    chain: Chain,
+    path: Path,
+    purposes: list[str] | None,
+    conditions: list[str] | None,
+    days: int,
+    language: str,
 ) -> tuple[Grant, EnrolmentFile]:
     from federation.app.chain_facts import chain_time
     from federation.gate.enrolment_file import EnrolmentFile
@@ -139,6 +153,7 @@ def _drafted(
             chain,
             file,
             purposes=purposes or ["training"],
+            conditions=conditions or [],
             days=days,
             language=language,
             now=chain_time(chain),
@@ -149,13 +164,14 @@ def _drafted(
 
 
 def _show(chain: Chain, grant_: Grant, ipfs: str | None) -> None:
-    from federation.study.consenting import describe_grant
+    from federation.study.consenting import describe_grant, terms_in_force
 
     if ipfs is None:
         warn("The consent text is not shown: name an IPFS node with --ipfs, or read it elsewhere.")
     else:
         show_facts("The consent text", [(_language(grant_), _consent_text(grant_, ipfs))])
-    show_facts("What you would sign", describe_grant(grant_))
+    terms = terms_in_force(chain, grant_.study_id)
+    show_facts("What you would sign", describe_grant(grant_, terms))
 
 
 def _language(grant_: Grant) -> str:

@@ -14,6 +14,7 @@ from scripts.keys import read_key
 
 if TYPE_CHECKING:
     from chain.chain import Chain
+    from chain.messages import Challenge, Domain, Revocation
     from chain.signed_act import SignedAct
 
 TokenId = Annotated[str, typer.Argument(help="The token's number.", metavar="TOKEN")]
@@ -33,7 +34,7 @@ def revoke(
     Nothing can pause this. Every grant that this address signed before becomes void.
     """
     chain = connect(rpc, deployment, carrier_key or key)
-    act = _signed(chain, token_number(token), key)
+    act = _revocation(chain, token_number(token), key)
     require_yes("Revoke this consent for good?", yes)
     act.carry(chain)
     if json_:
@@ -54,28 +55,30 @@ def sign_revocation(
 
     It has no deadline and needs nothing else: whoever holds the file can end this consent.
     """
-    write_act(_signed(connect(rpc, deployment), token_number(token), key), out)
+    write_act(_revocation(connect(rpc, deployment), token_number(token), key), out)
 
 
 def submit(
     file: ActFile, key: KeyFile, rpc: Rpc, deployment: DeploymentFile, json_: JsonOption = False
 ) -> None:
-    """Carry a patient's signed grant or revocation; any account may, it only pays."""
+    """Carry a patient's signed grant, revocation or question; any account may, it only pays."""
     from chain.events import Granted
-    from chain.messages import Grant, Revocation
+    from chain.messages import Challenge, Grant, Revocation
 
     act = read_act(file)
-    if not isinstance(act.message, Grant | Revocation):
+    message = act.message
+    if not isinstance(message, Grant | Revocation | Challenge):
         raise BadInput(
-            f"{file} holds a {type(act.message).__name__} of a reviewer; use `assent irb submit`"
+            f"{file} holds a {type(message).__name__} of a reviewer; use `assent irb submit`"
         )
     receipt = act.carry(connect(rpc, deployment, key))
-    granted = isinstance(act.message, Grant)
-    token = receipt.event(Granted).token_id if granted else _token_of(act)
+    token = receipt.event(Granted).token_id if isinstance(message, Grant) else message.token_id
+    done = {"Grant": "Granted", "Revocation": "Revoked", "Challenge": "Asked about"}
+    kind = type(message).__name__
     if json_:
-        show_json({"act": "grant" if granted else "revocation", "token": str(token)})
+        show_json({"act": kind.lower(), "token": str(token)})
     else:
-        say(f"{'Granted' if granted else 'Revoked'}: token {token}")
+        say(f"{done[kind]}: token {token}")
 
 
 def token_number(text: str) -> int:
@@ -85,28 +88,35 @@ def token_number(text: str) -> int:
     return int(text)
 
 
-def _signed(chain: Chain, token: int, key: Path) -> SignedAct:
-    from chain.errors import ConsentAlreadyRevoked, ConsentTokenUnknown
-    from chain.messages import Revocation
+def signed_by_holder(
+    chain: Chain, token: int, key: Path, message: Revocation | Challenge, domain: Domain
+) -> SignedAct:
+    """An act about a token, signed by its holder's key, revoked or not.
+
+    Raises:
+        ConsentTokenUnknown: there is no such token.
+        BadInput: the key is somebody else's.
+    """
+    from chain.errors import ConsentTokenUnknown
     from chain.signed_act import SignedAct
     from chain.solidity import ZERO_ADDRESS
 
     consent = chain.consent.consent(token)
     if consent.holder == ZERO_ADDRESS:
         raise ConsentTokenUnknown(token)
-    if consent.revoked_at:
-        raise ConsentAlreadyRevoked(token)
     holder = read_key(key)
     if holder.address != consent.holder:
         raise BadInput(
             f"--key: {key} is the key of {holder.address}, and the token belongs to"
             f" {consent.holder}"
         )
-    return SignedAct.sign(Revocation(token), chain.consent.domain, holder)
+    return SignedAct.sign(message, domain, holder)
 
 
-def _token_of(act: SignedAct) -> int:
+def _revocation(chain: Chain, token: int, key: Path) -> SignedAct:
+    from chain.errors import ConsentAlreadyRevoked
     from chain.messages import Revocation
 
-    assert isinstance(act.message, Revocation)
-    return act.message.token_id
+    if chain.consent.consent(token).revoked_at:
+        raise ConsentAlreadyRevoked(token)
+    return signed_by_holder(chain, token, key, Revocation(token), chain.consent.domain)

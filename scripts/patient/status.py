@@ -12,6 +12,8 @@ _USED = {True: "may have used it", False: "did not use it", None: "the hospital 
 def status(token: TokenId, rpc: Rpc, deployment: DeploymentFile, json_: JsonOption = False) -> None:
     """Show whether a consent is active now, for what and until when, and each round's relation.
 
+    "Active" is for what it grants; rounds may use it when that covers what the study does.
+
     It needs no key: whoever knows a token can see this. A round "may have used it" when the token
     was active at the block to which the hospital committed; what it did is for a receipt to prove.
     """
@@ -19,8 +21,12 @@ def status(token: TokenId, rpc: Rpc, deployment: DeploymentFile, json_: JsonOpti
     from chain.messages import split_token_id
     from chain.solidity import ZERO_ADDRESS
     from federation.app.chain_facts import chain_time
-    from federation.gate.terms_text import describe_purposes
-    from federation.study.consenting import moment
+    from federation.gate.data_use_text import (
+        describe_conditions,
+        describe_disease,
+        describe_purposes,
+    )
+    from federation.study.consenting import moment, terms_in_force
     from federation.study.overview import replay, rounds_of_token
 
     chain, number = connect(rpc, deployment), token_number(token)
@@ -28,17 +34,24 @@ def status(token: TokenId, rpc: Rpc, deployment: DeploymentFile, json_: JsonOpti
     if consent.holder == ZERO_ADDRESS:
         raise ConsentTokenUnknown(number)
     study, site, _ = split_token_id(number)
-    active = chain.consent.is_consent_active(number, consent.purposes, chain_time(chain))
+    now = chain_time(chain)
+    active = chain.consent.is_consent_active(number, consent.purposes, now)
+    # What a round asks for, and the conditions that it meets, are in the terms in force.
+    asked = terms_in_force(chain, study).purposes
+    usable = chain.consent.is_consent_active(number, asked, now)
     rounds = rounds_of_token(replay(chain, study), number)
     if json_:
         show_json(
             {
                 "token": token,
                 "active": active,
+                "rounds_may_use_it": usable,
                 "study": study,
                 "site": site,
                 "holder": consent.holder,
                 "purposes": describe_purposes(consent.purposes),
+                "disease": describe_disease(consent.disease) if consent.disease else None,
+                "conditions": describe_conditions(consent.purposes),
                 "use_start": consent.use_start,
                 "use_end": consent.use_end,
                 "granted_at": consent.granted_at,
@@ -53,9 +66,12 @@ def status(token: TokenId, rpc: Rpc, deployment: DeploymentFile, json_: JsonOpti
         "Consent",
         [
             ("active now", "yes" if active else "no"),
+            ("rounds may use it now", "yes" if usable else "no"),
             ("study", study),
             ("hospital", site),
             ("for", ", ".join(describe_purposes(consent.purposes))),
+            ("disease", describe_disease(consent.disease)),
+            ("conditions", "\n".join(describe_conditions(consent.purposes)) or "none"),
             ("from", moment(consent.use_start)),
             ("until before", moment(consent.use_end)),
             ("granted", moment(consent.granted_at)),

@@ -36,11 +36,13 @@ def all_vectors() -> dict[str, dict[str, Any]]:
 
     from chain.messages import (
         Approval,
+        Challenge,
         Enrolment,
         Grant,
         Revocation,
         consent_domain,
         language_tag,
+        ledger_domain,
         registry_domain,
         token_id,
     )
@@ -54,7 +56,8 @@ def all_vectors() -> dict[str, dict[str, Any]]:
         terms_hash=bytes([0x44]) * 32,
         site=site,
         holder=holder,
-        purposes=1 << 7 | 1 << 48,
+        purposes=1 << 7 | 1 << 45 | 1 << 48,
+        disease=5388,
         use_start=start,
         use_end=start + 365 * DAY,
         data_start=0,
@@ -71,16 +74,27 @@ def all_vectors() -> dict[str, dict[str, Any]]:
         holder=holder,
         record_tag=bytes([0x66]) * 32,
         record_commitment=commitment,
-        nonce=bytes([0x77]) * 32,
+        issued_at=start - 60,
         deadline=start + 30 * DAY,
     )
     consent = consent_domain(_CHAIN_ID, _CONTRACT)
     registry = registry_domain(_CHAIN_ID, _CONTRACT)
+    ledger = ledger_domain(_CHAIN_ID, _CONTRACT)
+    approval = Approval(
+        study_id=1,
+        version=1,
+        terms_hash=bytes([0x44]) * 32,
+        protocol_hash=bytes([0x77]) * 32,
+        consent_text_hash=bytes([0x55]) * 32,
+        dpia_hash=bytes([0x88]) * 32,
+        expires_at=start + 364 * DAY,
+    )
     signed: list[tuple[SignedMessage, Any, bytes]] = [
         (grant, consent, _HOLDER),
         (Revocation(token_id(1, site, 5)), consent, _HOLDER),
         (enrolment, consent, _ENROLMENT_KEY),
-        (Approval(1, 1, bytes([0x44]) * 32), registry, _REVIEWER),
+        (Challenge(1, 3, site, token_id(1, site, 5)), ledger, _HOLDER),
+        (approval, registry, _REVIEWER),
     ]
     return {
         f"{type(message).__name__.lower()}.json": {

@@ -16,6 +16,11 @@ COMMANDS: Final[dict[str, Command]] = {
     "start": Command("scripts.site.service:start", "Take part in rounds, in the background."),
     "stop": Command("scripts.site.service:stop", "Stop taking part."),
     "status": Command("scripts.site.service:status", "Show connection, rounds, budget, cohort."),
+    "challenges": Command("scripts.site.answering:challenges", "List what the site is asked."),
+    "answer": Command("scripts.site.answering:answer", "Answer a challenge, by its file's hash."),
+    "record-delivery": Command(
+        "scripts.site.answering:record_delivery", "Put a delivery on record, on chain."
+    ),
     "backup": Command("scripts.site.copies:backup", "Write the whole site to one encrypted file."),
     "restore": Command("scripts.site.copies:restore", "Make a site's folder from a backup."),
 }

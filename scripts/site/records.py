@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -91,31 +92,33 @@ def enrol(
 ) -> None:
     """Sign that this site holds a record of the patient behind an address.
 
-    Gives an enrolment (JSON, schema assent-enrolment-1): the patient's app or `assent patient
-    grant` turns it into a consent. It names no record, can be used once, by that address alone.
+    Gives an enrolment (JSON, schema assent-enrolment-2): the patient's app or `assent patient
+    grant` turns it into a consent. It names no record, can be used once, by that address alone, and
+    is void once a consent to the use of the record is revoked. The site's chain node says when.
     """
     from eth_utils.address import is_checksum_address
 
-    from chain.messages import consent_domain
+    from federation.app.chain_facts import issue_time
     from federation.gate.enrolment_file import EnrolmentFile
     from federation.gate.keys import SiteKeys
     from federation.gate.records.store import RecordStore
-    from federation.gate.site import SiteConfig
-    from scripts.site.joining import read_deployment
+    from federation.gate.site import SiteConfig, connect
 
     found = open_folder(folder)
     if not is_checksum_address(holder):
         raise BadInput(f"--holder: {holder} is not an address with its EIP-55 checksum")
     config = SiteConfig.load(found)
-    deployment = read_deployment(found / config.deployment)
     with RecordStore.open(found / "records.db") as records:
         records.record(record_id)
-    domain = consent_domain(deployment.chain_id, deployment.consent_token)
-    keys = SiteKeys.open(found / "keys")
-    deadline = int(time.time()) + days * _DAY
-    enrolment, signature = keys.enrol(record_id, holder, config.study_id, deadline, domain)
-    keys.close()
-    made = EnrolmentFile(deployment.chain_id, deployment.consent_token, enrolment, signature)
+    # By the chain's time: a revocation voids every enrolment that was issued before it.
+    chain = connect(found, config)
+    issued_at, domain = issue_time(chain), chain.consent.domain
+    deadline = max(issued_at, int(time.time())) + days * _DAY
+    with closing(SiteKeys.open(found / "keys")) as keys:
+        enrolment, signature = keys.enrol(
+            record_id, holder, config.study_id, issued_at, deadline, domain
+        )
+    made = EnrolmentFile(domain.chain_id, domain.contract, enrolment, signature)
     if out is None:
         show_json(made.to_json())
         return

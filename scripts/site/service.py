@@ -87,11 +87,14 @@ def _superlink_answers(folder: Path) -> bool:
 
 
 def _show(value: SiteStatus, connected: bool, there: list[str]) -> None:
+    from federation.study.consenting import moment
+
     ceiling = value.rho_ceiling or 1
     show_facts(
         f"Site {value.account}",
         [
             ("study", f"{value.study_id}, version {value.version}" + _suspended(value)),
+            ("approved until", moment(value.approved_until)),
             ("connected", "yes" if connected else f"no (running: {', '.join(there) or 'nothing'})"),
             ("chain block", value.block),
             ("cohort now", f"{value.cohort_now} active consents ({value.min_cohort} needed)"),
@@ -101,16 +104,30 @@ def _show(value: SiteStatus, connected: bool, there: list[str]) -> None:
                 f" ({100 * value.rho_spent / ceiling:.0f} %)",
             ),
             ("this site's own tally", f"{value.own_tally / _RHO_UNIT:.6g}"),
+            (
+                "abandoned, charged",
+                f"{value.charged_aborts}; from {value.max_charged_aborts} on no round opens until"
+                " the reviewers have let the study go on",
+            ),
         ],
     )
     show_table(
         "Last rounds",
-        ["round", "state", "own attempt", "own cohort", "sealed in"],
+        ["round", "state", "own attempt", "own cohort", "sealed in", "delivered"],
         [
-            (one.number, one.state, one.attempt, one.cohort, "yes" if one.is_member else "no")
+            (
+                one.number,
+                one.state,
+                one.attempt,
+                one.cohort,
+                "yes" if one.is_member else "no",
+                "on record" if one.on_record else "yes" if one.delivered else "no",
+            )
             for one in value.rounds
         ],
     )
+    for remedy in value.remedies:
+        say(remedy)
 
 
 def _suspended(value: SiteStatus) -> str:

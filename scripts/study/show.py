@@ -11,8 +11,10 @@ from scripts.connection import DeploymentFile, Rpc, StudyNumber, connect
 from scripts.console import JsonOption, say, show_facts, show_json, show_table
 
 if TYPE_CHECKING:
-    from audit.consent_state import StudyState
     from audit.round_state import RoundFacts
+    from chain.messages import Study
+    from federation.study.answerability import Answerability
+    from federation.study.overview import Spending
 
 
 def show(
@@ -24,57 +26,75 @@ def show(
     ] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Show a study's terms in plain words, who approved them, and what privacy is spent.
+    """Show a study's terms in plain words, who approved them until when, and what it has spent.
+
+    Also which sites are barred, and which questions to sites are open.
 
     It believes the node that you name; `assent verify` believes nobody.
     """
+    from federation.app.chain_facts import chain_time
     from federation.gate.terms_text import describe_terms
+    from federation.study.answerability import answerability
+    from federation.study.consenting import moment
     from federation.study.overview import replay, require_study, spending
 
     chain = connect(rpc, deployment)
-    chosen = version or require_study(chain, study).proposed_version
+    standing = require_study(chain, study)
+    chosen = version or standing.proposed_version
     require_study(chain, study, chosen)
     state = replay(chain, study)
     history, spent = state.history, spending(state)
     facts = history.versions[chosen]
     text = describe_terms(facts.terms, "")
-    approved = [approval.reviewer for approval in facts.approvals]
+    answers, now = answerability(chain, study, chosen), chain_time(chain)
+    approved = [one for one, until in answers.approvals.items() if until > now]
     if json_:
         show_json(
             {
                 "study": study,
-                "status": _status(state),
-                "version_in_force": state.standing.current_version if state.standing else 0,
+                "status": _status(standing, now),
+                "version_in_force": standing.current_version,
                 "version": chosen,
                 "terms_hash": "0x" + facts.terms_hash.hex(),
                 "terms": dict(text),
                 "sponsor": history.sponsor,
-                "reviewers": list(history.reviewers),
-                "threshold": history.threshold,
+                "reviewers": list(answers.approvals),
+                "threshold": standing.threshold,
                 "approved_by": approved,
                 "rounds": len(history.rounds),
                 "privacy": spent.to_json(),
+                **answers.to_json(now),
             }
         )
         return
     show_facts(f"Study {study}, version {chosen}", text)
-    missing = history.threshold - len(approved)
+    missing = standing.threshold - len(approved)
     show_facts(
         "Standing",
         [
-            ("study", _status(state)),
+            ("study", _status(standing, now)),
             ("terms hash", "0x" + facts.terms_hash.hex()),
             ("sponsor", history.sponsor),
-            ("needed", f"{history.threshold} of {len(history.reviewers)} reviewers"),
-            ("approved by", "\n".join(approved) or "nobody yet"),
+            ("needed", f"{standing.threshold} of {len(answers.approvals)} reviewers"),
+            ("approved by", _approvals(answers, now) or "nobody yet"),
             ("this version", f"needs {missing} more" if missing > 0 else "approved"),
             ("rounds", f"{len(history.rounds)}, {spent.charged} of them charged"),
+            *_costs(spent, answers),
+            ("barred sites", _bars(answers) or "none"),
+        ],
+    )
+    show_table(
+        "Questions to sites",
+        ("round", "site", "asked for", "answer by", "state"),
+        [
             (
-                "privacy spent",
-                f"rho {spent.rho_spent / 1e18:.6f} of {spent.rho_ceiling / 1e18:.6f}, epsilon"
-                f" {spent.epsilon:.3g} of {spent.epsilon_ceiling:.3g} at delta {spent.delta:.1g}",
-            ),
-            ("privacy left", f"for {spent.rounds_left} more rounds"),
+                one.round,
+                one.site,
+                f"the receipt of token {one.token_id}" if one.token_id else "a replay",
+                moment(one.answer_by),
+                one.state(now),
+            )
+            for one in answers.questions
         ],
     )
 
@@ -112,13 +132,44 @@ def rounds(
     )
 
 
-def _status(state: StudyState) -> str:
-    standing = state.standing
-    if standing is None or standing.current_version == 0:
+def _status(study: Study, now: int) -> str:
+    if study.current_version == 0:
         return "not approved yet"
-    if standing.suspended:
+    if study.suspended:
         return "suspended by a reviewer"
-    return f"in force, version {standing.current_version}"
+    if study.approved_until <= now:
+        return f"approval expired, version {study.current_version}"
+    return f"in force, version {study.current_version}"
+
+
+def _approvals(answers: Answerability, now: int) -> str:
+    from federation.study.consenting import moment
+
+    return "\n".join(
+        f"{reviewer}, {'until' if until > now else 'expired on'} {moment(until)}"
+        for reviewer, until in answers.approvals.items()
+        if until
+    )
+
+
+def _bars(answers: Answerability) -> str:
+    return "\n".join(f"{site}, for round {number}" for site, number in answers.barred.items())
+
+
+def _costs(spent: Spending, answers: Answerability) -> list[tuple[str, str]]:
+    return [
+        (
+            "privacy spent",
+            f"rho {spent.rho_spent / 1e18:.6f} of {spent.rho_ceiling / 1e18:.6f}, epsilon"
+            f" {spent.epsilon:.3g} of {spent.epsilon_ceiling:.3g} at delta {spent.delta:.1g}",
+        ),
+        ("privacy left", f"for {spent.rounds_left} more rounds"),
+        (
+            "abandoned, charged",
+            f"{answers.charged_aborts} since the last suspension; with {answers.aborts_left} more"
+            " the study pauses for its reviewers",
+        ),
+    ]
 
 
 def _round(facts: RoundFacts) -> dict[str, Any]:

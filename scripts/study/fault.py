@@ -1,0 +1,42 @@
+"""`assent study fault`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from scripts.connection import DeploymentFile, KeyFile, Rpc, StudyNumber, connect
+from scripts.console import JsonOption, say, show_json
+from scripts.irb.committee import require_address
+from scripts.patient.revoking import token_number
+
+
+def fault(
+    study: StudyNumber,
+    round_: Annotated[int, typer.Argument(min=1, help="The round's number.", metavar="ROUND")],
+    site: Annotated[str, typer.Argument(help="The site's account.", metavar="SITE")],
+    key: KeyFile,
+    rpc: Rpc,
+    deployment: DeploymentFile,
+    token: Annotated[
+        str | None,
+        typer.Option(metavar="TOKEN", help="Whose receipt was asked for; a replay without it."),
+    ] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Put on record that a site did not answer a challenge in time, which bars it. Anyone may.
+
+    `assent study show` lists the challenges; those that are overdue have no answer.
+    """
+    from federation.study.overview import require_study
+
+    require_address("SITE", site)
+    asked = 0 if token is None else token_number(token)
+    chain = connect(rpc, deployment, key)
+    require_study(chain, study)
+    chain.ledger.fault(study, round_, site, asked)
+    if json_:
+        show_json({"study": study, "round": round_, "site": site, "token": token, "barred": True})
+    else:
+        say(f"{site} did not answer; it is barred from study {study} until a reviewer readmits it.")
