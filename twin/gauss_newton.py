@@ -1,0 +1,66 @@
+"""Adaptation of a model that is not linear in its parameters, by Gauss-Newton steps, for one
+patient.
+
+Each step linearises the model where it stands and takes `twin.gaussian.adapt` of that line (Bell
+and Cathey, IEEE Trans Automat Contr 1993;38:294-297: the iterated Kalman filter is Gauss-Newton).
+Written in torch float64 without branches on values, so that `torch.func` can differentiate through
+the steps and vmap them. The posterior is Gaussian around the last point: Laplace's approximation
+with Gauss-Newton's curvature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.func import jacfwd
+
+from twin import gaussian
+from twin.gaussian import Posterior
+
+LONGEST_STEP: Final = 4.0
+"""Norm that one step is cut to, in parameter units of about one prior SD: a step from far away
+trusts its line too far.
+"""
+
+Model = Callable[[Tensor], Tensor]
+"""Parameters [P] to the predictions of all rows [n]."""
+
+
+def adapt(
+    model: Model,
+    mu: Tensor,
+    factor: Tensor,
+    noise: Tensor,
+    y: Tensor,
+    support: Tensor,
+    steps: int,
+) -> Posterior:
+    """The posterior after this many steps from the prior mean; arguments as `gaussian.adapt`."""
+    z, found = mu, Posterior(mu, factor)
+    for _ in range(steps):
+        line, slope = linearised(model, z)
+        found = gaussian.adapt(mu, factor, slope, noise, y - line + slope @ z, support)
+        move = found.mean - z
+        length = torch.sqrt((move**2).sum() + 1e-24)
+        z = z + move * (LONGEST_STEP / torch.clamp(length, min=LONGEST_STEP))
+    return Posterior(z, found.factor)
+
+
+def predict(model: Model, posterior: Posterior, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """Predictive mean and variance [n], noise included: the delta method around the mean."""
+    line, slope = linearised(model, posterior.mean)
+    return line, ((slope @ posterior.factor) ** 2).sum(-1) + noise**2
+
+
+def linearised(model: Model, z: Tensor) -> tuple[Tensor, Tensor]:
+    """The model's value [n] and its derivative [n, P] at z."""
+
+    def twice(point: Tensor) -> tuple[Tensor, Tensor]:
+        value = model(point)
+        return value, value
+
+    slope, value = jacfwd(twice, has_aux=True)(z)
+    return value, slope

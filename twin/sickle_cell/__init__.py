@@ -1,0 +1,1 @@
+"""The sickle-cell twin: hydroxyurea in, fetal haemoglobin, red cells, neutrophils and pain out."""

@@ -1,0 +1,84 @@
+"""The drug a patient had at each moment, read from the rows of their series.
+
+A dose (mg/d) is in force from its row until the next, with the latest weight (kg) at its start;
+before any weight the first one counts, and without one 70 kg. When doses are on record the patient
+had none before the first. When none is, the patient is taken to have had the usual dose
+(`figures.USUAL_DOSE` a kg) from the first row on.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import torch
+from torch import Tensor
+
+from twin.sickle_cell import figures as f
+from twin.sickle_cell.channels import DOSE, DOSE_UNIT, WEIGHT
+
+MOST_CHANGES: Final = 31
+"""Changes of dose that are followed one by one. Of more than that every second, third, ... is, so
+that a record of any length costs bounded memory.
+"""
+
+
+class Exposure(NamedTuple):
+    """One patient's S stretches of constant dose, and where each of n rows lies.
+
+    ``days`` long, ``dose`` mg/d and ``weight`` kg are float64 [S]; ``stretch`` int64 [n] and
+    ``elapsed`` float64 [n], days since that stretch began.
+    """
+
+    days: Tensor
+    dose: Tensor
+    weight: Tensor
+    stretch: Tensor
+    elapsed: Tensor
+
+
+def exposure_of(times: Tensor, channel: Tensor, scaled: Tensor, known: Tensor) -> Exposure:
+    """From rows in the order of ``times`` (years, float64 [n]); padding may follow at time 0.
+
+    ``known`` float64 [n]: 1 on rows that may be read. Later doses and weights are not looked at, so
+    that a forecast does not know what the clinic will do.
+    """
+    is_dose, is_weight = (channel == DOSE) & (known > 0), (channel == WEIGHT) & (known > 0)
+    # With no dose on record, the usual dose goes by weight: each weight is then a change of dose.
+    change = torch.where(is_dose.any(), is_dose, is_weight)
+    every = torch.div(change.sum() + MOST_CHANGES - 1, MOST_CHANGES, rounding_mode="floor")
+    followed = change & ((torch.cumsum(change, -1) - 1) % torch.clamp(every, min=1) == 0)
+    stretch = torch.cumsum(followed, -1)
+    size = 1 + min(MOST_CHANGES, times.shape[-1])
+
+    weight = _weight(scaled, is_weight)
+    dose = torch.where(is_dose.any(), DOSE_UNIT * scaled, f.USUAL_DOSE * weight)
+    untreated = torch.where(is_dose.any(), 0.0, dose[:1])
+    days = f.DAYS_A_YEAR * times
+    began = _at_changes(days, followed, stretch, size, torch.zeros_like(days[:1]))
+    return Exposure(
+        torch.clamp(torch.diff(began, append=began[:1]), min=0.0),
+        _at_changes(dose, followed, stretch, size, untreated),
+        _at_changes(weight, followed, stretch, size, weight[:1]),
+        stretch,
+        torch.clamp(days - began[stretch], min=0.0),
+    )
+
+
+def _weight(scaled: Tensor, is_weight: Tensor) -> Tensor:
+    """kg at each row: the latest weight, before any the first."""
+    places = torch.arange(is_weight.shape[-1])
+    latest = torch.cummax(torch.where(is_weight, places, -1), dim=-1).values
+    first = torch.argmax(is_weight.to(torch.int64))
+    log_weight = scaled[torch.where(latest >= 0, latest, first)]
+    known = torch.where(is_weight.any(), log_weight, torch.zeros_like(log_weight))
+    return f.REFERENCE_WEIGHT * torch.exp(known)
+
+
+def _at_changes(
+    values: Tensor, followed: Tensor, stretch: Tensor, size: int, before: Tensor
+) -> Tensor:
+    """[size]: ``before`` [1], then the value of each followed row at its stretch; what is left over
+    repeats ``before``, and no row lies there.
+    """
+    marked = torch.where(followed, values - before, torch.zeros_like(values))
+    return before + torch.scatter_add(torch.zeros_like(before).repeat(size), 0, stretch, marked)
