@@ -41,10 +41,15 @@ abstract contract LockedERC721 is ERC721, IERC5192, IERC5484 {
             || super.supportsInterface(interfaceId);
     }
 
-    /// @dev `_mint` and not `_safeMint`: a holder's contract must not run in the middle of a grant.
-    function _issue(address issuer, address holder, uint256 tokenId) internal {
-        _mint(holder, tokenId);
+    /// @dev Owners and balances are kept by whoever inherits this, beside what else it keeps of a token. No receiver is
+    /// called: a holder's contract must not run in the middle of a grant.
+    function _announceIssue(address issuer, address holder, uint256 tokenId) internal {
+        emit Transfer(address(0), holder, tokenId);
         emit Locked(tokenId);
         emit Issued(issuer, holder, tokenId, BurnAuth.OwnerOnly);
+    }
+
+    function _announceBurn(address holder, uint256 tokenId) internal {
+        emit Transfer(holder, address(0), tokenId);
     }
 }

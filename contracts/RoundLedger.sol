@@ -4,48 +4,55 @@ pragma solidity ^0.8.28;
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 
-import {ConsentToken} from "./ConsentToken.sol";
+import {Challenges} from "./Challenges.sol";
+import {IConsentToken} from "./interfaces/IConsentToken.sol";
 import {AbortReason, Commitment, IRoundLedger, Round, RoundState} from "./interfaces/IRoundLedger.sol";
-import {IStudyRegistry, LateRevocation, Terms} from "./interfaces/IStudyRegistry.sol";
-import {RunningHash} from "./RunningHash.sol";
+import {IStudyRegistry, LateRevocation, RoundRules, Standing} from "./interfaces/IStudyRegistry.sol";
 import {Rounds} from "./Rounds.sol";
 
 /// @title Rounds and the privacy budget
 /// @dev A deadline is the first second at which an act comes too late.
-contract RoundLedger is Rounds, RunningHash, EIP712 {
+contract RoundLedger is Challenges {
     bytes32 private constant DELIVERY_TYPE_HASH = keccak256("Delivery(bytes32 sealDigest,bytes32 maskedHash)");
     bytes32 private constant CLOSURE_TYPE_HASH =
         keccak256("Closure(bytes32 sealDigest,bytes32 checkpointHash,bytes32 manifestHash)");
 
-    constructor(IStudyRegistry registry_, ConsentToken consentToken_)
+    constructor(IStudyRegistry registry_, IConsentToken consentToken_)
         Rounds(registry_, consentToken_)
         EIP712("Assent RoundLedger", "1")
     {}
 
     /// @inheritdoc IRoundLedger
     function open(uint64 studyId) external returns (uint32 number) {
-        uint32 version = _usableVersion(studyId);
-        Terms memory terms = registry.terms(studyId, version);
-        if (msg.sender != terms.coordinator) revert LedgerNotCoordinator(studyId, msg.sender);
+        Standing memory standing = _usable(studyId);
+        RoundRules memory rules = registry.roundRules(studyId, standing.currentVersion);
+        if (msg.sender != rules.coordinator) revert LedgerNotCoordinator(studyId, msg.sender);
         Line storage line = _lines[studyId];
         RoundState newest = line.rounds[line.count].state;
         if (newest == RoundState.Open || newest == RoundState.Sealed) revert LedgerRoundOpen(studyId, line.count);
-        _requireRoom(studyId, terms);
+        _requireRoom(studyId, rules);
+        uint32 aborts = _chargedAborts(studyId, standing.suspensions);
+        if (aborts >= rules.maxChargedAborts) revert LedgerPausedByAborts(studyId, aborts);
 
         number = ++line.count;
         Round storage opened = line.rounds[number];
         opened.state = RoundState.Open;
-        opened.version = version;
+        opened.version = standing.currentVersion;
         opened.previousSealed = line.lastSealed;
         opened.previousClosed = line.lastClosed;
         opened.openedAt = uint40(block.timestamp);
-        opened.commitDeadline = uint40(block.timestamp) + terms.commitSeconds;
-        opened.sealDeadline = opened.commitDeadline + terms.sealSeconds;
-        opened.deliveryDeadline = opened.sealDeadline + terms.deliverySeconds;
-        opened.closeDeadline = opened.deliveryDeadline + terms.closeSeconds;
+        opened.commitDeadline = uint40(block.timestamp) + rules.commitSeconds;
+        opened.sealDeadline = opened.commitDeadline + rules.sealSeconds;
+        opened.deliveryDeadline = opened.sealDeadline + rules.deliverySeconds;
+        opened.closeDeadline = opened.deliveryDeadline + rules.closeSeconds;
+        if (opened.closeDeadline > standing.approvedUntil) {
+            revert LedgerApprovalExpires(studyId, standing.approvedUntil, opened.closeDeadline);
+        }
         opened.pinnedBlock = uint64(block.number - 1);
         opened.pinnedBlockHash = blockhash(block.number - 1);
-        opened.base = line.lastClosed == 0 ? terms.initialCheckpoint : line.rounds[line.lastClosed].checkpointHash;
+        opened.base = line.lastClosed == 0
+            ? registry.terms(studyId, opened.version).initialCheckpoint
+            : line.rounds[line.lastClosed].checkpointHash;
         _recordOpened(studyId, number, opened);
     }
 
@@ -58,6 +65,7 @@ contract RoundLedger is Rounds, RunningHash, EIP712 {
             revert LedgerDeadlinePassed(studyId, number, current.commitDeadline);
         }
         if (!registry.isSite(studyId, current.version, msg.sender)) revert LedgerSiteNotInStudy(studyId, msg.sender);
+        _requireNotBarred(studyId, msg.sender);
         Commitment storage mine = line.commitments[number][msg.sender];
         if (commitment.attempt != mine.attempt + 1) {
             revert LedgerAttemptNotNext(commitment.attempt, mine.attempt + 1);
@@ -71,6 +79,7 @@ contract RoundLedger is Rounds, RunningHash, EIP712 {
         }
         line.maskKeyUsed[commitment.maskKey] = true;
         line.commitments[number][msg.sender] = commitment;
+        consentToken.watchEpoch(studyId, msg.sender);
         _record(studyId, Committed.selector, abi.encode(number, msg.sender, commitment));
     }
 
@@ -81,13 +90,13 @@ contract RoundLedger is Rounds, RunningHash, EIP712 {
         if (block.timestamp >= current.sealDeadline) {
             revert LedgerDeadlinePassed(studyId, number, current.sealDeadline);
         }
-        Terms memory terms = registry.terms(studyId, current.version);
+        RoundRules memory rules = registry.roundRules(studyId, current.version);
         bool early = block.timestamp < current.commitDeadline;
-        if (early && msg.sender != terms.coordinator) revert LedgerTooEarly(studyId, number, current.commitDeadline);
+        if (early && msg.sender != rules.coordinator) revert LedgerTooEarly(studyId, number, current.commitDeadline);
 
         (address[] memory sealedMembers, Commitment[] memory commitments) =
-            _contributors(studyId, number, current, terms, early);
-        uint256 rho = _requireRoom(studyId, terms);
+            _contributors(studyId, number, current, rules, early);
+        uint256 rho = _requireRoom(studyId, rules);
         uint256 spent = _charge(studyId, rho);
 
         bytes32 parentHash = blockhash(block.number - 1);
@@ -116,9 +125,9 @@ contract RoundLedger is Rounds, RunningHash, EIP712 {
         if (block.timestamp >= current.closeDeadline) {
             revert LedgerDeadlinePassed(studyId, number, current.closeDeadline);
         }
-        Terms memory terms = registry.terms(studyId, current.version);
-        _checkDeliveries(studyId, number, current, terms.lateRevocation, maskedHashes, deliverySignatures);
-        _checkClosure(current.sealDigest, checkpointHash, manifestHash, terms.coordinator, coordinatorSignature);
+        RoundRules memory rules = registry.roundRules(studyId, current.version);
+        _checkDeliveries(studyId, number, current, rules.lateRevocation, maskedHashes, deliverySignatures);
+        _checkClosure(current.sealDigest, checkpointHash, manifestHash, rules.coordinator, coordinatorSignature);
         current.state = RoundState.Closed;
         current.checkpointHash = checkpointHash;
         current.manifestHash = manifestHash;
@@ -135,9 +144,27 @@ contract RoundLedger is Rounds, RunningHash, EIP712 {
         Round storage current = _lines[studyId].rounds[number];
         RoundState state = current.state;
         if (state != RoundState.Open && state != RoundState.Sealed) revert LedgerWrongState(studyId, number, state);
-        reason = _abortReason(studyId, number, current);
+        Standing memory standing = registry.standing(studyId);
+        reason = _abortReason(studyId, number, current, standing.currentVersion);
+        if (state == RoundState.Sealed) _countAbort(studyId, standing.suspensions);
         current.state = RoundState.Aborted;
         _record(studyId, Aborted.selector, abi.encode(number, reason));
+    }
+
+    /// @inheritdoc IRoundLedger
+    /// @dev Epochs only rise, so a commitment that was left out of the seal never becomes current again.
+    function isCurrent(uint64 studyId, uint32 number, address site) external view returns (bool) {
+        Round storage asked = _lines[studyId].rounds[number];
+        if (asked.state != RoundState.Open && asked.state != RoundState.Sealed) return false;
+        if (asked.state == RoundState.Open && _barredFor(studyId, site) != 0) return false;
+        LateRevocation policy = registry.roundRules(studyId, asked.version).lateRevocation;
+        return _isCurrent(studyId, _lines[studyId].commitments[number][site], asked, policy, site);
+    }
+
+    function _countAbort(uint64 studyId, uint32 suspensions) private {
+        Line storage line = _lines[studyId];
+        line.aborts = _chargedAborts(studyId, suspensions) + 1;
+        line.abortsSuspensions = suspensions;
     }
 
     function _recordOpened(uint64 studyId, uint32 number, Round storage opened) private {
@@ -160,26 +187,28 @@ contract RoundLedger is Rounds, RunningHash, EIP712 {
         );
     }
 
-    /// @dev The sites whose commitment is current, in the order of the terms. All of them when `early`.
-    function _contributors(uint64 studyId, uint32 number, Round storage current, Terms memory terms, bool early)
+    /// @dev The sites whose commitment is current, in the order of the terms; all that are not barred when `early`.
+    function _contributors(uint64 studyId, uint32 number, Round storage current, RoundRules memory rules, bool early)
         private
         view
         returns (address[] memory sealedMembers, Commitment[] memory commitments)
     {
         uint256 count = 0;
-        sealedMembers = new address[](terms.sites.length);
-        commitments = new Commitment[](terms.sites.length);
-        for (uint256 i = 0; i < terms.sites.length; ++i) {
-            address site = terms.sites[i];
+        address[] memory sites = registry.sites(studyId, current.version);
+        sealedMembers = new address[](sites.length);
+        commitments = new Commitment[](sites.length);
+        for (uint256 i = 0; i < sites.length; ++i) {
+            address site = sites[i];
+            if (_barredFor(studyId, site) != 0) continue;
             Commitment storage commitment = _lines[studyId].commitments[number][site];
-            if (_isCurrent(studyId, commitment, current, terms.lateRevocation, site)) {
+            if (_isCurrent(studyId, commitment, current, rules.lateRevocation, site)) {
                 sealedMembers[count] = site;
                 commitments[count++] = commitment;
             } else if (early) {
                 revert LedgerNotAllCurrent(site);
             }
         }
-        if (count < terms.minSites) revert LedgerTooFewSites(count, terms.minSites);
+        if (count < rules.minSites) revert LedgerTooFewSites(count, rules.minSites);
         assembly ("memory-safe") {
             mstore(sealedMembers, count)
             mstore(commitments, count)
@@ -187,7 +216,7 @@ contract RoundLedger is Rounds, RunningHash, EIP712 {
     }
 
     function _checkCohort(uint64 studyId, Round storage current, Commitment calldata commitment) private view {
-        uint32 minimum = registry.terms(studyId, current.version).minCohort;
+        uint32 minimum = registry.roundRules(studyId, current.version).minCohort;
         if (commitment.cohortSize < minimum) revert LedgerCohortTooSmall(commitment.cohortSize, minimum);
         uint32 unburned = consentToken.unburnedCount(studyId, msg.sender);
         if (commitment.cohortSize > unburned) revert LedgerCohortNotBorneOut(commitment.cohortSize, unburned);
@@ -212,17 +241,29 @@ contract RoundLedger is Rounds, RunningHash, EIP712 {
         uint256 count = sealedMembers.length;
         if (maskedHashes.length != count) revert LedgerDeliveryCountMismatch(maskedHashes.length, count);
         if (signatures.length != count) revert LedgerDeliveryCountMismatch(signatures.length, count);
-        bytes32 sealDigest = current.sealDigest;
         for (uint256 i = 0; i < count; ++i) {
             address site = sealedMembers[i];
-            uint64 committed = _lines[studyId].commitments[number][site].epoch;
-            uint64 counted = _countedEpoch(studyId, current, policy, site);
-            if (committed != counted) revert LedgerEpochMoved(site, committed, counted);
-            bytes32 structHash = keccak256(abi.encode(DELIVERY_TYPE_HASH, sealDigest, maskedHashes[i]));
-            if (!SignatureChecker.isValidSignatureNowCalldata(site, _hashTypedDataV4(structHash), signatures[i])) {
-                revert LedgerDeliveryInvalid(site);
-            }
+            Commitment storage commitment = _lines[studyId].commitments[number][site];
+            if (!_isCurrent(studyId, commitment, current, policy, site)) _revertEpochMoved(studyId, commitment, site);
+            bytes32 recorded = _deliveryOf(studyId, number, site);
+            if (
+                (recorded != 0 && recorded != maskedHashes[i])
+                    || !_isDelivery(site, current.sealDigest, maskedHashes[i], signatures[i])
+            ) revert LedgerDeliveryInvalid(site);
         }
+    }
+
+    function _revertEpochMoved(uint64 studyId, Commitment storage commitment, address site) private view {
+        revert LedgerEpochMoved(site, commitment.epoch, consentToken.epoch(studyId, site));
+    }
+
+    function _isDelivery(address site, bytes32 sealDigest, bytes32 maskedHash, bytes calldata signature)
+        private
+        view
+        returns (bool)
+    {
+        bytes32 digest = _hashTypedDataV4(keccak256(abi.encode(DELIVERY_TYPE_HASH, sealDigest, maskedHash)));
+        return SignatureChecker.isValidSignatureNowCalldata(site, digest, signature);
     }
 
     function _checkClosure(
@@ -241,16 +282,20 @@ contract RoundLedger is Rounds, RunningHash, EIP712 {
         ) revert LedgerClosureInvalid(coordinator);
     }
 
-    function _abortReason(uint64 studyId, uint32 number, Round storage current) private view returns (AbortReason) {
-        if (registry.study(studyId).currentVersion != current.version) return AbortReason.StudyChanged;
-        Terms memory terms = registry.terms(studyId, current.version);
+    function _abortReason(uint64 studyId, uint32 number, Round storage current, uint32 version)
+        private
+        view
+        returns (AbortReason)
+    {
+        if (version != current.version) return AbortReason.StudyChanged;
+        RoundRules memory rules = registry.roundRules(studyId, version);
         if (current.state == RoundState.Open) {
             if (block.timestamp >= current.sealDeadline) return AbortReason.SealDeadlinePassed;
         } else {
             if (block.timestamp >= current.closeDeadline) return AbortReason.CloseDeadlinePassed;
-            if (_hasMovedMember(studyId, number, current, terms.lateRevocation)) return AbortReason.ConsentChanged;
+            if (_hasMovedMember(studyId, number, current, rules.lateRevocation)) return AbortReason.ConsentChanged;
         }
-        if (msg.sender == terms.coordinator) return AbortReason.Coordinator;
+        if (msg.sender == rules.coordinator) return AbortReason.Coordinator;
         revert LedgerCannotAbort(studyId, number);
     }
 

@@ -2,19 +2,22 @@
 pragma solidity ^0.8.28;
 
 import {Budget} from "./Budget.sol";
-import {ConsentToken} from "./ConsentToken.sol";
+import {IConsentToken} from "./interfaces/IConsentToken.sol";
 import {Commitment, IRoundLedger, Round, RoundState} from "./interfaces/IRoundLedger.sol";
-import {IStudyRegistry, LateRevocation, Study, Terms} from "./interfaces/IStudyRegistry.sol";
+import {IStudyRegistry, LateRevocation, RoundRules, Standing} from "./interfaces/IStudyRegistry.sol";
 import {Zcdp} from "./Zcdp.sol";
 
 /// @title What is known of rounds, and the rules that every act on one obeys
 /// @dev Views of what is not known return zeros.
 abstract contract Rounds is IRoundLedger, Budget {
     /// @dev What is kept for one study. `count` is the newest round's number; `lastSealed` and `lastClosed` may be 0.
+    /// `aborts` counts the sealed rounds aborted while the study had been suspended `abortsSuspensions` times.
     struct Line {
         uint32 count;
         uint32 lastSealed;
         uint32 lastClosed;
+        uint32 aborts;
+        uint32 abortsSuspensions;
         mapping(uint32 round => Round) rounds;
         mapping(uint32 round => address[]) members;
         mapping(uint32 round => mapping(address site => Commitment)) commitments;
@@ -22,16 +25,17 @@ abstract contract Rounds is IRoundLedger, Budget {
     }
 
     IStudyRegistry public immutable registry;
-    ConsentToken public immutable consentToken;
+    IConsentToken public immutable consentToken;
 
     mapping(uint64 studyId => Line) internal _lines;
 
-    /// @notice The consent token answers for another registry.
-    error LedgerRegistryMismatch(address registry, address consentRegistry);
+    /// @notice The consent token answers to another registry or to another ledger.
+    error LedgerTokenMismatch(address registry, address ledger);
 
-    constructor(IStudyRegistry registry_, ConsentToken consentToken_) {
-        if (address(consentToken_.registry()) != address(registry_)) {
-            revert LedgerRegistryMismatch(address(registry_), address(consentToken_.registry()));
+    constructor(IStudyRegistry registry_, IConsentToken consentToken_) {
+        (address registryOf, address ledgerOf) = (address(consentToken_.registry()), address(consentToken_.ledger()));
+        if (registryOf != address(registry_) || ledgerOf != address(this)) {
+            revert LedgerTokenMismatch(registryOf, ledgerOf);
         }
         registry = registry_;
         consentToken = consentToken_;
@@ -68,12 +72,17 @@ abstract contract Rounds is IRoundLedger, Budget {
     }
 
     /// @inheritdoc IRoundLedger
-    /// @dev Epochs only rise, so a commitment that was left out of the seal never becomes current again.
-    function isCurrent(uint64 studyId, uint32 number, address site) external view returns (bool) {
-        Round storage asked = _lines[studyId].rounds[number];
-        if (asked.state != RoundState.Open && asked.state != RoundState.Sealed) return false;
-        LateRevocation policy = registry.terms(studyId, asked.version).lateRevocation;
-        return _isCurrent(studyId, _lines[studyId].commitments[number][site], asked, policy, site);
+    function roundsOver(uint64 studyId, uint40 since, uint16 count) external view returns (bool) {
+        Line storage line = _lines[studyId];
+        uint256 over = line.count;
+        RoundState newest = line.rounds[line.count].state;
+        if (newest == RoundState.Open || newest == RoundState.Sealed) over -= 1;
+        return count == 0 || (over >= count && line.rounds[uint32(over - count + 1)].openedAt > since);
+    }
+
+    /// @inheritdoc IRoundLedger
+    function chargedAborts(uint64 studyId) external view returns (uint32) {
+        return _chargedAborts(studyId, registry.standing(studyId).suspensions);
     }
 
     /// @inheritdoc IRoundLedger
@@ -83,11 +92,13 @@ abstract contract Rounds is IRoundLedger, Budget {
 
     /// @inheritdoc IRoundLedger
     function rhoOfRound(uint64 studyId, uint32 version) external view returns (uint256) {
-        Terms memory terms = registry.terms(studyId, version);
-        if (terms.noiseMultiplier == 0) revert LedgerStudyNotUsable(studyId);
-        return Zcdp.rhoOfRound(terms.noiseMultiplier);
+        uint64 noiseMultiplier = registry.roundRules(studyId, version).noiseMultiplier;
+        if (noiseMultiplier == 0) revert LedgerStudyNotUsable(studyId);
+        return Zcdp.rhoOfRound(noiseMultiplier);
     }
 
+    /// @dev Whether no consent was withdrawn at the site since it committed. Under Proceed a withdrawal after the commit
+    /// deadline does not count once that has come; one in the deadline's own second still binds the round.
     function _isCurrent(
         uint64 studyId,
         Commitment storage commitment,
@@ -95,41 +106,43 @@ abstract contract Rounds is IRoundLedger, Budget {
         LateRevocation policy,
         address site
     ) internal view returns (bool) {
-        return commitment.attempt != 0 && commitment.epoch == _countedEpoch(studyId, of_, policy, site);
+        if (commitment.attempt == 0) return false;
+        if (commitment.epoch == consentToken.epoch(studyId, site)) return true;
+        return policy == LateRevocation.Proceed && block.timestamp >= of_.commitDeadline
+            && consentToken.epochMovedAt(studyId, site) > of_.commitDeadline;
     }
 
-    /// @dev The epoch that a commitment is held to: the one now, or under Proceed the one at the commit deadline once
-    /// that has come. A withdrawal in the deadline's own second still binds the round.
-    function _countedEpoch(uint64 studyId, Round storage of_, LateRevocation policy, address site)
-        internal
-        view
-        returns (uint64)
-    {
-        if (policy == LateRevocation.Proceed && block.timestamp >= of_.commitDeadline) {
-            return consentToken.epochAt(studyId, site, of_.commitDeadline);
-        }
-        return consentToken.epoch(studyId, site);
+    function _chargedAborts(uint64 studyId, uint32 suspensions) internal view returns (uint32) {
+        Line storage line = _lines[studyId];
+        return line.abortsSuspensions == suspensions ? line.aborts : 0;
     }
 
-    function _usableVersion(uint64 studyId) internal view returns (uint32 version) {
-        Study memory study = registry.study(studyId);
-        if (study.currentVersion == 0 || study.suspended) revert LedgerStudyNotUsable(studyId);
-        return study.currentVersion;
+    function _usable(uint64 studyId) internal view returns (Standing memory standing) {
+        standing = registry.standing(studyId);
+        if (!standing.usable) revert LedgerStudyNotUsable(studyId);
     }
 
     function _requireSameVersion(uint64 studyId, uint32 number, Round storage current) internal view {
-        uint32 version = _usableVersion(studyId);
+        uint32 version = _usable(studyId).currentVersion;
         if (version != current.version) revert LedgerVersionChanged(studyId, number, version);
     }
 
-    function _requireRoom(uint64 studyId, Terms memory terms) internal view returns (uint256 rho) {
-        rho = Zcdp.rhoOfRound(terms.noiseMultiplier);
+    function _requireRoom(uint64 studyId, RoundRules memory rules) internal view returns (uint256 rho) {
+        rho = Zcdp.rhoOfRound(rules.noiseMultiplier);
         uint256 spent = _rhoSpent(studyId);
-        if (spent + rho > terms.rhoCeiling) revert LedgerBudgetExhausted(studyId, spent, rho, terms.rhoCeiling);
+        if (spent + rho > rules.rhoCeiling) revert LedgerBudgetExhausted(studyId, spent, rho, rules.rhoCeiling);
     }
 
     function _inState(uint64 studyId, uint32 number, RoundState wanted) internal view returns (Round storage current) {
         current = _lines[studyId].rounds[number];
         if (current.state != wanted) revert LedgerWrongState(studyId, number, current.state);
+    }
+
+    function _isMember(uint64 studyId, uint32 number, address site) internal view returns (bool) {
+        address[] storage sealedMembers = _lines[studyId].members[number];
+        for (uint256 i = 0; i < sealedMembers.length; ++i) {
+            if (sealedMembers[i] == site) return true;
+        }
+        return false;
     }
 }

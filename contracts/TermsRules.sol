@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {DataUse} from "./DataUse.sol";
 import {IStudyRegistry, LateRevocation, Site, Terms} from "./interfaces/IStudyRegistry.sol";
 import {Zcdp} from "./Zcdp.sol";
 
@@ -11,10 +12,11 @@ library TermsRules {
     function check(Terms calldata terms, mapping(address => Site) storage registered) internal view {
         _require(terms.protocolHash != 0, "protocolHash");
         _require(terms.consentTextHash != 0, "consentTextHash");
+        _require(terms.dpiaHash != 0, "dpiaHash");
         _require(terms.appHash != 0, "appHash");
         _require(terms.recipeHash != 0, "recipeHash");
         _require(terms.initialCheckpoint != 0, "initialCheckpoint");
-        _require(terms.purposes != 0, "purposes");
+        _require(DataUse.isValid(terms.purposes, terms.disease), "purposes");
         _require(terms.coordinator != address(0), "coordinator");
         _require(terms.minCohort != 0, "minCohort");
         _require(terms.minSites >= uint256(terms.toleratedColluders) + 2, "minSites");
@@ -22,7 +24,8 @@ library TermsRules {
         _require(terms.vectorLength != 0, "vectorLength");
         // A float64 holds every integer up to 2^53, so a finer grid could not be decoded exactly.
         _require(terms.fractionBits <= 52, "fractionBits");
-        _require(terms.clippingNorm != 0, "clippingNorm");
+        // So that 2^22 patients, each at the bound in one number, cannot overflow a sum of 64 bits with a sign.
+        _require(terms.clippingNorm != 0 && terms.clippingNorm <= 1 << 40, "clippingNorm");
         uint256 noiseSites = uint256(terms.minSites) - terms.toleratedColluders;
         _require(
             terms.noiseMultiplier != 0
@@ -35,13 +38,17 @@ library TermsRules {
         _require(terms.sealSeconds != 0, "sealSeconds");
         _require(terms.deliverySeconds != 0, "deliverySeconds");
         _require(terms.closeSeconds != 0, "closeSeconds");
+        _require(terms.challengeSeconds != 0, "challengeSeconds");
+        _require(terms.answerSeconds != 0, "answerSeconds");
+        _require(terms.maxChargedAborts != 0, "maxChargedAborts");
     }
 
     /// @notice Whether `next` promises patients less than `current`, apart from its sites.
     function isLooser(Terms storage current, Terms storage next) internal view returns (bool) {
         return (current.lateRevocation == LateRevocation.Abandon && next.lateRevocation == LateRevocation.Proceed)
             || next.rhoCeiling > current.rhoCeiling || next.delta > current.delta || next.appHash != current.appHash
-            || next.recipeHash != current.recipeHash;
+            || next.recipeHash != current.recipeHash || next.challengeSeconds < current.challengeSeconds
+            || next.answerSeconds > current.answerSeconds;
     }
 
     function _checkSites(address[] calldata sites, uint16 minSites, mapping(address => Site) storage registered)

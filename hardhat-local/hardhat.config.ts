@@ -20,6 +20,8 @@ const unoptimized = {
 };
 // Needs the optimizer.
 const passkeyVerifier = "@openzeppelin/contracts/utils/cryptography/verifiers/ERC7913P256Verifier.sol";
+// What decides who may record a successor; from npm as it is.
+const accessManager = "@openzeppelin/contracts/access/manager/AccessManager.sol";
 const testFiles = readdirSync(join(import.meta.dirname, "contracts", "test"))
   .filter((name) => name.endsWith(".sol"))
   .map((name) => `contracts/test/${name}`);
@@ -63,7 +65,7 @@ export default defineConfig({
       // For mutants only, where speed counts: `hardhat --build-profile mutation test solidity`.
       mutation: { compilers: [unoptimized], overrides: { [passkeyVerifier]: deployed } },
     },
-    npmFilesToBuild: [passkeyVerifier],
+    npmFilesToBuild: [passkeyVerifier, accessManager],
     // So that a run of one test file builds the contracts too, and never deploys stale ones.
     splitTestsCompilation: true,
   },

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IRoundLedger} from "./IRoundLedger.sol";
+import {IStudyRegistry} from "./IStudyRegistry.sol";
+
 /// @notice One patient's consent to one study at one site, as signed by its holder (EIP-712).
-/// @param purposes bitmap (docs/purposes.md)
+/// @param purposes bitmap of what the record may be used for and under which conditions (docs/purposes.md)
+/// @param disease number of the MONDO term that research must be about; 0 unless `purposes` has DS
 /// @param useStart,useEnd when the record may be used, seconds since 1970, half open [start, end)
 /// @param dataStart,dataEnd which part of the record may be used, seconds since 1970, half open
 /// @param recordCommitment H(salt, record, holder), made by the site
@@ -16,6 +20,7 @@ struct Grant {
     address site;
     address holder;
     uint64 purposes;
+    uint24 disease;
     uint40 useStart;
     uint40 useEnd;
     uint40 dataStart;
@@ -27,21 +32,33 @@ struct Grant {
     uint40 deadline;
 }
 
-/// @notice A site's one-use statement, signed by its enrolment key (EIP-712), that a holder's record is in its care.
+/// @notice A site's statement, signed by its enrolment key (EIP-712), that a holder's record is in its care.
+/// It serves once: while the record has a live token it is refused, and a revocation voids all that were issued before.
+/// A live token whose version no longer counts does not stand in the way of its own holder's next grant, which ends it.
 /// @param recordTag salted pseudonym of the record, the same for every holder of it in this study
+/// @param issuedAt chain time at signing, later than the record's last revocation
 struct Enrolment {
     uint64 studyId;
     address site;
     address holder;
     bytes32 recordTag;
     bytes32 recordCommitment;
-    bytes32 nonce;
+    uint40 issuedAt;
     uint40 deadline;
 }
 
-/// @notice What is kept of a token. Purposes, periods and version fill one slot.
+/// @notice An enrolment as it is submitted: study, site, holder and commitment are those of the grant beside it.
+struct EnrolmentProof {
+    bytes32 recordTag;
+    uint40 issuedAt;
+    uint40 deadline;
+    bytes signature;
+}
+
+/// @notice What is kept of a token. Purposes, disease, periods and version fill one slot; holder and times another.
 struct Consent {
     uint64 purposes;
+    uint24 disease;
     uint40 useStart;
     uint40 useEnd;
     uint40 dataStart;
@@ -50,7 +67,6 @@ struct Consent {
     address holder;
     uint40 grantedAt;
     uint40 revokedAt;
-    bytes32 recordTag;
     bytes32 recordCommitment;
 }
 
@@ -68,13 +84,14 @@ interface IConsentToken {
     error ConsentNotHolder(uint256 tokenId, address caller);
     error ConsentSignatureInvalid(address account);
     error ConsentEnrolmentInvalid(address site);
-    error ConsentEnrolmentMismatch();
-    error ConsentEnrolmentUsed(bytes32 nonce);
+    error ConsentEnrolmentNotYetIssued(uint40 issuedAt);
+    error ConsentEnrolmentVoid(uint40 issuedAt, uint40 since);
     error ConsentRecordHasToken(uint256 tokenId);
+    error ConsentRecordWaiting(uint256 revokedTokenId, uint16 waitingRounds);
     error ConsentGrantVoid(uint64 signed, uint64 current);
     error ConsentDeadlinePassed(uint40 deadline);
     error ConsentPeriodInvalid();
-    error ConsentPurposesMissing();
+    error ConsentPurposesInvalid(uint64 purposes, uint24 disease);
     error ConsentTermsNotCurrent(bytes32 termsHash);
     error ConsentTextNotCurrent(bytes32 consentTextHash);
     error ConsentStudyNotUsable(uint64 studyId);
@@ -82,19 +99,17 @@ interface IConsentToken {
     error ConsentTokenUnknown(uint256 tokenId);
     error ConsentAlreadyRevoked(uint256 tokenId);
     error ConsentLocked();
+    error ConsentNotLedger(address caller);
 
     /// @notice Grants; the caller is the holder.
-    function grant(Grant calldata grant_, Enrolment calldata enrolment, bytes calldata enrolmentSignature)
-        external
-        returns (uint256 tokenId);
+    function grant(Grant calldata grant_, EnrolmentProof calldata enrolment) external returns (uint256 tokenId);
 
     /// @notice Grants with the holder's signature; anyone may carry it.
     function grantBySig(
         Grant calldata grant_,
         bytes calldata signer,
         bytes calldata signature,
-        Enrolment calldata enrolment,
-        bytes calldata enrolmentSignature
+        EnrolmentProof calldata enrolment
     ) external returns (uint256 tokenId);
 
     /// @notice Revokes; the caller is the holder. Nothing pauses it.
@@ -103,8 +118,12 @@ interface IConsentToken {
     /// @notice Revokes with the holder's signature over Revocation(tokenId); anyone may carry it, at any time.
     function revokeBySig(uint256 tokenId, bytes calldata signer, bytes calldata signature) external;
 
-    /// @notice The only predicate. True when the token exists, is not revoked, `at` lies in its use period, it covers all
-    /// of `purposes` (at least one), it was granted under a version that still counts, and its study is in force and not suspended.
+    /// @notice Clears `epochMovedAt`. The ledger calls it at each commitment that it accepts.
+    function watchEpoch(uint64 studyId, address site) external;
+
+    /// @notice The only predicate. True when the token exists, is not revoked, `at` lies in its use period and before its
+    /// study's approval expires, it permits `purposes` (DataUse), it was granted under a version that still counts, and its
+    /// study is usable.
     function isConsentActive(uint256 tokenId, uint64 purposes, uint40 at) external view returns (bool);
 
     /// @notice Indices of the active tokens of a site, ascending, applying `isConsentActive` to the set bits of one page.
@@ -115,6 +134,8 @@ interface IConsentToken {
         view
         returns (uint32[] memory indices, uint32 next);
 
+    function registry() external view returns (IStudyRegistry);
+    function ledger() external view returns (IRoundLedger);
     function consent(uint256 tokenId) external view returns (Consent memory);
     function tokenIdOf(uint64 studyId, address site, uint32 index) external pure returns (uint256);
     function mintedCount(uint64 studyId, address site) external view returns (uint32);
@@ -124,9 +145,11 @@ interface IConsentToken {
     /// @notice Raised by every act that ends a token of this site in this study.
     function epoch(uint64 studyId, address site) external view returns (uint64);
 
-    /// @notice The epoch as it was at the end of second `time`.
-    function epochAt(uint64 studyId, address site, uint40 time) external view returns (uint64);
+    /// @notice When the epoch first moved after the ledger last accepted a commitment of the site; 0 when it has not.
+    function epochMovedAt(uint64 studyId, address site) external view returns (uint40);
 
     function revocationCounter(address holder) external view returns (uint64);
+
+    /// @notice The record's unburned token; 0 when there is none.
     function liveTokenOf(uint64 studyId, address site, bytes32 recordTag) external view returns (uint256);
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IConsentToken} from "./IConsentToken.sol";
+import {IStudyRegistry} from "./IStudyRegistry.sol";
+
 enum RoundState {
     None,
     Open,
@@ -107,6 +110,9 @@ interface IRoundLedger {
     error LedgerStudyNotUsable(uint64 studyId);
     error LedgerNotCoordinator(uint64 studyId, address caller);
     error LedgerRoundOpen(uint64 studyId, uint32 round);
+    error LedgerApprovalExpires(uint64 studyId, uint40 approvedUntil, uint40 closeDeadline);
+    error LedgerPausedByAborts(uint64 studyId, uint32 aborts);
+    error LedgerSiteBarred(uint64 studyId, address site, uint32 round);
     error LedgerBudgetExhausted(uint64 studyId, uint256 rhoSpent, uint256 rho, uint256 rhoCeiling);
     error LedgerWrongState(uint64 studyId, uint32 round, RoundState state);
     error LedgerVersionChanged(uint64 studyId, uint32 round, uint32 version);
@@ -129,7 +135,9 @@ interface IRoundLedger {
     error LedgerCannotAbort(uint64 studyId, uint32 round);
 
     /// @notice Opens the next round. Coordinator only; refused while another is open or sealed, when the study is not
-    /// usable, or when the budget has no room for one more round.
+    /// usable, when its approval expires before the round's close deadline, when the budget has no room for one more round,
+    /// or when as many sealed rounds were aborted since the last suspension as the terms allow: then a reviewer suspends
+    /// the study, and k reviewers resume it.
     function open(uint64 studyId) external returns (uint32 round);
 
     /// @notice The calling site commits, or recommits, before the commit deadline.
@@ -155,6 +163,8 @@ interface IRoundLedger {
     /// deadline has passed, its study's version changed, or (sealed) a member's epoch moved so that it can never close.
     function abort(uint64 studyId, uint32 round) external returns (AbortReason reason);
 
+    function registry() external view returns (IStudyRegistry);
+    function consentToken() external view returns (IConsentToken);
     function round(uint64 studyId, uint32 number) external view returns (Round memory);
     function roundCount(uint64 studyId) external view returns (uint32);
     function lastClosed(uint64 studyId) external view returns (uint32);
@@ -164,6 +174,12 @@ interface IRoundLedger {
 
     /// @notice Whether the site's commitment may be sealed (open round) or may still be closed (sealed round).
     function isCurrent(uint64 studyId, uint32 number, address site) external view returns (bool);
+
+    /// @notice Whether at least `count` rounds that were opened after second `since` are over.
+    function roundsOver(uint64 studyId, uint40 since, uint16 count) external view returns (bool);
+
+    /// @notice Sealed rounds that were aborted since the study was last suspended.
+    function chargedAborts(uint64 studyId) external view returns (uint32);
 
     function rhoSpent(uint64 studyId) external view returns (uint256);
     function rhoOfRound(uint64 studyId, uint32 version) external view returns (uint256);

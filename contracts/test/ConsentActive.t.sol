@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {DataUse} from "../DataUse.sol";
 import {Grant} from "../interfaces/IConsentToken.sol";
 import {Terms} from "../interfaces/IStudyRegistry.sol";
 import {ConsentFixture} from "./ConsentFixture.t.sol";
@@ -10,28 +11,56 @@ contract ConsentActiveTest is ConsentFixture {
         external
     {
         Grant memory grant = _grantOf(1, 0);
-        grant.purposes = given == 0 ? 1 : given;
+        grant.purposes = given & DataUse.KNOWN | TRAINING;
+        grant.disease = given & DISEASE_RESEARCH == 0 ? 0 : what % 5 == 4 ? DISEASE + 1 : DISEASE;
         grant.useStart = start % clock;
         grant.useEnd = clock + 1 + length % 1e9;
-        asked = what % 2 == 0 ? asked & grant.purposes : asked;
+        asked = what % 2 == 0 ? asked & grant.purposes | grant.purposes & DataUse.CONDITIONS : asked;
         time = what % 3 == 0 ? time : grant.useStart + time % (grant.useEnd - grant.useStart + 2);
         uint256 tokenId = _submit(grant, 1);
         bool revoked = what % 16 == 15;
         bool suspended = what % 16 == 14;
         if (revoked) _revoke(tokenId);
         if (suspended) _suspend();
-        bool expected = asked != 0 && asked & ~grant.purposes == 0 && grant.useStart <= time && time < grant.useEnd
-            && !revoked && !suspended;
+        bool expected = DataUse.permits(grant.purposes, grant.disease, asked, DISEASE) && grant.useStart <= time
+            && time < grant.useEnd && time < registry.study(studyId).approvedUntil && !revoked && !suspended;
         assertEq(token.isConsentActive(tokenId, asked, time), expected);
     }
 
     function test_TheUsePeriodIsHalfOpen() external {
         Grant memory grant = _grantOf(1, 0);
         uint256 tokenId = _submit(grant, 1);
-        assertFalse(token.isConsentActive(tokenId, TRAINING, grant.useStart - 1));
-        assertTrue(token.isConsentActive(tokenId, TRAINING, grant.useStart));
-        assertTrue(token.isConsentActive(tokenId, TRAINING, grant.useEnd - 1));
-        assertFalse(token.isConsentActive(tokenId, TRAINING, grant.useEnd));
+        assertFalse(token.isConsentActive(tokenId, PURPOSES, grant.useStart - 1));
+        assertTrue(token.isConsentActive(tokenId, PURPOSES, grant.useStart));
+        assertTrue(token.isConsentActive(tokenId, PURPOSES, grant.useEnd - 1));
+        assertFalse(token.isConsentActive(tokenId, PURPOSES, grant.useEnd));
+    }
+
+    /// No longer than the reviewers' approval, however long the patient agreed.
+    function test_NothingIsActiveBeyondTheApproval() external {
+        Grant memory grant = _grantOf(1, 0);
+        uint40 until = registry.study(studyId).approvedUntil;
+        grant.useEnd = until + 1 days;
+        uint256 tokenId = _submit(grant, 1);
+        assertTrue(token.isConsentActive(tokenId, PURPOSES, until - 1));
+        assertFalse(token.isConsentActive(tokenId, PURPOSES, until));
+        _tickTo(until);
+        assertFalse(token.isConsentActive(tokenId, PURPOSES, until - 1), "nor in hindsight once it expired");
+        _bringInForce(1);
+        assertTrue(token.isConsentActive(tokenId, PURPOSES, until), "a renewal counts");
+    }
+
+    /// A version about another disease finds no token that was given for the first.
+    function test_AnotherDiseaseIsAnotherConsent() external {
+        uint256 tokenId = _granted(1, 0);
+        Grant memory wide = _grantOf(2, 0);
+        (wide.purposes, wide.disease) = (TRAINING | 1 << 6, 0);
+        uint256 wideId = _submit(wide, 2);
+        Terms memory terms = _terms();
+        terms.disease = DISEASE + 1;
+        _bringInForce(_proposeVersion(terms));
+        assertFalse(_isActive(tokenId));
+        assertTrue(_isActive(wideId));
     }
 
     function testFuzz_AnUnknownTokenIsInactiveAndNothingReverts(uint256 tokenId, uint64 purposes, uint40 time)
@@ -51,7 +80,7 @@ contract ConsentActiveTest is ConsentFixture {
         assertTrue(_isActive(tokenId), "proposing changes nothing");
         _bringInForce(looser);
         assertFalse(_isActive(tokenId));
-        _revoke(tokenId);
+        _tick(1);
         assertTrue(_isActive(_granted(1, 0)));
     }
 
@@ -62,14 +91,14 @@ contract ConsentActiveTest is ConsentFixture {
         address site = hospitals[0].account;
         for (uint256 n = 0; n < count; ++n) {
             Grant memory grant = _grantOf(n, 0);
-            if (narrow >> n & 1 == 1) grant.purposes = 1;
+            if (narrow >> n & 1 == 1) (grant.purposes, grant.disease) = (1 << 49, 0);
             uint256 tokenId = _submit(grant, n);
             if (revoked >> n & 1 == 1) _revoke(tokenId);
         }
         uint32 from = 0;
         uint32 seen = 0;
         do {
-            (uint32[] memory indices, uint32 next) = token.activeTokens(studyId, site, TRAINING, clock, from, pageSize);
+            (uint32[] memory indices, uint32 next) = token.activeTokens(studyId, site, PURPOSES, clock, from, pageSize);
             uint256 at_ = 0;
             for (uint32 index = from; index < (next == 0 ? count : next); ++index) {
                 if (!_isActive(token.tokenIdOf(studyId, site, index))) continue;

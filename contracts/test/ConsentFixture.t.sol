@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Enrolment, Grant} from "../interfaces/IConsentToken.sol";
+import {Enrolment, EnrolmentProof, Grant} from "../interfaces/IConsentToken.sol";
+import {Study} from "../interfaces/IStudyRegistry.sol";
 import {StudyFixture} from "./StudyFixture.t.sol";
 
 /// @title A study in force whose patients may grant and revoke
@@ -9,7 +10,6 @@ import {StudyFixture} from "./StudyFixture.t.sol";
 abstract contract ConsentFixture is StudyFixture {
     uint256 internal constant PATIENT_KEY = 0x9A71E000;
 
-    uint256 private _nonces;
 
     function setUp() public virtual override {
         super.setUp();
@@ -27,9 +27,10 @@ abstract contract ConsentFixture is StudyFixture {
             termsHash: registry.termsHash(studyId, version),
             site: hospitals[site].account,
             holder: _patient(n),
-            purposes: TRAINING,
+            purposes: PURPOSES,
+            disease: DISEASE,
             useStart: clock - 1,
-            useEnd: clock + 365 days,
+            useEnd: clock + 200 days,
             dataStart: 1,
             dataEnd: clock,
             recordCommitment: keccak256(abi.encode("record", n)),
@@ -40,29 +41,29 @@ abstract contract ConsentFixture is StudyFixture {
         });
     }
 
-    /// @dev A fresh enrolment that goes with the grant.
-    function _enrolmentOf(Grant memory grant, uint256 n) internal returns (Enrolment memory) {
+    /// @dev An enrolment of now that goes with the grant.
+    function _enrolmentOf(Grant memory grant, uint256 n) internal view returns (Enrolment memory) {
         return Enrolment({
             studyId: grant.studyId,
             site: grant.site,
             holder: grant.holder,
             recordTag: bytes32(n + 1),
             recordCommitment: grant.recordCommitment,
-            nonce: bytes32(++_nonces),
+            issuedAt: clock,
             deadline: clock + 1 hours
         });
     }
 
     function _signGrant(uint256 key, Grant memory grant) internal view returns (bytes memory) {
         bytes32 typeHash = keccak256(
-            "Grant(uint64 studyId,bytes32 termsHash,address site,address holder,uint64 purposes,uint40 useStart,uint40 useEnd,uint40 dataStart,uint40 dataEnd,bytes32 recordCommitment,bytes32 consentTextHash,bytes8 language,uint64 revocationCounter,uint40 deadline)"
+            "Grant(uint64 studyId,bytes32 termsHash,address site,address holder,uint64 purposes,uint24 disease,uint40 useStart,uint40 useEnd,uint40 dataStart,uint40 dataEnd,bytes32 recordCommitment,bytes32 consentTextHash,bytes8 language,uint64 revocationCounter,uint40 deadline)"
         );
         return _sign(key, _tokenDigest(keccak256(abi.encode(typeHash, grant))));
     }
 
     function _signEnrolment(uint256 key, Enrolment memory enrolment) internal view returns (bytes memory) {
         bytes32 typeHash = keccak256(
-            "Enrolment(uint64 studyId,address site,address holder,bytes32 recordTag,bytes32 recordCommitment,bytes32 nonce,uint40 deadline)"
+            "Enrolment(uint64 studyId,address site,address holder,bytes32 recordTag,bytes32 recordCommitment,uint40 issuedAt,uint40 deadline)"
         );
         return _sign(key, _tokenDigest(keccak256(abi.encode(typeHash, enrolment))));
     }
@@ -80,21 +81,30 @@ abstract contract ConsentFixture is StudyFixture {
         while (hospitals[site].account != account) ++site;
     }
 
-    /// @dev Sends the grant from the holder's own account, with a fresh enrolment.
+    /// @dev The proof that the holder's site signs now.
+    function _proofOf(Grant memory grant, uint256 n) internal view returns (EnrolmentProof memory) {
+        return _signedProof(hospitals[_siteOf(grant.site)].enrolmentKey, _enrolmentOf(grant, n));
+    }
+
+    function _signedProof(uint256 key, Enrolment memory enrolment) internal view returns (EnrolmentProof memory) {
+        return EnrolmentProof(
+            enrolment.recordTag, enrolment.issuedAt, enrolment.deadline, _signEnrolment(key, enrolment)
+        );
+    }
+
+    /// @dev Sends the grant from the holder's own account, with an enrolment of now.
     function _submit(Grant memory grant, uint256 n) internal returns (uint256) {
-        Enrolment memory enrolment = _enrolmentOf(grant, n);
-        bytes memory signature = _signEnrolment(hospitals[_siteOf(grant.site)].enrolmentKey, enrolment);
+        EnrolmentProof memory proof = _proofOf(grant, n);
         vm.prank(grant.holder);
-        return token.grant(grant, enrolment, signature);
+        return token.grant(grant, proof);
     }
 
     /// @dev As `_submit`, and must fail with exactly this error.
     function _submitFails(Grant memory grant, uint256 n, bytes memory reason) internal {
-        Enrolment memory enrolment = _enrolmentOf(grant, n);
-        bytes memory signature = _signEnrolment(hospitals[0].enrolmentKey, enrolment);
+        EnrolmentProof memory proof = _signedProof(hospitals[0].enrolmentKey, _enrolmentOf(grant, n));
         vm.prank(grant.holder);
         vm.expectRevert(reason);
-        token.grant(grant, enrolment, signature);
+        token.grant(grant, proof);
     }
 
     function _granted(uint256 n, uint256 site) internal returns (uint256 tokenId) {
@@ -108,6 +118,6 @@ abstract contract ConsentFixture is StudyFixture {
     }
 
     function _isActive(uint256 tokenId) internal view returns (bool) {
-        return token.isConsentActive(tokenId, TRAINING, clock);
+        return token.isConsentActive(tokenId, PURPOSES, clock);
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Consent, Enrolment, Grant, IConsentToken} from "../interfaces/IConsentToken.sol";
+import {Consent, Enrolment, EnrolmentProof, Grant, IConsentToken} from "../interfaces/IConsentToken.sol";
 import {Terms} from "../interfaces/IStudyRegistry.sol";
 import {ConsentFixture} from "./ConsentFixture.t.sol";
 
@@ -14,6 +14,7 @@ contract ConsentGrantTest is ConsentFixture {
         assertTrue(_isActive(tokenId));
         Consent memory consent = token.consent(tokenId);
         assertEq(consent.purposes, uint256(grant.purposes));
+        assertEq(consent.disease, uint256(grant.disease));
         assertEq(consent.useStart, uint256(grant.useStart));
         assertEq(consent.useEnd, uint256(grant.useEnd));
         assertEq(consent.dataStart, uint256(grant.dataStart));
@@ -22,7 +23,6 @@ contract ConsentGrantTest is ConsentFixture {
         assertEq(consent.holder, grant.holder);
         assertEq(consent.grantedAt, uint256(clock));
         assertEq(consent.revokedAt, uint256(0));
-        assertEq(consent.recordTag, bytes32(uint256(2)));
         assertEq(consent.recordCommitment, grant.recordCommitment);
     }
 
@@ -41,34 +41,32 @@ contract ConsentGrantTest is ConsentFixture {
 
     function test_AnyoneCarriesASignedGrant() external {
         Grant memory grant = _grantOf(1, 0);
-        Enrolment memory enrolment = _enrolmentOf(grant, 1);
         bytes memory signer = _signer(PATIENT_KEY + 1);
         bytes memory signature = _signGrant(PATIENT_KEY + 1, grant);
-        bytes memory enrolmentSignature = _signEnrolment(hospitals[0].enrolmentKey, enrolment);
+        EnrolmentProof memory proof = _proofOf(grant, 1);
         vm.prank(_stranger());
-        uint256 tokenId = token.grantBySig(grant, signer, signature, enrolment, enrolmentSignature);
+        uint256 tokenId = token.grantBySig(grant, signer, signature, proof);
         assertEq(token.ownerOf(tokenId), grant.holder);
     }
 
     function test_OnlyTheHolderGrants() external {
         Grant memory grant = _grantOf(1, 0);
-        Enrolment memory enrolment = _enrolmentOf(grant, 1);
-        bytes memory enrolmentSignature = _signEnrolment(hospitals[0].enrolmentKey, enrolment);
+        EnrolmentProof memory proof = _proofOf(grant, 1);
         vm.prank(_stranger());
         vm.expectRevert(abi.encodeWithSelector(IConsentToken.ConsentNotHolder.selector, 0, _stranger()));
-        token.grant(grant, enrolment, enrolmentSignature);
+        token.grant(grant, proof);
 
         bytes memory forged = _signGrant(STRANGER_KEY, grant);
         bytes memory invalid = abi.encodeWithSelector(IConsentToken.ConsentSignatureInvalid.selector, grant.holder);
         vm.expectRevert(invalid);
-        token.grantBySig(grant, _signer(STRANGER_KEY), forged, enrolment, enrolmentSignature);
+        token.grantBySig(grant, _signer(STRANGER_KEY), forged, proof);
         vm.expectRevert(invalid);
-        token.grantBySig(grant, _signer(PATIENT_KEY + 1), forged, enrolment, enrolmentSignature);
+        token.grantBySig(grant, _signer(PATIENT_KEY + 1), forged, proof);
     }
 
     /// Whoever carries a grant can change no member of it.
     function test_NoSignedMemberCanBeChanged() external {
-        for (uint256 member = 0; member < 14; ++member) {
+        for (uint256 member = 0; member < 15; ++member) {
             _changedMemberIsRefused(member);
         }
     }
@@ -80,7 +78,7 @@ contract ConsentGrantTest is ConsentFixture {
         if (member == 1) grant.termsHash = ~grant.termsHash;
         if (member == 2) grant.site = hospitals[1].account;
         if (member == 3) grant.holder = _stranger();
-        if (member == 4) grant.purposes |= 1;
+        if (member == 4) grant.purposes |= 1 << 49;
         if (member == 5) grant.useStart -= 1;
         if (member == 6) grant.useEnd += 1;
         if (member == 7) grant.dataStart -= 1;
@@ -90,10 +88,10 @@ contract ConsentGrantTest is ConsentFixture {
         if (member == 11) grant.language = "en";
         if (member == 12) grant.revocationCounter += 1;
         if (member == 13) grant.deadline += 1;
-        Enrolment memory enrolment = _enrolmentOf(grant, 1);
-        bytes memory enrolmentSignature = _signEnrolment(hospitals[0].enrolmentKey, enrolment);
+        if (member == 14) grant.disease += 1;
+        EnrolmentProof memory proof = _proofOf(grant, 1);
         vm.expectRevert(abi.encodeWithSelector(IConsentToken.ConsentSignatureInvalid.selector, grant.holder));
-        token.grantBySig(grant, _signer(PATIENT_KEY + 1), signature, enrolment, enrolmentSignature);
+        token.grantBySig(grant, _signer(PATIENT_KEY + 1), signature, proof);
     }
 
     function test_TheStudyMustBeUsable() external {
@@ -127,10 +125,20 @@ contract ConsentGrantTest is ConsentFixture {
         );
     }
 
-    function test_PurposesAndPeriodsMustNotBeEmpty() external {
+    function test_PurposesMustBeInTheTableWithADiseaseWhereTheyNameOne() external {
+        _purposesFail(0, 0);
+        _purposesFail(1, 0);
+        _purposesFail(TRAINING | 1 << 50, 0);
+        _purposesFail(TRAINING | 1 << 63, 0);
+        _purposesFail(PURPOSES, 0);
+        _purposesFail(TRAINING, DISEASE);
         Grant memory grant = _grantOf(1, 0);
-        grant.purposes = 0;
-        _submitFails(grant, 1, abi.encodeWithSelector(IConsentToken.ConsentPurposesMissing.selector));
+        (grant.purposes, grant.disease) = (TRAINING, 0);
+        _submit(grant, 1);
+    }
+
+    function test_PeriodsMustNotBeEmptyOrOver() external {
+        Grant memory grant;
         bytes memory invalid = abi.encodeWithSelector(IConsentToken.ConsentPeriodInvalid.selector);
         grant = _grantOf(1, 0);
         grant.useStart = grant.useEnd;
@@ -151,19 +159,29 @@ contract ConsentGrantTest is ConsentFixture {
         _submit(late, 1);
     }
 
+    /// Whoever carries an enrolment can change no member of it, nor use it for another grant.
     function test_TheEnrolmentMustBeForThisGrant() external {
-        for (uint256 member = 0; member < 4; ++member) {
+        for (uint256 member = 0; member < 7; ++member) {
             Grant memory grant = _grantOf(1, 0);
             Enrolment memory enrolment = _enrolmentOf(grant, 1);
             if (member == 0) enrolment.studyId += 1;
             if (member == 1) enrolment.site = hospitals[1].account;
             if (member == 2) enrolment.holder = _stranger();
             if (member == 3) enrolment.recordCommitment = ~enrolment.recordCommitment;
-            _grantFails(grant, enrolment, 0, abi.encodeWithSelector(IConsentToken.ConsentEnrolmentMismatch.selector));
+            if (member == 4) enrolment.recordTag = ~enrolment.recordTag;
+            if (member == 5) enrolment.issuedAt -= 1;
+            if (member == 6) enrolment.deadline += 1;
+            bytes memory signature = _signEnrolment(hospitals[0].enrolmentKey, enrolment);
+            Enrolment memory honest = _enrolmentOf(grant, 1);
+            vm.prank(grant.holder);
+            vm.expectRevert(
+                abi.encodeWithSelector(IConsentToken.ConsentEnrolmentInvalid.selector, hospitals[0].account)
+            );
+            token.grant(grant, EnrolmentProof(honest.recordTag, honest.issuedAt, honest.deadline, signature));
         }
     }
 
-    function test_TheEnrolmentIsTheSitesOwnInTimeAndUsedOnce() external {
+    function test_TheEnrolmentIsTheSitesOwnAndInTime() external {
         Grant memory grant = _grantOf(1, 0);
         Enrolment memory enrolment = _enrolmentOf(grant, 1);
         bytes memory invalid =
@@ -174,12 +192,15 @@ contract ConsentGrantTest is ConsentFixture {
             grant, enrolment, 0, abi.encodeWithSelector(IConsentToken.ConsentDeadlinePassed.selector, clock - 1)
         );
         enrolment.deadline = clock;
-        bytes memory signature = _signEnrolment(hospitals[0].enrolmentKey, enrolment);
-        vm.prank(grant.holder);
-        token.grant(grant, enrolment, signature);
+        enrolment.issuedAt = clock + 1;
         _grantFails(
-            grant, enrolment, 0, abi.encodeWithSelector(IConsentToken.ConsentEnrolmentUsed.selector, enrolment.nonce)
+            grant, enrolment, 0, abi.encodeWithSelector(IConsentToken.ConsentEnrolmentNotYetIssued.selector, clock + 1)
         );
+        enrolment.issuedAt = clock;
+        EnrolmentProof memory proof = _signedProof(hospitals[0].enrolmentKey, enrolment);
+        vm.prank(grant.holder);
+        token.grant(grant, proof);
+        assertEq(token.balanceOf(grant.holder), uint256(1));
     }
 
     function test_ARotatedEnrolmentKeyNoLongerEnrols() external {
@@ -204,10 +225,18 @@ contract ConsentGrantTest is ConsentFixture {
         _granted(2, 0);
     }
 
+    function _purposesFail(uint64 purposes, uint24 disease) private {
+        Grant memory grant = _grantOf(1, 0);
+        (grant.purposes, grant.disease) = (purposes, disease);
+        _submitFails(
+            grant, 1, abi.encodeWithSelector(IConsentToken.ConsentPurposesInvalid.selector, purposes, disease)
+        );
+    }
+
     function _grantFails(Grant memory grant, Enrolment memory enrolment, uint256 site, bytes memory reason) private {
-        bytes memory signature = _signEnrolment(hospitals[site].enrolmentKey, enrolment);
+        EnrolmentProof memory proof = _signedProof(hospitals[site].enrolmentKey, enrolment);
         vm.prank(grant.holder);
         vm.expectRevert(reason);
-        token.grant(grant, enrolment, signature);
+        token.grant(grant, proof);
     }
 }

@@ -5,7 +5,7 @@ import {IERC165} from "@openzeppelin/contracts/interfaces/IERC165.sol";
 import {IERC721} from "@openzeppelin/contracts/interfaces/IERC721.sol";
 import {IERC721Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 
-import {Enrolment, Grant, IConsentToken} from "../interfaces/IConsentToken.sol";
+import {EnrolmentProof, Grant, IConsentToken} from "../interfaces/IConsentToken.sol";
 import {IERC5192} from "../interfaces/IERC5192.sol";
 import {IERC5484} from "../interfaces/IERC5484.sol";
 import {ConsentFixture} from "./ConsentFixture.t.sol";
@@ -47,8 +47,7 @@ contract ConsentLockedTest is ConsentFixture {
     function test_WalletsSeeLockedAndIssued() external {
         Grant memory grant = _grantOf(1, 0);
         uint256 tokenId = token.tokenIdOf(studyId, grant.site, 0);
-        Enrolment memory enrolment = _enrolmentOf(grant, 1);
-        bytes memory signature = _signEnrolment(hospitals[0].enrolmentKey, enrolment);
+        EnrolmentProof memory proof = _proofOf(grant, 1);
         vm.prank(grant.holder);
         vm.expectEmit(address(token));
         emit IERC721.Transfer(address(0), grant.holder, tokenId);
@@ -56,7 +55,17 @@ contract ConsentLockedTest is ConsentFixture {
         emit IERC5192.Locked(tokenId);
         vm.expectEmit(address(token));
         emit IERC5484.Issued(grant.site, grant.holder, tokenId, IERC5484.BurnAuth.OwnerOnly);
-        token.grant(grant, enrolment, signature);
+        token.grant(grant, proof);
+    }
+
+    function test_BalancesCountLiveTokens() external {
+        uint256 first = _granted(1, 0);
+        _submit(_grantOf(1, 0), 2);
+        assertEq(token.balanceOf(_patient(1)), uint256(2));
+        _revoke(first);
+        assertEq(token.balanceOf(_patient(1)), uint256(1));
+        vm.expectRevert(abi.encodeWithSelector(IERC721Errors.ERC721InvalidOwner.selector, address(0)));
+        token.balanceOf(address(0));
     }
 
     function test_Interfaces() external {
@@ -74,11 +83,9 @@ contract ConsentLockedTest is ConsentFixture {
         Guardian guardian = new Guardian(_patient(1));
         Grant memory grant = _grantOf(1, 0);
         grant.holder = address(guardian);
-        Enrolment memory enrolment = _enrolmentOf(grant, 1);
         bytes memory signer = abi.encodePacked(address(guardian));
         bytes memory signature = _signGrant(PATIENT_KEY + 1, grant);
-        bytes memory enrolmentSignature = _signEnrolment(hospitals[0].enrolmentKey, enrolment);
-        uint256 tokenId = token.grantBySig(grant, signer, signature, enrolment, enrolmentSignature);
+        uint256 tokenId = token.grantBySig(grant, signer, signature, _proofOf(grant, 1));
         guardian.rotate(_patient(2));
         bytes memory old = _signRevocation(PATIENT_KEY + 1, tokenId);
         bytes memory fresh = _signRevocation(PATIENT_KEY + 2, tokenId);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Consent, Enrolment, Grant, IConsentToken} from "../interfaces/IConsentToken.sol";
+import {IERC721} from "@openzeppelin/contracts/interfaces/IERC721.sol";
+
+import {Consent, EnrolmentProof, Grant, IConsentToken} from "../interfaces/IConsentToken.sol";
 import {ConsentFixture} from "./ConsentFixture.t.sol";
 
 contract ConsentRevokeTest is ConsentFixture {
@@ -85,13 +87,12 @@ contract ConsentRevokeTest is ConsentFixture {
     /// A replayed, a late and a pre-revocation grant: none makes a token after its holder revoked.
     function test_NoOldGrantRevivesAToken() external {
         Grant memory signedBefore = _grantOf(1, 0);
-        Enrolment memory enrolment = _enrolmentOf(signedBefore, 1);
-        bytes memory enrolmentSignature = _signEnrolment(hospitals[0].enrolmentKey, enrolment);
+        EnrolmentProof memory proof = _proofOf(signedBefore, 1);
         bytes memory signature = _signGrant(PATIENT_KEY + 1, signedBefore);
         _revoke(_tokenId);
         _tick(1);
         vm.expectRevert(abi.encodeWithSelector(IConsentToken.ConsentGrantVoid.selector, uint64(0), uint64(1)));
-        token.grantBySig(signedBefore, _signer(PATIENT_KEY + 1), signature, enrolment, enrolmentSignature);
+        token.grantBySig(signedBefore, _signer(PATIENT_KEY + 1), signature, proof);
         _submitFails(
             signedBefore, 1, abi.encodeWithSelector(IConsentToken.ConsentGrantVoid.selector, uint64(0), uint64(1))
         );
@@ -105,30 +106,31 @@ contract ConsentRevokeTest is ConsentFixture {
         assertEq(token.unburnedCount(studyId, hospitals[0].account), uint256(1));
     }
 
-    function test_AFreshGrantMakesANewTokenAndTheOldOneStaysDead() external {
-        _revoke(_tokenId);
-        uint256 fresh = _granted(1, 0);
-        assertEq(fresh, _tokenId + 2, "indices are never reused");
-        assertTrue(_isActive(fresh));
-        assertFalse(_isActive(_tokenId));
-        vm.prank(_patient(1));
-        vm.expectRevert(abi.encodeWithSelector(IConsentToken.ConsentAlreadyRevoked.selector, _tokenId));
-        token.revoke(_tokenId);
-    }
-
-    function test_EpochAtIsTheEpochAtTheEndOfASecond() external {
+    /// The epoch counts what ended, from the first second at which it did since the ledger last looked.
+    function test_EveryRevocationMovesTheEpoch() external {
         address site = hospitals[0].account;
+        assertEq(token.epochMovedAt(studyId, site), uint256(0));
         uint40 first = clock;
         _revoke(_tokenId);
-        _tick(0);
-        _revoke(_tokenId + 1);
         _tick(5);
-        _revoke(_granted(3, 0));
-        assertEq(token.epochAt(studyId, site, first - 1), uint256(0));
-        assertEq(token.epochAt(studyId, site, first), uint256(2));
-        assertEq(token.epochAt(studyId, site, first + 4), uint256(2));
-        assertEq(token.epochAt(studyId, site, first + 5), uint256(3));
-        assertEq(token.epochAt(studyId, site, type(uint40).max), uint256(3));
-        assertEq(token.epoch(studyId, site), uint256(3));
+        _revoke(_tokenId + 1);
+        assertEq(token.epoch(studyId, site), uint256(2));
+        assertEq(token.epochMovedAt(studyId, site), uint256(first));
+        vm.prank(address(ledger));
+        token.watchEpoch(studyId, site);
+        assertEq(token.epochMovedAt(studyId, site), uint256(0));
+        assertEq(token.epoch(studyId, site), uint256(2));
+    }
+
+    function test_OnlyTheLedgerWatches() external {
+        vm.expectRevert(abi.encodeWithSelector(IConsentToken.ConsentNotLedger.selector, address(this)));
+        token.watchEpoch(studyId, hospitals[0].account);
+    }
+
+    function test_WalletsSeeTheTokenGo() external {
+        vm.expectEmit(address(token));
+        emit IERC721.Transfer(_patient(1), address(0), _tokenId);
+        vm.prank(_patient(1));
+        token.revoke(_tokenId);
     }
 }

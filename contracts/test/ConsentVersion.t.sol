@@ -24,6 +24,10 @@ contract ConsentVersionTest is StudyFixture {
         _next(terms, 5);
         terms.recipeHash = keccak256("another recipe");
         _next(terms, 6);
+        terms.challengeSeconds -= 1;
+        _next(terms, 7);
+        terms.answerSeconds += 1;
+        _next(terms, 8);
     }
 
     function test_ASiteThatJoinsNeedsFreshConsentAndOneThatLeavesDoesNot() external {
@@ -44,6 +48,11 @@ contract ConsentVersionTest is StudyFixture {
         terms.clippingNorm += 1;
         terms.minCohort += 1;
         terms.commitSeconds += 1;
+        terms.challengeSeconds += 1;
+        terms.answerSeconds -= 1;
+        terms.waitingRounds = 0;
+        terms.maxChargedAborts += 1;
+        terms.dpiaHash = keccak256("another dpia");
         terms.protocolHash = keccak256("another protocol");
         terms.consentTextHash = keccak256("another consent text");
         _afterVersionOne(terms, 1);

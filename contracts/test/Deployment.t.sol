@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IAccessManager} from "@openzeppelin/contracts/access/manager/IAccessManager.sol";
 import {IERC721} from "@openzeppelin/contracts/interfaces/IERC721.sol";
 import {Vm} from "@prb/test/src/Vm.sol";
 
 import {IConsentToken} from "../interfaces/IConsentToken.sol";
 import {IERC5192} from "../interfaces/IERC5192.sol";
 import {IERC5484} from "../interfaces/IERC5484.sol";
+import {IBars} from "../interfaces/IBars.sol";
+import {IChallenges} from "../interfaces/IChallenges.sol";
 import {IRoundLedger} from "../interfaces/IRoundLedger.sol";
 import {IRunningHash} from "../interfaces/IRunningHash.sol";
 import {IStudyRegistry} from "../interfaces/IStudyRegistry.sol";
 
 /// @dev All that the deployed contracts answer to, more than one interface each.
-interface DeployedRegistry is IStudyRegistry, IRunningHash {}
-
-interface DeployedToken is IConsentToken, IERC721, IERC5192, IERC5484, IRunningHash {
-    function registry() external view returns (address);
+interface DeployedRegistry is IStudyRegistry, IRunningHash {
+    function authority() external view returns (address);
 }
 
-interface DeployedLedger is IRoundLedger, IRunningHash {
-    error LedgerRegistryMismatch(address registry, address registryOfToken);
+interface DeployedToken is IConsentToken, IERC721, IERC5192, IERC5484, IRunningHash {}
 
-    function registry() external view returns (address);
-    function consentToken() external view returns (address);
+interface DeployedLedger is IRoundLedger, IBars, IChallenges, IRunningHash {
+    error LedgerTokenMismatch(address registry, address ledger);
 }
 
 /// @title Deploys the contracts from their artifacts
@@ -32,22 +32,36 @@ interface DeployedLedger is IRoundLedger, IRunningHash {
 library Deployment {
     Vm private constant VM = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
-    function all() internal returns (DeployedRegistry registry_, DeployedToken token_, DeployedLedger ledger_) {
-        registry_ = registry();
-        token_ = token(registry_);
+    /// @param authority who may record a successor
+    function all(address authority)
+        internal
+        returns (DeployedRegistry registry_, DeployedToken token_, DeployedLedger ledger_)
+    {
+        registry_ = registry(authority);
+        token_ = token(registry_, created(VM.getNonce(address(this)) + 1));
         ledger_ = ledger(registry_, token_);
     }
 
-    function registry() internal returns (DeployedRegistry) {
-        return DeployedRegistry(_deploy("StudyRegistry.sol:StudyRegistry", ""));
+    /// @dev What the calling contract creates with a nonce below 128: the RLP encoding of the pair is then this short.
+    function created(uint64 nonce) internal view returns (address) {
+        return address(uint160(uint256(keccak256(abi.encodePacked(hex"d694", address(this), uint8(nonce))))));
     }
 
-    function token(DeployedRegistry registry_) internal returns (DeployedToken) {
-        return DeployedToken(_deploy("ConsentToken.sol:ConsentToken", abi.encode(registry_)));
+    function registry(address authority) internal returns (DeployedRegistry) {
+        return DeployedRegistry(_deploy("StudyRegistry.sol:StudyRegistry", abi.encode(authority)));
+    }
+
+    function token(DeployedRegistry registry_, address ledger_) internal returns (DeployedToken) {
+        return DeployedToken(_deploy("ConsentToken.sol:ConsentToken", abi.encode(registry_, ledger_)));
     }
 
     function ledger(DeployedRegistry registry_, DeployedToken token_) internal returns (DeployedLedger) {
         return DeployedLedger(_deploy("RoundLedger.sol:RoundLedger", abi.encode(registry_, token_)));
+    }
+
+    /// @dev An AccessManager whose administrator is `admin`.
+    function manager(address admin) internal returns (IAccessManager) {
+        return IAccessManager(_deploy("AccessManager.sol:AccessManager", abi.encode(admin)));
     }
 
     function guardianAccounts(address token_) internal returns (address) {

@@ -147,7 +147,7 @@ contract GuardianApprovalTest is GuardianFixture {
     }
 
     function test_AnotherTokenContractIsAnotherMessage() external {
-        token = Deployment.token(registry);
+        token = Deployment.token(registry, address(ledger));
         Grant memory grant = _guardedGrant(account, 0);
         bytes32 hash = _grantDigest(grant);
         _grantRefused(grant, abi.encodeWithSelector(IGuardianAccount.GuardianDigestMismatch.selector, hash));

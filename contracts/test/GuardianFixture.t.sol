@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {ConsentMessages} from "../ConsentMessages.sol";
-import {Enrolment, Grant} from "../interfaces/IConsentToken.sol";
+import {EnrolmentProof, Grant} from "../interfaces/IConsentToken.sol";
 import {GuardianAct, IGuardianAccount} from "../interfaces/IGuardianAccount.sol";
 import {IGuardianAccounts} from "../interfaces/IGuardianAccounts.sol";
 import {ConsentFixture} from "./ConsentFixture.t.sol";
@@ -111,10 +111,9 @@ abstract contract GuardianFixture is ConsentFixture {
         bytes memory signature,
         bytes memory reason
     ) internal returns (uint256 tokenId) {
-        Enrolment memory enrolment = _enrolmentOf(grant, n);
-        bytes memory enrolmentSignature = _signEnrolment(hospitals[0].enrolmentKey, enrolment);
+        EnrolmentProof memory proof = _proofOf(grant, n);
         if (reason.length != 0) vm.expectRevert(reason);
-        return token.grantBySig(grant, abi.encodePacked(signer), signature, enrolment, enrolmentSignature);
+        return token.grantBySig(grant, abi.encodePacked(signer), signature, proof);
     }
 
     function _approves(bytes32 hash, bytes memory signature) internal view returns (bool) {

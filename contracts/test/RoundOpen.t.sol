@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IRoundLedger, Round, RoundState} from "../interfaces/IRoundLedger.sol";
 import {Terms} from "../interfaces/IStudyRegistry.sol";
-import {DeployedLedger, DeployedRegistry, Deployment} from "./Deployment.t.sol";
+import {DeployedLedger, DeployedRegistry, DeployedToken, Deployment} from "./Deployment.t.sol";
 import {RoundFixture} from "./RoundFixture.t.sol";
 
 contract RoundOpenTest is RoundFixture {
@@ -89,7 +89,7 @@ contract RoundOpenTest is RoundFixture {
     function testFuzz_RhoOfARoundIsRoundedUpWithOneUnitOfSlack(uint64 noiseMultiplier) external {
         Terms memory terms = _terms();
         terms.noiseMultiplier = noiseMultiplier < 4 ? 4 : noiseMultiplier;
-        terms.clippingNorm = type(uint64).max;
+        terms.clippingNorm = 1 << 40;
         terms.rhoCeiling = type(uint256).max;
         uint32 version = _proposeVersion(terms);
         uint256 ceiled = ledger.rhoOfRound(studyId, version) - 1;
@@ -111,15 +111,44 @@ contract RoundOpenTest is RoundFixture {
         assertTrue(ledger.rhoSpent(studyId) != 0);
     }
 
-    function test_LedgerAndConsentAnswerForOneRegistry() external {
-        DeployedRegistry another = Deployment.registry();
+    function test_LedgerAndConsentAnswerForEachOtherAndOneRegistry() external {
+        DeployedRegistry another = Deployment.registry(AUTHORITY);
         vm.expectRevert(
-            abi.encodeWithSelector(DeployedLedger.LedgerRegistryMismatch.selector, address(another), address(registry))
+            abi.encodeWithSelector(DeployedLedger.LedgerTokenMismatch.selector, address(registry), address(ledger))
         );
         Deployment.ledger(another, token);
-        assertEq(ledger.registry(), address(registry));
-        assertEq(ledger.consentToken(), address(token));
-        assertEq(token.registry(), address(registry));
+        vm.expectRevert(
+            abi.encodeWithSelector(DeployedLedger.LedgerTokenMismatch.selector, address(registry), address(ledger))
+        );
+        Deployment.ledger(registry, token);
+        address next = Deployment.created(vm.getNonce(address(this)) + 1);
+        DeployedToken elsewhere = Deployment.token(another, next);
+        vm.expectRevert(abi.encodeWithSelector(DeployedLedger.LedgerTokenMismatch.selector, address(another), next));
+        Deployment.ledger(registry, elsewhere);
+        assertEq(address(ledger.registry()), address(registry));
+        assertEq(address(ledger.consentToken()), address(token));
+        assertEq(address(token.registry()), address(registry));
+        assertEq(address(token.ledger()), address(ledger));
+    }
+
+    /// A round must be over before the approval is.
+    function test_ARoundIsNotOpenedThatTheApprovalDoesNotOutlast() external {
+        uint40 until = registry.study(studyId).approvedUntil;
+        _tickTo(until - 1799);
+        _openFails(
+            studyId,
+            abi.encodeWithSelector(IRoundLedger.LedgerApprovalExpires.selector, studyId, until, until + 1)
+        );
+        _tickTo(until - 1800);
+        _open();
+    }
+
+    function test_AStudyWhoseApprovalExpiredOpensAgainAfterItsReview() external {
+        uint40 until = registry.study(studyId).approvedUntil;
+        _tickTo(until);
+        _openFails(studyId, abi.encodeWithSelector(IRoundLedger.LedgerStudyNotUsable.selector, studyId));
+        _bringInForce(1);
+        _open();
     }
 
     function _openFails(uint64 study, bytes memory reason) private {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Enrolment, Grant, IConsentToken} from "../interfaces/IConsentToken.sol";
+import {Grant, IConsentToken} from "../interfaces/IConsentToken.sol";
 import {Commitment, IRoundLedger} from "../interfaces/IRoundLedger.sol";
 import {IStudyRegistry, Terms} from "../interfaces/IStudyRegistry.sol";
 import {RunningHash} from "../RunningHash.sol";

@@ -14,7 +14,7 @@ contract StudyInvariantTest is PRBTest {
         bytes4[] selectors;
     }
 
-    uint64 private constant TRAINING = 1 << 48;
+    uint64 private constant PURPOSES = 1 << 7 | 1 << 48;
 
     StudyHandler private _handler;
     DeployedRegistry private _registry;
@@ -25,7 +25,9 @@ contract StudyInvariantTest is PRBTest {
     function setUp() external {
         _handler = new StudyHandler();
         _handler.setUp();
-        (_registry, _token, _ledger, _studyId) = _handler.parts();
+        (address registry, address token, address ledger, uint64 studyId) = _handler.parts();
+        (_registry, _token, _ledger) = (DeployedRegistry(registry), DeployedToken(token), DeployedLedger(ledger));
+        _studyId = studyId;
     }
 
     function targetContracts() external view returns (address[] memory targets) {
@@ -34,10 +36,11 @@ contract StudyInvariantTest is PRBTest {
     }
 
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[13] memory acts = [
+        bytes4[21] memory acts = [
             StudyHandler.pass.selector,
             StudyHandler.grant.selector,
             StudyHandler.replay.selector,
+            StudyHandler.comeBack.selector,
             StudyHandler.revoke.selector,
             StudyHandler.open.selector,
             StudyHandler.commit.selector,
@@ -45,9 +48,16 @@ contract StudyInvariantTest is PRBTest {
             StudyHandler.seal.selector,
             StudyHandler.close.selector,
             StudyHandler.abort.selector,
+            StudyHandler.recordDelivery.selector,
+            StudyHandler.bar.selector,
+            StudyHandler.readmit.selector,
+            StudyHandler.challenge.selector,
             StudyHandler.suspend.selector,
             StudyHandler.resume.selector,
-            StudyHandler.amend.selector
+            StudyHandler.amend.selector,
+            StudyHandler.renew.selector,
+            StudyHandler.replaceReviewer.selector,
+            StudyHandler.open.selector
         ];
         targets = new FuzzSelector[](1);
         targets[0].addr = address(_handler);
@@ -69,8 +79,8 @@ contract StudyInvariantTest is PRBTest {
             uint40 granted = _token.consent(tokenId).grantedAt;
             bool revoked = _handler.revoked(tokenId);
             assertEq(_token.consent(tokenId).revokedAt != 0, revoked);
-            if (revoked) assertFalse(_token.isConsentActive(tokenId, TRAINING, _handler.now_()));
-            if (revoked) assertFalse(_token.isConsentActive(tokenId, TRAINING, granted));
+            if (revoked) assertFalse(_token.isConsentActive(tokenId, PURPOSES, _handler.now_()));
+            if (revoked) assertFalse(_token.isConsentActive(tokenId, PURPOSES, granted));
             uint256 word = _token.unburnedWord(_studyId, address(uint160(tokenId >> 32)), 0);
             assertEq(word >> uint32(tokenId) & 1 == 1, !revoked);
             for (uint256 site = 0; site < 5; ++site) {
@@ -82,16 +92,12 @@ contract StudyInvariantTest is PRBTest {
         }
     }
 
-    /// The epoch is the number of withdrawals, so it only rises, and at any past second it is what it was.
+    /// The epoch is the number of withdrawals, so it only rises; when it first moved is kept for the ledger.
     function invariant_EpochsCountWithdrawals() external {
-        uint40 time = _handler.now_();
         for (uint256 site = 0; site < 5; ++site) {
             address account = _handler.siteAt(site);
-            assertEq(uint256(_token.epoch(_studyId, account)), _handler.withdrawnBy(account, time));
-            for (uint40 back = 0; back < 1000; back += 137) {
-                uint256 expected = _handler.withdrawnBy(account, time - back);
-                assertEq(uint256(_token.epochAt(_studyId, account, time - back)), expected);
-            }
+            assertEq(uint256(_token.epoch(_studyId, account)), _handler.withdrawnBy(account, _handler.now_()));
+            assertEq(uint256(_token.epochMovedAt(_studyId, account)), _handler.firstMoveSinceCommit(account));
         }
     }
 
@@ -137,11 +143,21 @@ contract StudyInvariantTest is PRBTest {
         }
     }
 
+    function invariant_SpendingNeverExceedsWhatAnyVersionAllowed() external {
+        uint256 highest = 0;
+        for (uint32 version = 1; version <= _registry.study(_studyId).currentVersion; ++version) {
+            uint256 ceiling = _registry.terms(_studyId, version).rhoCeiling;
+            if (ceiling > highest) highest = ceiling;
+        }
+        assertTrue(_ledger.rhoSpent(_studyId) <= highest);
+    }
+
     /// @dev Guards the invariants above against a handler that does nothing.
     function test_TheHandlerReachesEveryAct() external {
         _handler.open();
         _handler.commitAll();
         _handler.seal();
+        _handler.recordDelivery(1);
         _handler.close();
         _handler.revoke(3, true);
         _handler.revoke(4, false);
@@ -149,10 +165,46 @@ contract StudyInvariantTest is PRBTest {
         _handler.replay(0);
         _handler.open();
         _handler.abort(0);
+        _handler.pass(1);
+        _handler.open();
+        _handler.abort(0);
+        _handler.comeBack(3);
+        _handler.pass(1);
+        _handler.open();
+        _handler.commitAll();
+        _handler.seal();
+        for (uint256 i = 0; i < 5; ++i) {
+            _handler.pass(249);
+        }
+        _handler.abort(0);
+        _handler.bar(2);
+        _handler.readmit(2);
+        _handler.challenge(0);
+        _handler.challenge(6);
+        _handler.readmit(1);
+        _handler.renew(3 * 301 days);
+        _handler.replaceReviewer(0);
         _handler.amend(8);
         _handler.suspend(0);
         _handler.resume();
-        bytes32[7] memory acts = [bytes32("open"), "seal", "close", "revoke", "replay", "abort", "amend"];
+        bytes32[16] memory acts = [
+            bytes32("open"),
+            "seal",
+            "close",
+            "revoke",
+            "replay",
+            "grant",
+            "comeBack",
+            "abort",
+            "amend",
+            "recordDelivery",
+            "bar",
+            "readmit",
+            "challenge",
+            "renew",
+            "replaceReviewer",
+            "resume"
+        ];
         for (uint256 i = 0; i < acts.length; ++i) {
             assertTrue(_handler.done(acts[i]) != 0);
         }

@@ -8,6 +8,10 @@ import {DeployedLedger, DeployedRegistry, DeployedToken, Deployment} from "./Dep
 /// @title The three contracts with five sites, and one study of theirs under review by two of three
 abstract contract StudyFixture is Actors {
     uint64 internal constant TRAINING = 1 << 48;
+    uint64 internal constant DISEASE_RESEARCH = 1 << 7;
+    uint64 internal constant PURPOSES = DISEASE_RESEARCH | TRAINING;
+    uint24 internal constant DISEASE = 5588;
+    address internal constant AUTHORITY = address(0xA0);
 
     DeployedRegistry internal registry;
     DeployedToken internal token;
@@ -16,7 +20,7 @@ abstract contract StudyFixture is Actors {
 
     function setUp() public virtual {
         _castActors();
-        (registry, token, ledger) = Deployment.all();
+        (registry, token, ledger) = Deployment.all(AUTHORITY);
         for (uint256 i = 0; i < SITES; ++i) {
             vm.prank(hospitals[i].account);
             registry.registerSite(vm.addr(hospitals[i].enrolmentKey), keccak256(abi.encode("noise", i)));
@@ -28,10 +32,12 @@ abstract contract StudyFixture is Actors {
     function _terms() internal view returns (Terms memory terms) {
         terms.protocolHash = keccak256("protocol");
         terms.consentTextHash = keccak256("consent text");
+        terms.dpiaHash = keccak256("dpia");
         terms.appHash = keccak256("app");
         terms.recipeHash = keccak256("recipe");
         terms.initialCheckpoint = keccak256("checkpoint 0");
-        terms.purposes = TRAINING;
+        terms.purposes = PURPOSES;
+        terms.disease = DISEASE;
         terms.coordinator = _coordinator();
         terms.sites = new address[](SITES);
         for (uint256 i = 0; i < SITES; ++i) {
@@ -50,6 +56,10 @@ abstract contract StudyFixture is Actors {
         terms.sealSeconds = 300;
         terms.deliverySeconds = 300;
         terms.closeSeconds = 600;
+        terms.challengeSeconds = 30 days;
+        terms.answerSeconds = 7 days;
+        terms.waitingRounds = 1;
+        terms.maxChargedAborts = 3;
         terms.lateRevocation = LateRevocation.Abandon;
     }
 
@@ -65,14 +75,22 @@ abstract contract StudyFixture is Actors {
         return registry.proposeVersion(studyId, terms);
     }
 
-    function _approvalDigest(uint32 version) internal view returns (bytes32) {
+    function _approvalDigest(uint32 version, uint40 expiresAt) internal view returns (bytes32) {
+        Terms memory terms = registry.terms(studyId, version);
+        bytes32 typeHash = keccak256(
+            "Approval(uint64 studyId,uint32 version,bytes32 termsHash,bytes32 protocolHash,bytes32 consentTextHash,bytes32 dpiaHash,uint40 expiresAt)"
+        );
         return _registryDigest(
             keccak256(
                 abi.encode(
-                    keccak256("Approval(uint64 studyId,uint32 version,bytes32 termsHash)"),
+                    typeHash,
                     studyId,
                     version,
-                    registry.termsHash(studyId, version)
+                    registry.termsHash(studyId, version),
+                    terms.protocolHash,
+                    terms.consentTextHash,
+                    terms.dpiaHash,
+                    expiresAt
                 )
             )
         );
@@ -92,9 +110,14 @@ abstract contract StudyFixture is Actors {
         return _digest("Assent StudyRegistry", address(registry), structHash);
     }
 
+    /// @dev Approves for 300 days.
     function _approve(uint32 version, uint256 reviewer) internal {
-        bytes memory signature = _sign(reviewerKeys[reviewer], _approvalDigest(version));
-        registry.approve(studyId, version, _signer(reviewerKeys[reviewer]), signature);
+        _approveUntil(version, reviewer, clock + 300 days);
+    }
+
+    function _approveUntil(uint32 version, uint256 reviewer, uint40 expiresAt) internal {
+        bytes memory signature = _sign(reviewerKeys[reviewer], _approvalDigest(version, expiresAt));
+        registry.approve(studyId, version, expiresAt, _signer(reviewerKeys[reviewer]), signature);
     }
 
     function _bringInForce(uint32 version) internal {
@@ -108,13 +131,28 @@ abstract contract StudyFixture is Actors {
     }
 
     function _resume() internal {
-        bytes32 digest = _resumptionDigest(registry.study(studyId).suspensions);
-        bytes[] memory signers = new bytes[](2);
-        bytes[] memory signatures = new bytes[](2);
+        (bytes[] memory signers, bytes[] memory signatures) =
+            _signedByTwo(_resumptionDigest(registry.study(studyId).suspensions));
+        registry.resume(studyId, signers, signatures);
+    }
+
+    /// @dev By the first two reviewers.
+    function _signedByTwo(bytes32 digest) internal view returns (bytes[] memory signers, bytes[] memory signatures) {
+        signers = new bytes[](2);
+        signatures = new bytes[](2);
         for (uint256 i = 0; i < 2; ++i) {
             signers[i] = _signer(reviewerKeys[i]);
             signatures[i] = _sign(reviewerKeys[i], digest);
         }
-        registry.resume(studyId, signers, signatures);
+    }
+
+    function _replacementDigest(uint32 replacements, address outgoing, address incoming)
+        internal
+        view
+        returns (bytes32)
+    {
+        bytes32 typeHash =
+            keccak256("Replacement(uint64 studyId,uint32 replacements,address outgoing,address incoming)");
+        return _registryDigest(keccak256(abi.encode(typeHash, studyId, replacements, outgoing, incoming)));
     }
 }

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Enrolment, Grant} from "../interfaces/IConsentToken.sol";
-import {Round, RoundState} from "../interfaces/IRoundLedger.sol";
-import {LateRevocation, Terms} from "../interfaces/IStudyRegistry.sol";
-import {DeployedLedger, DeployedRegistry, DeployedToken} from "./Deployment.t.sol";
-import {RoundFixture} from "./RoundFixture.t.sol";
+import {EnrolmentProof, Grant} from "../interfaces/IConsentToken.sol";
+import {Commitment, Round, RoundState} from "../interfaces/IRoundLedger.sol";
+import {LateRevocation, Study, Terms} from "../interfaces/IStudyRegistry.sol";
+import {LedgerFixture} from "./LedgerFixture.t.sol";
 
 /// @title Everyone who may act on a study, acting at random
 /// @dev In a test file of its own name, because the invariant runner knows only contracts of such files.
 /// Keeps its own account of what happened, from which the invariants are judged. An act that the contracts refuse
 /// is simply refused; an act that they must not refuse, or must, is written down as a violation.
-contract StudyHandler is RoundFixture {
+contract StudyHandler is LedgerFixture {
     struct Withdrawal {
         address site;
         uint40 time;
@@ -25,9 +24,13 @@ contract StudyHandler is RoundFixture {
 
     uint256[] public tokens;
     mapping(uint256 tokenId => bool) public revoked;
+    mapping(uint256 tokenId => uint256) private _patientOf;
+    mapping(address site => uint40) public firstMoveSinceCommit;
     Withdrawal[] private _withdrawals;
     OldGrant[] private _oldGrants;
     uint256 private _patients = 1000;
+    uint256 private _reviewersMade;
+    uint256 private _aborts;
     mapping(bytes32 act => uint256) public done;
     string public violation;
 
@@ -35,7 +38,9 @@ contract StudyHandler is RoundFixture {
         super.setUp();
         for (uint256 site = 0; site < SITES; ++site) {
             for (uint32 i = 0; i < PATIENTS_PER_SITE; ++i) {
-                tokens.push(token.tokenIdOf(studyId, hospitals[site].account, i));
+                uint256 tokenId = token.tokenIdOf(studyId, hospitals[site].account, i);
+                tokens.push(tokenId);
+                _patientOf[tokenId] = PATIENTS_PER_SITE * site + i;
             }
         }
     }
@@ -50,19 +55,40 @@ contract StudyHandler is RoundFixture {
         Grant memory grant_ = _grantOf(patient, seed % SITES);
         grant_.deadline = clock + 30 days;
         _oldGrants.push(OldGrant(grant_, patient, _signGrant(PATIENT_KEY + patient, grant_)));
-        tokens.push(_submit(grant_, patient));
+        _minted(_submit(grant_, patient), patient);
+        ++done["grant"];
     }
 
     /// @dev A grant that was used before, with a fresh enrolment from its site: void once its holder has revoked.
     function replay(uint256 seed) external {
         if (_oldGrants.length == 0) return;
         OldGrant memory old = _oldGrants[seed % _oldGrants.length];
-        Enrolment memory enrolment = _enrolmentOf(old.grant, old.patient);
-        bytes memory enrolled = _signEnrolment(hospitals[_siteOf(old.grant.site)].enrolmentKey, enrolment);
-        try token.grantBySig(old.grant, abi.encodePacked(old.grant.holder), old.signature, enrolment, enrolled) {
+        EnrolmentProof memory proof = _proofOf(old.grant, old.patient);
+        try token.grantBySig(old.grant, abi.encodePacked(old.grant.holder), old.signature, proof) {
             violation = "a grant was used twice";
         } catch {
             ++done["replay"];
+        }
+    }
+
+    /// @dev A record comes back: after its revocation and the rounds it sits out, or because a version made it outdated.
+    function comeBack(uint256 seed) external {
+        uint256 old = tokens[seed % tokens.length];
+        uint256 patient = _patientOf[old];
+        uint256 site = _siteOf(address(uint160(old >> 32)));
+        if (!registry.isUsable(studyId)) return;
+        if (token.liveTokenOf(studyId, hospitals[site].account, bytes32(patient + 1)) != old && !revoked[old]) return;
+        bool may = _mayComeBack(old);
+        Grant memory grant_ = _grantOf(patient, site);
+        EnrolmentProof memory proof = _proofOf(grant_, patient);
+        vm.prank(grant_.holder);
+        try token.grant(grant_, proof) returns (uint256 fresh) {
+            if (!may) violation = "a record came back too early";
+            _minted(fresh, patient);
+            if (!revoked[old]) _ended(old);
+            ++done["comeBack"];
+        } catch {
+            if (may) violation = "a record was kept out";
         }
     }
 
@@ -72,7 +98,7 @@ contract StudyHandler is RoundFixture {
         address holder = token.consent(tokenId).holder;
         bool ok;
         if (bySignature) {
-            bytes memory signature = _signRevocation(_patientKeyOf(holder), tokenId);
+            bytes memory signature = _signRevocation(PATIENT_KEY + _patientOf[tokenId], tokenId);
             (ok,) = address(token).call(
                 abi.encodeCall(token.revokeBySig, (tokenId, abi.encodePacked(holder), signature))
             );
@@ -81,27 +107,33 @@ contract StudyHandler is RoundFixture {
             (ok,) = address(token).call(abi.encodeCall(token.revoke, (tokenId)));
         }
         if (!ok) violation = "a revocation was refused";
-        revoked[tokenId] = true;
-        _withdrawals.push(Withdrawal(address(uint160(tokenId >> 32)), clock));
+        _ended(tokenId);
         ++done["revoke"];
     }
 
     function open() external {
         vm.prank(_coordinator());
-        ledger.open(studyId);
+        uint32 number = ledger.open(studyId);
+        Study memory study = registry.study(studyId);
+        Round memory round = ledger.round(studyId, number);
+        if (study.suspended || clock >= study.approvedUntil) violation = "opened without approval";
+        if (round.closeDeadline > study.approvedUntil) violation = "opened beyond the approval";
+        if (_aborts >= registry.terms(studyId, round.version).maxChargedAborts) violation = "opened while paused";
         _tick(1);
         ++done["open"];
     }
 
     function commit(uint256 seed) external {
-        _commit(seed % SITES, ledger.roundCount(studyId));
+        _commitAt(seed % SITES, ledger.roundCount(studyId));
         _tick(1);
     }
 
     function commitAll() external {
         uint32 round = ledger.roundCount(studyId);
         for (uint256 site = 0; site < SITES; ++site) {
-            if (!ledger.isCurrent(studyId, round, hospitals[site].account)) _commit(site, round);
+            address account = hospitals[site].account;
+            if (ledger.isCurrent(studyId, round, account) || ledger.barredFor(studyId, account) != 0) continue;
+            _commitAt(site, round);
         }
         _tick(1);
     }
@@ -114,38 +146,90 @@ contract StudyHandler is RoundFixture {
         ++done["seal"];
         Round memory round = ledger.round(studyId, number);
         Terms memory terms = registry.terms(studyId, round.version);
-        bool proceeds = terms.lateRevocation == LateRevocation.Proceed && clock >= round.commitDeadline;
         address[] memory members = ledger.members(studyId, number);
         for (uint256 i = 0; i < members.length; ++i) {
-            uint256 withdrawn = withdrawnBy(members[i], proceeds ? round.commitDeadline : clock);
-            if (ledger.commitmentOf(studyId, number, members[i]).epoch != withdrawn) {
-                violation = "sealed over a withdrawal";
-            }
+            _checkMember(number, members[i], _counts(round, terms));
+            if (ledger.barredFor(studyId, members[i]) != 0) violation = "sealed a barred site";
         }
         if (members.length < terms.minSites) violation = "sealed with too few sites";
         if (ledger.rhoSpent(studyId) > terms.rhoCeiling) violation = "spent more than the ceiling";
-        if (ledger.rhoSpent(studyId) <= before) violation = "sealed for nothing";
-        if (registry.study(studyId).suspended) violation = "sealed while suspended";
+        if (ledger.rhoSpent(studyId) != before + ledger.rhoOfRound(studyId, round.version)) violation = "charged wrongly";
+        _checkVersion(round, "sealed on a suspended study or another version");
     }
 
     function close() external {
-        _close(ledger.roundCount(studyId));
+        uint32 number = ledger.roundCount(studyId);
+        uint256 before = ledger.rhoSpent(studyId);
+        _close(number);
         ++done["close"];
+        Round memory round = ledger.round(studyId, number);
+        Terms memory terms = registry.terms(studyId, round.version);
+        address[] memory members = ledger.members(studyId, number);
+        for (uint256 i = 0; i < members.length; ++i) {
+            _checkMember(number, members[i], _counts(round, terms));
+        }
+        if (ledger.rhoSpent(studyId) != before) violation = "closing was charged";
+        _checkVersion(round, "closed on a suspended study or another version");
     }
 
     function abort(uint256 seed) external {
-        uint32 round = ledger.roundCount(studyId);
+        uint32 number = ledger.roundCount(studyId);
+        bool wasSealed = ledger.round(studyId, number).state == RoundState.Sealed;
         vm.prank(seed % 4 == 0 ? _coordinator() : _stranger());
-        ledger.abort(studyId, round);
+        ledger.abort(studyId, number);
+        if (wasSealed) ++_aborts;
         ++done["abort"];
     }
 
+    function recordDelivery(uint256 seed) external {
+        uint32 number = ledger.roundCount(studyId);
+        address account = hospitals[seed % SITES].account;
+        bytes32 maskedHash = keccak256(abi.encode("masked", number, account));
+        vm.prank(account);
+        ledger.recordDelivery(studyId, number, maskedHash);
+        ++done["recordDelivery"];
+    }
+
+    function bar(uint256 seed) external {
+        uint32 number = ledger.lastSealed(studyId);
+        address account = hospitals[seed % SITES].account;
+        vm.prank(_coordinator());
+        ledger.bar(studyId, number, account);
+        if (ledger.deliveryOf(studyId, number, account) != 0) violation = "barred a site that delivered";
+        if (ledger.round(studyId, number).state == RoundState.Closed) violation = "barred after a close";
+        ++done["bar"];
+    }
+
+    function readmit(uint256 seed) external {
+        _readmit(seed % SITES);
+        ++done["readmit"];
+    }
+
+    /// @dev A reviewer asks, and the site answers or not.
+    function challenge(uint256 seed) external {
+        uint32 number = ledger.roundCount(studyId);
+        uint256 site = seed % SITES;
+        _challenge(number, site, 0, reviewerKeys[0]);
+        if (seed / SITES % 2 == 0) {
+            vm.prank(hospitals[site].account);
+            ledger.answer(studyId, number, 0, "answer");
+        } else {
+            _tick(7 days);
+            ledger.fault(studyId, number, hospitals[site].account, 0);
+            if (ledger.barredFor(studyId, hospitals[site].account) != number) violation = "a fault did not bar";
+        }
+        ++done["challenge"];
+    }
+
     function suspend(uint256 seed) external {
-        if (seed % 4 == 0) _suspend();
+        if (seed % 4 != 0) return;
+        _suspend();
+        _aborts = 0;
     }
 
     function resume() external {
         _resume();
+        ++done["resume"];
     }
 
     /// @dev A new version, looser or stricter. The ceiling may even fall below what was spent.
@@ -155,8 +239,27 @@ contract StudyHandler is RoundFixture {
         terms.lateRevocation = LateRevocation(seed / 4 % 2);
         terms.rhoCeiling = (seed / 8 % 8 + 1) * 0.03e18;
         terms.noiseMultiplier = 4_500_000 + uint64(seed / 64 % 3_000_000);
+        terms.waitingRounds = uint16(seed / 128 % 3);
+        terms.maxChargedAborts = uint16(seed / 512 % 3 + 1);
         _bringInForce(_proposeVersion(terms));
         ++done["amend"];
+    }
+
+    /// @dev Continuing review of the version in force, by some of the committee.
+    function renew(uint256 seed) external {
+        uint32 version = registry.study(studyId).currentVersion;
+        uint40 before = registry.study(studyId).approvedUntil;
+        _approveUntil(version, seed % 3, clock + uint40(seed / 3 % 366 days) + 1);
+        if (registry.study(studyId).approvedUntil < before) violation = "an approval shortened another";
+        ++done["renew"];
+    }
+
+    function replaceReviewer(uint256 seed) external {
+        uint256 fresh = 0x4F00 + ++_reviewersMade;
+        _replace(vm.addr(reviewerKeys[2]), vm.addr(fresh));
+        reviewerKeys[2] = fresh;
+        if (seed % 2 == 0) (reviewerKeys[0], reviewerKeys[2]) = (reviewerKeys[2], reviewerKeys[0]);
+        ++done["replaceReviewer"];
     }
 
     /// @dev Withdrawals at a site up to the end of second `time`, by this contract's own account.
@@ -178,17 +281,66 @@ contract StudyHandler is RoundFixture {
         return hospitals[i].account;
     }
 
-    function parts() external view returns (DeployedRegistry, DeployedToken, DeployedLedger, uint64) {
-        return (registry, token, ledger, studyId);
+    function parts() external view returns (address, address, address, uint64) {
+        return (address(registry), address(token), address(ledger), studyId);
     }
 
-    function _patientKeyOf(address holder) private view returns (uint256) {
-        for (uint256 n = 0; n < SITES * PATIENTS_PER_SITE; ++n) {
-            if (_patient(n) == holder) return PATIENT_KEY + n;
+    function _commitAt(uint256 site, uint32 round) private {
+        address account = hospitals[site].account;
+        Commitment memory commitment = _commitmentOf(site, round);
+        _commitAs(site, round, commitment);
+        if (ledger.barredFor(studyId, account) != 0) violation = "a barred site committed";
+        if (commitment.cohortSize > token.unburnedCount(studyId, account)) violation = "a cohort that is too large";
+        firstMoveSinceCommit[account] = 0;
+    }
+
+    function _minted(uint256 tokenId, uint256 patient) private {
+        tokens.push(tokenId);
+        _patientOf[tokenId] = patient;
+    }
+
+    function _ended(uint256 tokenId) private {
+        address site = address(uint160(tokenId >> 32));
+        revoked[tokenId] = true;
+        _withdrawals.push(Withdrawal(site, clock));
+        if (firstMoveSinceCommit[site] == 0) firstMoveSinceCommit[site] = clock;
+    }
+
+    /// @dev By this contract's own reading of the rules: enough rounds opened after the revocation are over.
+    function _mayComeBack(uint256 old) private view returns (bool) {
+        Study memory study = registry.study(studyId);
+        if (!revoked[old]) {
+            return token.consent(old).version < study.consentVersion && token.consent(old).grantedAt < clock;
         }
-        for (uint256 n = 1000; n <= _patients; ++n) {
-            if (_patient(n) == holder) return PATIENT_KEY + n;
+        address site = address(uint160(old >> 32));
+        for (uint256 i = 0; i < tokens.length; ++i) {
+            bool sameRecord = _patientOf[tokens[i]] == _patientOf[old] && address(uint160(tokens[i] >> 32)) == site;
+            if (sameRecord && tokens[i] > old) return _mayComeBack(tokens[i]);
         }
-        revert("no such patient");
+        uint40 revokedAt = token.consent(old).revokedAt;
+        uint256 over = 0;
+        for (uint32 n = 1; n <= ledger.roundCount(studyId); ++n) {
+            Round memory round = ledger.round(studyId, n);
+            bool ended = round.state == RoundState.Closed || round.state == RoundState.Aborted;
+            if (ended && round.openedAt > revokedAt) ++over;
+        }
+        return revokedAt < clock && over >= registry.terms(studyId, study.currentVersion).waitingRounds;
+    }
+
+    /// @dev Up to when a withdrawal binds the round.
+    function _counts(Round memory round, Terms memory terms) private view returns (uint40) {
+        bool proceeds = terms.lateRevocation == LateRevocation.Proceed && clock >= round.commitDeadline;
+        return proceeds ? round.commitDeadline : clock;
+    }
+
+    function _checkMember(uint32 number, address member, uint40 until) private {
+        if (ledger.commitmentOf(studyId, number, member).epoch != withdrawnBy(member, until)) {
+            violation = "sealed or closed over a withdrawal";
+        }
+    }
+
+    function _checkVersion(Round memory round, string memory what) private {
+        Study memory study = registry.study(studyId);
+        if (study.suspended || study.currentVersion != round.version) violation = what;
     }
 }

@@ -13,6 +13,9 @@ contract TermsRulesTest is StudyFixture {
         terms.consentTextHash = 0;
         _refused(terms, "consentTextHash");
         terms = _terms();
+        terms.dpiaHash = 0;
+        _refused(terms, "dpiaHash");
+        terms = _terms();
         terms.appHash = 0;
         _refused(terms, "appHash");
         terms = _terms();
@@ -41,6 +44,27 @@ contract TermsRulesTest is StudyFixture {
         _refused(terms, "noiseMultiplier");
     }
 
+    function test_PurposesAreInTheTableAndNameADiseaseWhereTheyMust() external {
+        Terms memory terms = _terms();
+        terms.disease = 0;
+        _refused(terms, "purposes");
+        terms.purposes = TRAINING;
+        _accepted(terms);
+        terms.disease = DISEASE;
+        _refused(terms, "purposes");
+        terms = _terms();
+        terms.purposes |= 1 << 50;
+        _refused(terms, "purposes");
+    }
+
+    function test_TheClippingNormLeavesRoomForTheSum() external {
+        Terms memory terms = _terms();
+        terms.clippingNorm = (1 << 40) + 1;
+        _refused(terms, "clippingNorm");
+        terms.clippingNorm = 1 << 40;
+        _accepted(terms);
+    }
+
     function test_EveryDurationMustBePositive() external {
         Terms memory terms = _terms();
         terms.commitSeconds = 0;
@@ -54,6 +78,15 @@ contract TermsRulesTest is StudyFixture {
         terms = _terms();
         terms.closeSeconds = 0;
         _refused(terms, "closeSeconds");
+        terms = _terms();
+        terms.challengeSeconds = 0;
+        _refused(terms, "challengeSeconds");
+        terms = _terms();
+        terms.answerSeconds = 0;
+        _refused(terms, "answerSeconds");
+        terms = _terms();
+        terms.maxChargedAborts = 0;
+        _refused(terms, "maxChargedAborts");
     }
 
     function test_CoordinatorIsSomebodyAndNoReviewer() external {
@@ -133,7 +166,7 @@ contract TermsRulesTest is StudyFixture {
         terms.clippingNorm = clippingNorm;
         terms.rhoCeiling = type(uint256).max;
         uint256 scaled = uint256(noiseMultiplier) * clippingNorm;
-        if (clippingNorm == 0) _refused(terms, "clippingNorm");
+        if (clippingNorm == 0 || clippingNorm > 1 << 40) _refused(terms, "clippingNorm");
         else if (scaled * scaled < 32e12) _refused(terms, "noiseMultiplier");
         else _accepted(terms);
     }
@@ -161,14 +194,16 @@ contract TermsRulesTest is StudyFixture {
         Terms memory terms = _anyTerms(seed, sites_);
         bytes memory encoded = bytes.concat(
             keccak256(
-                "Terms(bytes32 protocolHash,bytes32 consentTextHash,bytes32 appHash,bytes32 recipeHash,bytes32 initialCheckpoint,uint64 purposes,address coordinator,address[] sites,uint32 minCohort,uint16 minSites,uint16 toleratedColluders,uint32 vectorLength,uint8 fractionBits,uint64 clippingNorm,uint64 noiseMultiplier,uint64 delta,uint256 rhoCeiling,uint32 commitSeconds,uint32 sealSeconds,uint32 deliverySeconds,uint32 closeSeconds,uint8 lateRevocation)"
+                "Terms(bytes32 protocolHash,bytes32 consentTextHash,bytes32 dpiaHash,bytes32 appHash,bytes32 recipeHash,bytes32 initialCheckpoint,uint64 purposes,uint24 disease,address coordinator,address[] sites,uint32 minCohort,uint16 minSites,uint16 toleratedColluders,uint32 vectorLength,uint8 fractionBits,uint64 clippingNorm,uint64 noiseMultiplier,uint64 delta,uint256 rhoCeiling,uint32 commitSeconds,uint32 sealSeconds,uint32 deliverySeconds,uint32 closeSeconds,uint32 challengeSeconds,uint32 answerSeconds,uint16 waitingRounds,uint16 maxChargedAborts,uint8 lateRevocation)"
             ),
             terms.protocolHash,
             terms.consentTextHash,
+            terms.dpiaHash,
             terms.appHash,
             terms.recipeHash,
             terms.initialCheckpoint,
             _word(terms.purposes),
+            _word(terms.disease),
             _word(uint160(terms.coordinator))
         );
         bytes memory sites;
@@ -181,40 +216,46 @@ contract TermsRulesTest is StudyFixture {
         encoded = bytes.concat(encoded, _word(terms.noiseMultiplier), _word(terms.delta), _word(terms.rhoCeiling));
         encoded = bytes.concat(encoded, _word(terms.commitSeconds), _word(terms.sealSeconds));
         encoded = bytes.concat(encoded, _word(terms.deliverySeconds), _word(terms.closeSeconds));
+        encoded = bytes.concat(encoded, _word(terms.challengeSeconds), _word(terms.answerSeconds));
+        encoded = bytes.concat(encoded, _word(terms.waitingRounds), _word(terms.maxChargedAborts));
         encoded = bytes.concat(encoded, _word(uint8(terms.lateRevocation)));
         assertEq(registry.hashTerms(terms), keccak256(encoded));
     }
 
     /// @dev Every member drawn from the seed, so that none can be left out of the hash or swapped unseen.
-    function _anyTerms(uint256 seed, address[] calldata sites) private pure returns (Terms memory) {
-        uint256[21] memory draw;
-        for (uint256 i = 0; i < 21; ++i) {
-            draw[i] = uint256(keccak256(abi.encode(seed, i)));
-        }
-        return Terms({
-            protocolHash: bytes32(draw[0]),
-            consentTextHash: bytes32(draw[1]),
-            appHash: bytes32(draw[2]),
-            recipeHash: bytes32(draw[3]),
-            initialCheckpoint: bytes32(draw[4]),
-            purposes: uint64(draw[5]),
-            coordinator: address(uint160(draw[6])),
-            sites: sites,
-            minCohort: uint32(draw[7]),
-            minSites: uint16(draw[8]),
-            toleratedColluders: uint16(draw[9]),
-            vectorLength: uint32(draw[10]),
-            fractionBits: uint8(draw[11]),
-            clippingNorm: uint64(draw[12]),
-            noiseMultiplier: uint64(draw[13]),
-            delta: uint64(draw[14]),
-            rhoCeiling: draw[15],
-            commitSeconds: uint32(draw[16]),
-            sealSeconds: uint32(draw[17]),
-            deliverySeconds: uint32(draw[18]),
-            closeSeconds: uint32(draw[19]),
-            lateRevocation: LateRevocation(draw[20] % 2)
-        });
+    function _anyTerms(uint256 seed, address[] calldata sites) private pure returns (Terms memory terms) {
+        terms.protocolHash = bytes32(_draw(seed, 0));
+        terms.consentTextHash = bytes32(_draw(seed, 1));
+        terms.dpiaHash = bytes32(_draw(seed, 2));
+        terms.appHash = bytes32(_draw(seed, 3));
+        terms.recipeHash = bytes32(_draw(seed, 4));
+        terms.initialCheckpoint = bytes32(_draw(seed, 5));
+        terms.purposes = uint64(_draw(seed, 6));
+        terms.disease = uint24(_draw(seed, 7));
+        terms.coordinator = address(uint160(_draw(seed, 8)));
+        terms.sites = sites;
+        terms.minCohort = uint32(_draw(seed, 9));
+        terms.minSites = uint16(_draw(seed, 10));
+        terms.toleratedColluders = uint16(_draw(seed, 11));
+        terms.vectorLength = uint32(_draw(seed, 12));
+        terms.fractionBits = uint8(_draw(seed, 13));
+        terms.clippingNorm = uint64(_draw(seed, 14));
+        terms.noiseMultiplier = uint64(_draw(seed, 15));
+        terms.delta = uint64(_draw(seed, 16));
+        terms.rhoCeiling = _draw(seed, 17);
+        terms.commitSeconds = uint32(_draw(seed, 18));
+        terms.sealSeconds = uint32(_draw(seed, 19));
+        terms.deliverySeconds = uint32(_draw(seed, 20));
+        terms.closeSeconds = uint32(_draw(seed, 21));
+        terms.challengeSeconds = uint32(_draw(seed, 22));
+        terms.answerSeconds = uint32(_draw(seed, 23));
+        terms.waitingRounds = uint16(_draw(seed, 24));
+        terms.maxChargedAborts = uint16(_draw(seed, 25));
+        terms.lateRevocation = LateRevocation(_draw(seed, 26) % 2);
+    }
+
+    function _draw(uint256 seed, uint256 member) private pure returns (uint256) {
+        return uint256(keccak256(abi.encode(seed, member)));
     }
 
     function _word(uint256 value) private pure returns (bytes32) {
