@@ -11,6 +11,7 @@ from chain.blocks import Block, Finality, block_of, raw_block
 from chain.clients.base import record_of
 from chain.clients.consent import ConsentTokenClient
 from chain.clients.consortium import ConsortiumClient
+from chain.clients.guardians import GuardianAccountsClient
 from chain.clients.ledger import RoundLedgerClient
 from chain.clients.registry import StudyRegistryClient
 from chain.deployment import Deployment, check_deployment
@@ -33,8 +34,8 @@ _LOG_SPAN = 5_000
 
 
 class Chain:
-    """Attributes: `registry`, `consent`, `ledger`, `consortium` (typed clients), `w3`, `account`,
-    `deployment`.
+    """Attributes: `registry`, `consent`, `ledger`, `consortium` and `guardian_accounts` (typed
+    clients), `w3`, `account`, `deployment`.
 
     Make it with `Chain.connect`.
     """
@@ -63,6 +64,9 @@ class Chain:
         )
         self.consortium = ConsortiumClient(
             w3, self._addresses, consortium_domain(chain_id, deployment.consortium), sender
+        )
+        self.guardian_accounts = GuardianAccountsClient(
+            w3, self._addresses, chain_id, deployment.guardian_accounts, sender
         )
 
     @classmethod

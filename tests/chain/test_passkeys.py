@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from chain.errors import ConsentSignatureInvalid
 from chain.events import Granted, Revoked
-from chain.messages import Enrolment, Grant, Revocation, account_of_signer
+from chain.messages import Enrolment, Grant, Revocation, account_of_signer, enrolment_proof
 from chain.passkeys import (
     p256_signature,
     passkey_signer,
@@ -25,7 +25,6 @@ from chain.passkeys import (
     webauthn_signature,
 )
 from tests.browser_passkey import Assertion, BrowserPasskey
-from tests.npm_contracts import deploy_verifier
 from tests.world import World
 
 VERIFIER = "0x" + "11" * 20
@@ -48,13 +47,14 @@ def enrolled_grant(world: World, study: int, signer: bytes) -> tuple[Grant, Enro
 def carry(world: World, grant: Grant, signer: bytes, signature: bytes, enrolment: Enrolment) -> int:
     consent = world.chain().consent
     enrolled = enrolment.sign(world.enrolment_keys[enrolment.site], consent.domain)
-    receipt = consent.grant_by_sig(grant, signer, signature, enrolment, enrolled)
+    proof = enrolment_proof(enrolment, enrolled)
+    receipt = consent.grant_by_sig(grant, signer, signature, proof)
     return receipt.event(Granted).token_id
 
 
 def test_a_p256_key_grants_and_revokes(world: World) -> None:
     study, consent = world.approved_study(), world.chain().consent
-    verifier = deploy_verifier(world.chain().w3, world.accounts[0], "ERC7913P256Verifier")
+    verifier = world.deployment.p256_verifier
     key = ec.generate_private_key(ec.SECP256R1())
     signer = passkey_signer(verifier, key.public_key())
     grant, enrolment = enrolled_grant(world, study, signer)
@@ -73,7 +73,7 @@ def test_a_p256_key_grants_and_revokes(world: World) -> None:
 
 def test_a_browsers_passkey_grants_and_revokes(world: World) -> None:
     study, consent = world.approved_study(), world.chain().consent
-    verifier = deploy_verifier(world.chain().w3, world.accounts[0], "ERC7913WebAuthnVerifier")
+    verifier = world.deployment.webauthn_verifier
     with BrowserPasskey() as passkey:
         signer = passkey_signer(verifier, passkey.public_key)
         grant, enrolment = enrolled_grant(world, study, signer)
