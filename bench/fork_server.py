@@ -53,6 +53,7 @@ def main() -> None:
             server = start_fork_server(
                 socket_path,
                 gate="open_gate:decide",
+                after="",
                 environment={**os.environ, "PYTHONPATH": path},
                 log=log,
             )

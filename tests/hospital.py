@@ -19,7 +19,7 @@ from eth_account.signers.local import LocalAccount
 from chain.chain import Chain
 from chain.deployment import Deployment
 from chain.grants import draft_grant
-from chain.messages import signer_of_account
+from chain.messages import enrolment_proof, signer_of_account
 from federation.app.objects import ObjectStore
 from federation.gate.enrolment_file import EnrolmentFile
 from scripts.main import call
@@ -175,15 +175,15 @@ class Hospital:
             self.chain,
             file.enrolment,
             purposes=PURPOSES,
+            disease=self.chain.registry.study(self.study_id).disease,
             use_start=0,
             use_end=self.world.now + YEAR,
             deadline=self.world.now + 3600,
         )
         consent = self.chain.consent
         signature = grant.sign(holder, consent.domain)
-        consent.grant_by_sig(
-            grant, signer_of_account(holder.address), signature, file.enrolment, file.signature
-        )
+        proof = enrolment_proof(file.enrolment, file.signature)
+        consent.grant_by_sig(grant, signer_of_account(holder.address), signature, proof)
         self.holders.append(holder)
         return consent.live_token_of(self.study_id, self.account, file.enrolment.record_tag)
 

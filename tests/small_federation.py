@@ -23,16 +23,20 @@ from chain.chain import Chain
 from chain.events import Granted, Opened
 from chain.grants import NO_END, draft_grant
 from chain.messages import (
+    Challenge,
     Commitment,
     Purpose,
+    Readmission,
     Resumption,
     Revocation,
     RoundState,
     Suspension,
     Terms,
     consent_domain,
+    enrolment_proof,
     signer_of_account,
 )
+from federation.app.chain_facts import issue_time
 from federation.app.coordinator import Coordinator, MaskedDelivery
 from federation.app.inbox import Replies
 from federation.app.learning.recipe import CLIP_NORM, recommended_recipe
@@ -62,6 +66,8 @@ DESIGN = StudyDesign(
     min_sites=3,
     tolerated_colluders=1,
     commit_seconds=300,
+    waiting_rounds=0,  # patients come back at once, and sealed rounds are aborted for many reasons
+    max_charged_aborts=100,
 )
 
 
@@ -108,6 +114,7 @@ class SmallFederation:
         record_id: str,
         *,
         purposes: int = int(TRAINING),
+        disease: int = DESIGN.disease,
         use_start: int = 0,
         use_seconds: int = 365 * DAY,
         data_start: int = 0,
@@ -119,12 +126,18 @@ class SmallFederation:
         domain = consent_domain(deployment.chain_id, deployment.consent_token)
         now = self.chain.head().timestamp
         enrolment, enrolment_signature = self.keys[site].enrol(
-            record_id, account.address, self.study_id, now + DAY, domain
+            record_id,
+            account.address,
+            self.study_id,
+            issue_time(self.chain),
+            now + DAY,
+            domain,
         )
         grant = draft_grant(
             self.chain,
             enrolment,
             purposes=purposes,
+            disease=disease,
             use_start=use_start,
             use_end=max(now, use_start) + use_seconds,
             deadline=now + DAY,
@@ -135,20 +148,23 @@ class SmallFederation:
             grant,
             bytes.fromhex(account.address[2:]),
             grant.sign(account, domain),
-            enrolment,
-            enrolment_signature,
+            enrolment_proof(enrolment, enrolment_signature),
         )
         holder = Holder(site, record_id, account, receipt.event(Granted).token_id)
         self.holders.setdefault(site, []).append(holder)
         return holder
 
     def revoke(self, holder: Holder) -> None:
-        """The holder signs, the relayer carries."""
+        """The holder signs, the relayer carries; and a second passes, so that they may come back.
+
+        The record's next enrolment has to be later.
+        """
         deployment = self.chain.deployment
         domain = consent_domain(deployment.chain_id, deployment.consent_token)
         signature = Revocation(holder.token_id).sign(holder.account, domain)
         signer = bytes.fromhex(holder.account.address[2:])
         self.chain.consent.revoke_by_sig(holder.token_id, signer, signature)
+        self.advance(1)
 
     def silent_record(self, site: str) -> str:
         """A record of the site whose patient holds no live token."""
@@ -258,6 +274,23 @@ class SmallFederation:
         signatures = [act.sign(reviewer, registry.domain) for reviewer in reviewers]
         registry.resume(self.study_id, signers, signatures)
 
+    def challenge(self, site: str, number: int, holder: Holder | None = None) -> None:
+        """A reviewer asks for a replay of a round, or a patient for the receipt of their token."""
+        ledger, account = self.chain.ledger, self.keys[site].public.account
+        asker = holder.account if holder else self.local.people.reviewers[0]
+        token_id = holder.token_id if holder else 0
+        signer = signer_of_account(asker.address)
+        signature = Challenge(self.study_id, number, account, token_id).sign(asker, ledger.domain)
+        ledger.challenge(self.study_id, number, account, token_id, signer, signature)
+
+    def readmit(self, site: str) -> None:
+        """Any one reviewer may."""
+        ledger, reviewer = self.chain.ledger, self.local.people.reviewers[2]
+        account = self.keys[site].public.account
+        act = Readmission(self.study_id, account, ledger.barred_for(self.study_id, account))
+        signer = signer_of_account(reviewer.address)
+        ledger.readmit(self.study_id, account, signer, act.sign(reviewer, ledger.domain))
+
     def change_terms(self, **changes: object) -> None:
         """A new version, proposed and approved."""
         sponsor = self.local.connect(self.local.people.sponsor, "sponsor")
@@ -324,7 +357,7 @@ def small_federation(
                 assert load_fhir(store, export).rejected == 0
             shutil.rmtree(export)
         documents = local.make_documents(
-            b"a protocol", {"en": "I agree."}, SmallFederation.recipe()
+            b"a protocol", {"en": "I agree."}, b"a DPIA", SmallFederation.recipe()
         )
         study_id = local.propose(design, documents, [key.public.account for key in keys.values()])
         local.approve(study_id)

@@ -20,10 +20,21 @@ def chain_time(chain: Chain) -> int:
     return max(chain.head().timestamp, int(time.time()))
 
 
+def issue_time(chain: Chain) -> int:
+    """What an enrolment that is signed now says of its time, seconds since 1970: chain time.
+
+    The newest block's, for the contract refuses an enrolment from its future, and machines' clocks
+    run ahead of blocks. It also refuses one that is not later than the record's last revocation:
+    whoever enrols in the very second of that has to wait for another block.
+    """
+    return chain.head().timestamp
+
+
 def in_force(chain: Chain, study_id: int, version: int) -> bool:
-    """Whether a version is the study's current one and the study is not suspended."""
+    """Whether a version is the study's current one, approved still, and not suspended."""
     study = chain.registry.study(study_id)
-    return study.current_version == version and not study.suspended
+    approved = chain_time(chain) < study.approved_until
+    return study.current_version == version and approved and not study.suspended
 
 
 def sealed_event(chain: Chain, study_id: int, number: int) -> tuple[EventRecord, Sealed]:

@@ -22,10 +22,12 @@ from chain.errors import (
     LedgerWrongState,
 )
 from chain.messages import Closure, RoundState, Terms, ledger_domain
-from federation.app.chain_facts import chain_time
+from federation.app.barring import bar_undelivered
+from federation.app.chain_facts import chain_time, in_force
 from federation.app.coordinator import Coordinator
 from federation.app.inbox import Inbox, Replies
 from federation.app.objects import ObjectStoreError
+from federation.app.opening import barred_sites
 from federation.app.round_result import RoundResult, result_of
 
 _STORE_RETRY_SECONDS = 1.0
@@ -103,6 +105,7 @@ class RoundDriver:
         except RoundAborted:
             self._abort_on_chain()
             self.coordinator.destroy_deliveries(self.round_number)
+            bar_undelivered(self.coordinator)
             raise
 
     def _until_sealed(self) -> None:
@@ -114,7 +117,9 @@ class RoundDriver:
                 return
             if info.state != RoundState.OPEN:
                 raise self._aborted("RoundEnded", f"the ledger says {info.state.name}", again=True)
-            current = [site for site in self.terms.sites if self._is_current(site)]
+            barred = barred_sites(self._chain, self._study, self.terms)
+            awaited = [site for site in self.terms.sites if site not in barred]
+            current = [site for site in awaited if self._is_current(site)]
             for site in sorted(set(current) - announced):
                 self._note_commitment(site)
             for site in sorted(announced - set(current)):
@@ -141,7 +146,7 @@ class RoundDriver:
                     f"{self.terms.min_sites} committed; codes: {self._inbox.codes}",
                     again=False,
                 )
-            if not held and (over or len(current) == len(self.terms.sites)):
+            if not held and (over or current == awaited):
                 self._try_seal()
             time.sleep(self.pacing.poll_seconds)
 
@@ -172,17 +177,25 @@ class RoundDriver:
                 return
             withheld = [site for site in missing if site in self._inbox.silent]
             if withheld or (missing and self._inbox.all_answered):
+                self._keep_undelivered(missing if self._inbox.all_answered else withheld)
                 raise self._aborted(
                     "DeliveryWithheld",
                     f"sealed but not delivered: {withheld or missing}; codes: {self._inbox.codes}",
                     again=True,
                 )
             info = self._ledger.round(self._study, self.round_number)
-            if missing and chain_time(self._chain) > info.delivery_deadline:
+            if missing and chain_time(self._chain) >= info.delivery_deadline:
+                self._keep_undelivered(missing)
                 raise self._aborted(
                     "DeliveryDeadlinePassed", f"no delivery from {missing}", again=True
                 )
             time.sleep(self.pacing.poll_seconds)
+
+    def _keep_undelivered(self, missing: list[str]) -> None:
+        """For `bar_undelivered`, unless sites had to withhold: the study itself was stopped."""
+        version = self._ledger.round(self._study, self.round_number).version
+        if in_force(self._chain, self._study, version):
+            self.coordinator.keep_undelivered(self.round_number, missing)
 
     def _refuse_if_hopeless(self) -> None:
         for site in self._members:

@@ -20,7 +20,12 @@ from audit.codec import to_bytes, wrap
 from audit.cohort import vector_hash
 from audit.recipe import Recipe
 from audit.recipe import parse as parse_recipe
-from chain.errors import LedgerDeadlinePassed, LedgerEpochMoved, LedgerWrongState
+from chain.errors import (
+    LedgerDeadlinePassed,
+    LedgerEpochMoved,
+    LedgerSiteBarred,
+    LedgerWrongState,
+)
 from chain.messages import (
     Commitment,
     Delivery,
@@ -104,6 +109,7 @@ class SiteRound:
 
     def _commit_until_current(self) -> None:
         while True:
+            self._refuse_when_barred()
             cohort = admit(self._chain, self._terms, self._study, self._opened, self._site.address)
             if cohort.size < self._terms.min_cohort:
                 raise Withheld(
@@ -117,11 +123,23 @@ class SiteRound:
                 )
             except LedgerEpochMoved:
                 continue  # a consent ended while we computed: again, without it
+            except LedgerSiteBarred:
+                continue  # since we looked; looking again says for which round
             except LedgerWrongState as error:
                 raise Withheld(WithheldCode.NOT_OPEN, str(error)) from error
             except LedgerDeadlinePassed as error:
                 raise Withheld(WithheldCode.DEADLINE_PASSED, str(error)) from error
             return
+
+    def _refuse_when_barred(self) -> None:
+        """Before anything is computed: the ledger would not take the commitment."""
+        barred_for = self._chain.ledger.barred_for(self._study, self._site.address)
+        if barred_for:
+            raise Withheld(
+                WithheldCode.BARRED,
+                f"the site is barred for round {barred_for}: it was sealed in and did not deliver,"
+                " or did not answer a challenge; ask a reviewer of the study to readmit it",
+            )
 
     def _prepare(self, cohort: Cohort) -> tuple[Attempt, bytes]:
         """Computes and keeps one attempt's noised vector; gives it with its cohort root."""

@@ -20,9 +20,11 @@ from audit.recipe import Recipe
 from audit.recipe import parse as parse_recipe
 from chain.events import Opened
 from chain.messages import RoundState, Terms
+from federation.app.barring import bar_undelivered
 from federation.app.coordinator import Coordinator, MaskedDelivery
 from federation.app.exchange import Exchange
 from federation.app.inbox import Replies
+from federation.app.opening import CannotOpen, refuse_unless_openable
 from federation.app.reply import WithheldCode, order, read_delivery, read_withheld
 from federation.app.round_driver import Pacing, RoundAborted, RoundDriver
 
@@ -93,7 +95,7 @@ class ConsentedRounds(Strategy):
         """Finishes a round left sealed by an earlier process, then runs the schedule.
 
         Raises:
-            SitesMissing, RoundAborted, chain.errors.ChainError.
+            CannotOpen, SitesMissing, RoundAborted, chain.errors.ChainError.
         """
         self._finish_earlier_round(grid)
         reruns = self._schedule.reruns
@@ -133,8 +135,14 @@ class ConsentedRounds(Strategy):
             coordinator.note(last, "earlier-round-aborted")
 
     def _run_round(self, grid: Grid) -> None:
-        self._wait_for_sites(grid)
         coordinator = self._coordinator
+        bar_undelivered(coordinator)
+        try:
+            refuse_unless_openable(coordinator.chain, coordinator.config.study_id)
+        except CannotOpen as refusal:
+            coordinator.note(0, "cannot-open", reason=type(refusal).__name__, detail=str(refusal))
+            raise
+        self._wait_for_sites(grid)
         receipt = coordinator.chain.ledger.open(coordinator.config.study_id)
         number = receipt.event(Opened).round
         coordinator.note(number, "opened")

@@ -11,6 +11,7 @@ from pathlib import Path
 from chain.chain import Chain
 from chain.errors import ChainError
 from chain.messages import RoundState, Study, terms_hash
+from federation.app.chain_facts import chain_time
 from federation.app.objects import ObjectStore, ObjectStoreError
 from federation.gate.fork_server.verdict import GateRefused
 from federation.gate.lineage import BaseDoesNotFollow, check_base_follows
@@ -82,6 +83,12 @@ def check_study(chain: Chain, config: SiteConfig) -> Study:
         )
     if study.suspended:
         raise GateRefused("STUDY_SUSPENDED", f"study {study_id} is suspended by its reviewers")
+    if chain_time(chain) >= study.approved_until:
+        raise GateRefused(
+            "APPROVAL_EXPIRED",
+            f"the approval of study {study_id} has expired; nothing runs before {study.threshold} "
+            f"of its reviewers approve version {study.current_version} again",
+        )
     terms = chain.registry.terms(study_id, study.current_version)
     if terms_hash(terms) != chain.registry.terms_hash(study_id, study.current_version):
         raise GateRefused(

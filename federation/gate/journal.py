@@ -16,8 +16,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from federation.gate.journal_schema import (
+    ATTEMPT,
     KIND,
     SCHEMA,
+    STORE,
+    UNDER_WAY,
+    WIPE,
+    WIPE_BUT_COHORT,
     Attempt,
     AttemptNotNext,
     BudgetExceeded,
@@ -133,7 +138,7 @@ class Journal:
         place = (*key, reserved.attempt, reserved.draw_number)
         with self._database.transaction() as connection:
             self._refuse_ended(connection, key)
-            row = _one(connection, _ATTEMPT, place)
+            row = _one(connection, ATTEMPT, place)
             if row is None or row["salt"] != reserved.salt:
                 raise NothingReserved(f"{_name(key)}: attempt {reserved.attempt} is not reserved")
             kept = (row["vector"], row["vector_hash"])
@@ -142,7 +147,7 @@ class Journal:
                     f"{_name(key)}: attempt {reserved.attempt} has another vector; the computation"
                     " is not deterministic on this machine"
                 )
-            connection.execute(_STORE, (vector, vector_hash, *place))
+            connection.execute(STORE, (vector, vector_hash, *place))
             return _attempt_at(connection, place)
 
     def committed(self, study_id: int, round_number: int, vector_hash: bytes) -> Attempt | None:
@@ -264,6 +269,12 @@ class Journal:
             )
             return Delivery(masked, signature)
 
+    def delivered(self, study_id: int, round_number: int) -> tuple[bytes, bytes] | None:
+        """(seal digest, SHA-256 of the masked bytes) of a round's delivery, once it was made."""
+        query = "SELECT seal_digest, masked_hash FROM deliveries WHERE study=? AND round=?"
+        row = self._database.row(query, study_id, round_number)
+        return None if row is None else (bytes(row["seal_digest"]), bytes(row["masked_hash"]))
+
     def save_snapshot(self, study_id: int, round_number: int, name: str, data: bytes) -> None:
         """Keep something that a replay of the round will need; the same name and bytes may repeat.
 
@@ -304,7 +315,7 @@ class Journal:
             if not _one(connection, stored, (*key, vector_hash)):
                 raise NothingReserved(f"{_name(key)}: no stored vector has the sealed hash")
             connection.execute(
-                f"{_WIPE} AND (vector_hash IS NULL OR vector_hash != ?)", (*key, vector_hash)
+                f"{WIPE} AND (vector_hash IS NULL OR vector_hash != ?)", (*key, vector_hash)
             )
         self._database.forget_old_pages()
 
@@ -314,11 +325,11 @@ class Journal:
         What stays: which attempts there were, the charge, and hashes of what was delivered. The
         round can then neither be committed nor delivered. May be repeated.
         """
-        self._end(study_id, round_number, "abandoned", _WIPE)
+        self._end(study_id, round_number, "abandoned", WIPE)
 
     def end_replay_window(self, study_id: int, round_number: int) -> None:
         """As `abandon_round`, but cohorts stay, for patients' receipts. May be repeated."""
-        self._end(study_id, round_number, "replay window over", _WIPE_BUT_COHORT)
+        self._end(study_id, round_number, "replay window over", WIPE_BUT_COHORT)
 
     def begin_new_incarnation(self) -> list[tuple[int, int]]:
         """Make a journal that comes from a backup safe to go on with; call it before anything else.
@@ -333,9 +344,9 @@ class Journal:
                 " ON CONFLICT (one) DO UPDATE SET first_draw = excluded.first_draw",
                 (secrets.randbelow(_FIRST_DRAWS),),
             )
-            under_way = [tuple(row) for row in connection.execute(_UNDER_WAY)]
+            under_way = [tuple(row) for row in connection.execute(UNDER_WAY)]
         for study_id, round_number in under_way:
-            self._end(study_id, round_number, "restored from a backup", _WIPE_BUT_COHORT)
+            self._end(study_id, round_number, "restored from a backup", WIPE_BUT_COHORT)
         return under_way
 
     def close(self) -> None:
@@ -359,19 +370,6 @@ class Journal:
             raise RoundEnded(f"{_name(key)} has ended at this site: {row['reason']}")
 
 
-_ATTEMPT = "SELECT * FROM attempts WHERE study=? AND round=? AND attempt=? AND draw=?"
-_STORE = (
-    "UPDATE attempts SET vector=?, vector_hash=? WHERE study=? AND round=? AND attempt=? AND draw=?"
-)
-_WIPE = (
-    "UPDATE attempts SET inputs=NULL, salt=NULL, mask_private=NULL, vector=NULL, cohort=NULL"
-    " WHERE study=? AND round=?"
-)
-_WIPE_BUT_COHORT = _WIPE.replace(", cohort=NULL", "")
-_UNDER_WAY = (
-    "SELECT DISTINCT study, round FROM attempts"
-    " EXCEPT SELECT study, round FROM deliveries EXCEPT SELECT study, round FROM ended_rounds"
-)
 _FIRST_DRAWS = 2**63 - 2**32  # room for counting on in SQLite's integers
 
 
@@ -393,7 +391,7 @@ def _one(
 
 
 def _attempt_at(connection: sqlite3.Connection, place: tuple[int, int, int, int]) -> Attempt:
-    return Attempt.from_row(connection.execute(_ATTEMPT, place).fetchone())
+    return Attempt.from_row(connection.execute(ATTEMPT, place).fetchone())
 
 
 def _name(key: tuple[int, int]) -> str:

@@ -57,6 +57,20 @@ CREATE TABLE ended_rounds (
 ) STRICT
 """
 
+ATTEMPT = "SELECT * FROM attempts WHERE study=? AND round=? AND attempt=? AND draw=?"
+STORE = (
+    "UPDATE attempts SET vector=?, vector_hash=? WHERE study=? AND round=? AND attempt=? AND draw=?"
+)
+WIPE = (
+    "UPDATE attempts SET inputs=NULL, salt=NULL, mask_private=NULL, vector=NULL, cohort=NULL"
+    " WHERE study=? AND round=?"
+)
+WIPE_BUT_COHORT = WIPE.replace(", cohort=NULL", "")
+UNDER_WAY = (
+    "SELECT DISTINCT study, round FROM attempts"
+    " EXCEPT SELECT study, round FROM deliveries EXCEPT SELECT study, round FROM ended_rounds"
+)
+
 
 class JournalError(Exception):
     """The journal refused. The message names study and round, never a record.

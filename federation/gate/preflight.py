@@ -127,6 +127,11 @@ class Preflight:
                 self._ask_site,
                 "tell the sponsor; the terms or the folder are wrong",
             ),
+            (
+                "not barred",
+                self._ask_barred,
+                "ask a reviewer of the study to readmit this site (`assent irb readmit`)",
+            ),
             ("IPFS", self._ask_ipfs, "start the site's IPFS node and connect it to the study's"),
             ("SuperLink", self._ask_superlink, "check address, authority, proxy and firewall"),
             (
@@ -221,6 +226,17 @@ class Preflight:
         terms, config = _require(self._terms, "no terms"), _require(self._config, "no settings")
         refuse_unless_named(chain, keys, config.study_id, terms)
         return f"one of {len(terms.sites)} sites"
+
+    def _ask_barred(self) -> str:
+        chain, keys = _require(self._chain, "no chain"), _require(self._keys, "no keys")
+        config = _require(self._config, "no settings")
+        barred_for = chain.ledger.barred_for(config.study_id, keys.public.account)
+        if barred_for:
+            raise _Failed(
+                f"for round {barred_for}: sealed in and nothing delivered, or a challenge not"
+                " answered in time"
+            )
+        return "commitments are accepted"
 
     def _ask_cohort(self) -> str:
         chain, keys = _require(self._chain, "no chain"), _require(self._keys, "no keys")

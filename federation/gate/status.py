@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ from typing import Any
 from chain.chain import Chain
 from chain.messages import Terms
 from federation.app.chain_facts import chain_time
+from federation.app.opening import round_seconds
+from federation.gate.challenges import OpenChallenge, open_challenges
 from federation.gate.journal import Journal
 from federation.gate.keys import SiteKeys
 from federation.gate.site import SiteConfig, connect
@@ -18,7 +22,8 @@ from federation.gate.site import SiteConfig, connect
 class RoundStatus:
     """One round; `attempt` and `cohort` are of this site's newest commitment, 0 without one.
 
-    `state` is the ledger's word, and `is_member` whether the seal names this site.
+    `state` is the ledger's word, `is_member` whether the seal names this site, `delivered` whether
+    this site has made its delivery, and `on_record` whether the ledger has that.
     """
 
     number: int
@@ -26,19 +31,28 @@ class RoundStatus:
     attempt: int
     cohort: int
     is_member: bool
+    delivered: bool
+    on_record: bool
 
 
 @dataclass(frozen=True)
 class SiteStatus:
-    """A site's part of its study; rho in 1e-18.
+    """A site's part of its study; rho in 1e-18, times in seconds since 1970.
 
-    `rho_spent` is the ledger's account, `own_tally` this site's, and `cohort_now` the consents
-    that a round which opened now would admit here.
+    `barred_for` is the round that this site is barred for, 0 when it is not; `charged_aborts` of
+    `max_charged_aborts` sealed rounds were aborted since the last suspension. `rho_spent` is the
+    ledger's account, `own_tally` this site's, and `cohort_now` the consents that a round which
+    opened now would admit here.
     """
 
     study_id: int
     version: int
     suspended: bool
+    approved_until: int
+    barred_for: int
+    charged_aborts: int
+    max_charged_aborts: int
+    challenges: tuple[OpenChallenge, ...]
     account: str
     block: int
     rounds: tuple[RoundStatus, ...]
@@ -53,7 +67,39 @@ class SiteStatus:
         value = asdict(self)
         for name in ("rho_spent", "rho_ceiling", "own_tally"):
             value[name] = str(value[name])
+        for challenge in value["challenges"]:
+            challenge["token_id"] = str(challenge["token_id"])
         return value
+
+    @property
+    def remedies(self) -> list[str]:
+        """What somebody has to do before, or so that, this site takes part in rounds."""
+        found = []
+        if self.barred_for:
+            found.append(
+                f"This site is barred for round {self.barred_for}: it was sealed in and did not"
+                " deliver, or did not answer a challenge. Its commitments are refused until a"
+                " reviewer readmits it: show the study's reviewers why, and ask one for `assent irb"
+                " readmit`."
+            )
+        found += [
+            f"Answer before {challenge.answer_by} (seconds since 1970) or be barred: round"
+            f" {challenge.round_number}, {challenge.asks_for}. Use `assent site answer`."
+            for challenge in self.challenges
+        ]
+        found += [
+            f"Round {one.number} is still sealed. This site's delivery goes on record by itself"
+            " before the delivery deadline while the site runs; `assent site record-delivery`"
+            " does it now."
+            for one in self.rounds
+            if one.state == "sealed" and one.delivered and not one.on_record
+        ]
+        if self.charged_aborts >= self.max_charged_aborts:
+            found.append(
+                f"No round opens: {self.charged_aborts} sealed rounds were aborted. The reviewers"
+                " have to suspend and resume the study."
+            )
+        return found
 
 
 def read_status(folder: Path, last: int = 5) -> SiteStatus:
@@ -71,16 +117,24 @@ def read_status(folder: Path, last: int = 5) -> SiteStatus:
     terms = chain.registry.terms(config.study_id, study.current_version)
     newest = chain.ledger.round_count(config.study_id)
     numbers = range(newest, max(0, newest - last), -1)
+    with _journal(folder) as journal:
+        rounds = tuple(_round(chain, journal, config.study_id, number, site) for number in numbers)
+        own_tally = journal.spent(config.study_id) if journal else 0
     return SiteStatus(
         study_id=config.study_id,
         version=study.current_version,
         suspended=study.suspended,
+        approved_until=study.approved_until,
+        barred_for=chain.ledger.barred_for(config.study_id, site),
+        charged_aborts=chain.ledger.charged_aborts(config.study_id),
+        max_charged_aborts=terms.max_charged_aborts,
+        challenges=tuple(open_challenges(chain, config.study_id, site)),
         account=site,
         block=chain.head().number,
-        rounds=tuple(_round(chain, config.study_id, number, site) for number in numbers),
+        rounds=rounds,
         rho_spent=chain.ledger.rho_spent(config.study_id),
         rho_ceiling=terms.rho_ceiling,
-        own_tally=_own_tally(folder, config.study_id),
+        own_tally=own_tally,
         cohort_now=cohort_size_now(chain, terms, config.study_id, site),
         min_cohort=terms.min_cohort,
     )
@@ -88,12 +142,24 @@ def read_status(folder: Path, last: int = 5) -> SiteStatus:
 
 def cohort_size_now(chain: Chain, terms: Terms, study_id: int, site: str) -> int:
     """How many tokens a round that opened now would admit at a site."""
-    lasts = terms.commit_seconds + terms.seal_seconds + terms.delivery_seconds + terms.close_seconds
-    block, at = chain.head().number, chain_time(chain) + lasts
+    block, at = chain.head().number, chain_time(chain) + round_seconds(terms)
     return len(chain.consent.all_active_tokens(study_id, site, terms.purposes, at, block=block))
 
 
-def _round(chain: Chain, study_id: int, number: int, site: str) -> RoundStatus:
+@contextmanager
+def _journal(folder: Path) -> Iterator[Journal | None]:
+    """The site's journal; None before its first round."""
+    path = folder / "state.db"
+    if not path.exists():
+        yield None
+        return
+    with closing(Journal.open(path)) as journal:
+        yield journal
+
+
+def _round(
+    chain: Chain, journal: Journal | None, study_id: int, number: int, site: str
+) -> RoundStatus:
     own = chain.ledger.commitment_of(study_id, number, site)
     return RoundStatus(
         number=number,
@@ -101,15 +167,6 @@ def _round(chain: Chain, study_id: int, number: int, site: str) -> RoundStatus:
         attempt=own.attempt,
         cohort=own.cohort_size,
         is_member=site in chain.ledger.members(study_id, number),
+        delivered=journal is not None and journal.delivered(study_id, number) is not None,
+        on_record=any(chain.ledger.delivery_of(study_id, number, site)),
     )
-
-
-def _own_tally(folder: Path, study_id: int) -> int:
-    path = folder / "state.db"
-    if not path.exists():
-        return 0
-    journal = Journal.open(path)
-    try:
-        return journal.spent(study_id)
-    finally:
-        journal.close()

@@ -51,6 +51,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         socket_path=arguments.socket,
         gate=arguments.gate,
         gate_timeout_seconds=arguments.gate_timeout_seconds,
+        after=arguments.after,
         supernode_pids=tuple(arguments.supernode_pid),
         lifeline=arguments.lifeline_fd,
     )
@@ -78,6 +79,13 @@ def _parser() -> argparse.ArgumentParser:
         help="called as FUNCTION(app_dir, fab_hash) before an app is loaded (default: %(default)s)",
     )
     parser.add_argument("--gate-timeout-seconds", type=float, default=120.0, metavar="SECONDS")
+    parser.add_argument(
+        "--after",
+        default="federation.gate.deliveries:watch",
+        metavar="MODULE:FUNCTION",
+        help='called as FUNCTION() after a message that ended well; "" for nothing'
+        " (default: %(default)s)",
+    )
     parser.add_argument(
         "--supernode-pid",
         type=int,

@@ -69,6 +69,7 @@ def start_fork_server(
     gate: str = "federation.gate.gate:decide",
     supernode_pids: Sequence[int] = (),
     gate_timeout_seconds: float = 120.0,
+    after: str = "federation.gate.deliveries:watch",
     environment: Mapping[str, str] | None = None,
     log: IO[bytes] | None = None,
 ) -> RunningServer:
@@ -80,6 +81,7 @@ def start_fork_server(
     gate: "MODULE:FUNCTION" of the gate function.
     supernode_pids: processes to end with (all of them ended).
     gate_timeout_seconds: how long a child waits for a verdict.
+    after: "MODULE:FUNCTION", called after each message that ended well; "" for nothing.
     environment: the server's environment (default: this process's).
     log: where its log goes (default: this process's standard error).
     """
@@ -88,7 +90,7 @@ def start_fork_server(
     # -P: modules come from the installation, never from the folder this was started in.
     command = [sys.executable, "-P", "-m", "federation.gate.fork_server"]
     command += ["--socket", str(socket_path), "--gate", gate]
-    command += ["--gate-timeout-seconds", str(gate_timeout_seconds)]
+    command += ["--gate-timeout-seconds", str(gate_timeout_seconds), "--after", after]
     command += ["--lifeline-fd", str(life_read), "--ready-fd", str(ready_write)]
     for pid in supernode_pids:
         command += ["--supernode-pid", str(pid)]

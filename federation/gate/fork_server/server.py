@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from federation.gate.fork_server.afterwards import SITE_FOLDER, run_afterwards
 from federation.gate.fork_server.child import PASSED_SIGNALS, run_child
 from federation.gate.fork_server.libraries import (
     check_nothing_of_the_project_is_loaded,
@@ -34,6 +35,8 @@ class ServerConfig:
     socket_path: where to listen; its folder belongs to this user and is closed to others.
     gate: "MODULE:FUNCTION" of the gate function.
     gate_timeout_seconds: how long a child waits for a verdict.
+    after: "MODULE:FUNCTION", called without arguments after each message that ended well, in a
+        process of its own that no app was loaded into; "" for nothing.
     supernode_pids: the server ends when all of these processes have ended.
     lifeline: a descriptor to read; the server ends when its other end is closed.
     allowed_uid: the one user whose requests are served.
@@ -42,6 +45,7 @@ class ServerConfig:
     socket_path: Path
     gate: str
     gate_timeout_seconds: float
+    after: str = ""
     supernode_pids: tuple[int, ...] = ()
     lifeline: int | None = None
     allowed_uid: int = field(default_factory=os.geteuid)
@@ -55,6 +59,7 @@ class _Call:
     connection: socket.socket
     caller_pid: int
     started: float
+    environment: dict[bytes, bytes] = field(default_factory=dict, repr=False)
     child_pid: int | None = None
     child_handle: int | None = None
 
@@ -73,6 +78,7 @@ class ForkServer:
         self._listener = listener
         self._selector = selectors.DefaultSelector()
         self._calls: set[_Call] = set()
+        self._afterwards: dict[bytes, tuple[int, int]] = {}
         self._served = 0
         self._supernodes: set[int] = set()
         self._stopping = False
@@ -96,6 +102,8 @@ class ForkServer:
             for call in list(self._calls):
                 self._kill_child(call)
                 self._forget(call)
+            for site in list(self._afterwards):
+                self._end_afterwards(site)
 
     def _stop(self, _number: int = 0, _frame: object = None) -> None:
         self._stopping = True
@@ -183,6 +191,7 @@ class ForkServer:
             run_child(request, server_pid, self._config.gate, self._config.gate_timeout_seconds)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_SIGNALS)
         request.close()
+        call.environment = request.environment
         call.child_pid = pid
         call.child_handle = os.pidfd_open(pid)
         self._watch(call.child_handle, lambda: self._child_ended(call))
@@ -215,6 +224,32 @@ class ForkServer:
         except OSError:
             log.warning("request %d: its caller is gone", call.number)
         self._forget(call)
+        if status == 0 and self._config.after and SITE_FOLDER in call.environment:
+            self._fork_afterwards(call.environment)
+
+    def _fork_afterwards(self, environment: dict[bytes, bytes]) -> None:
+        """One for each site: the newest message says all that an earlier one's would."""
+        site, server_pid = environment[SITE_FOLDER], os.getpid()
+        self._end_afterwards(site)
+        check_single_threaded()
+        pid = os.fork()
+        if pid == 0:
+            self._close_in_child()
+            run_afterwards(self._config.after, environment, server_pid)
+        handle = os.pidfd_open(pid)
+        self._afterwards[site] = (pid, handle)
+        self._watch(handle, lambda: self._end_afterwards(site, pid))
+
+    def _end_afterwards(self, site: bytes, ended: int | None = None) -> None:
+        """Kill a site's process, unless it is another than the one that `ended`, and reap it."""
+        pid, handle = self._afterwards.get(site, (0, -1))
+        if not pid or ended not in (None, pid):
+            return
+        del self._afterwards[site]
+        os.kill(pid, signal.SIGKILL)  # not reaped yet, so the id is still its own
+        os.waitpid(pid, 0)
+        self._selector.unregister(handle)
+        os.close(handle)
 
     def _kill_child(self, call: _Call) -> None:
         if call.child_pid is not None:

@@ -162,6 +162,15 @@ _TABLE: Final = (
         10.0,
         same_units=("1",),
     ),
+    LabCode("8867-4", "Heart rate", "NRat", "/min", 5.0, 350.0),
+    LabCode(
+        "59408-5",
+        "Oxygen saturation in Arterial blood by Pulse oximetry",
+        "MFr",
+        "%",
+        10.0,
+        100.0,
+    ),
 )
 
 CODES: Final[dict[str, LabCode]] = {row.loinc: row for row in _TABLE}

@@ -57,6 +57,7 @@ def fork_server(
             folder / "run" / "fork.sock",
             gate="site_gate:decide",
             gate_timeout_seconds=4,
+            after="",
             environment={**os.environ, "PYTHONPATH": str(site_installation)},
             log=log,
         )

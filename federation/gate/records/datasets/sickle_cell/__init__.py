@@ -1,0 +1,1 @@
+"""A synthetic five-centre sickle-cell cohort, written as hospitals would export it."""
