@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "study": Command("scripts.study.app:app", "Propose, run and read a study."),
     "irb": Command("scripts.irb.app:app", "Review studies: read, sign, stop."),
     "patient": Command("scripts.patient.app:app", "Consent, revoke, and look after it."),
+    "data": Command("scripts.data.app:app", "Make data to try things with."),
     "verify": Command("scripts.verify:verify", "Recompute a study from its bundle, offline."),
 }
 

@@ -15,9 +15,7 @@ from torch import Tensor
 
 from twin.protocol import Channel
 from twin.sickle_cell import figures as f
-
-HYDROXYUREA_CODE: Final = "rxnorm-5552"
-"""RxNorm 5552, hydroxyurea (ingredient), as the code of a channel."""
+from twin.sickle_cell.codes import HYDROXYUREA_CODE
 
 
 @dataclass(frozen=True)

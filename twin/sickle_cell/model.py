@@ -72,7 +72,7 @@ class Regimen:
 
 @dataclass(frozen=True, eq=False)
 class SickleCellTwin(Twin):
-    """A twin with the doses and weights that its forecasts go on from; `with_doses` asks "what if"."""
+    """A twin, and the doses and weights that its forecasts go on from."""
 
     regimen: Regimen = field(default_factory=Regimen)
 

@@ -1,9 +1,9 @@
 """Neutrophils under a constant effect on the marrow: Friberg's model where it has a closed form.
 
 Friberg 2002: dP/dt = ktr P ((1 - E) (B / N)^gamma - 1), three transit compartments and blood N,
-each emptied at ktr = 4 / MTT. It has no closed form in general, and solving it step by step would be
-most of the twin's work for two or three weeks after a change of dose: visits are further apart. So
-the twin takes
+each emptied at ktr = 4 / MTT. It has no closed form in general, and solving it step by step would
+be most of the twin's work for two or three weeks after a change of dose: visits are further apart.
+So the twin takes
 
 - the exact steady state, N = B (1 - E)^(1 / gamma);
 - on the way there, ln N approaches it at the rate gamma ktr. Linearised in logarithms, Friberg's

@@ -21,9 +21,10 @@ anything about sickle-cell disease, about hydroxyurea, or about a dose.
 
 ## Files
 
-- `centre-N/fhir/*.ndjson`: FHIR R4 (Patient, Condition, Observation, MedicationStatement, Encounter).
+- `centre-N/fhir/*.ndjson`: FHIR R4: Patient, Condition, Observation, MedicationStatement,
+  Encounter (one for each crisis).
 - `centre-N/lis/`: results of visits as CSV, with the mapping that reads it. No doses, no wearables.
-- `observations.csv`: every result (patient, site, time in days, code, value, unit), canonical units.
+- `observations.csv`: every result: patient, site, time in days, code, value, canonical unit.
 - `doses.csv`: the same columns; a dose (mg/d) is in force until the next. 0 is a pause or none yet.
 - `patients.csv`: age, sex, genotype, wearable, treated before the first visit.
 - `truth.csv`: what each patient was made from. For checking a method; never for training one.

@@ -1,0 +1,1 @@
+"""`assent data`: data to try things with."""
