@@ -83,9 +83,16 @@ def test_uv_itself_is_installed_with_hashes() -> None:
 def test_lock_files_carry_no_download_addresses() -> None:
     for name in ("requirements.lock", "ipfs-local/go.mod", "geth-local/go.mod"):
         assert "://" not in (ROOT / name).read_text(), name
-    locked = json.loads((ROOT / "hardhat-local" / "package-lock.json").read_text())["packages"]
-    assert len(locked) > 50
-    assert [name for name, entry in locked.items() if "resolved" in entry] == []
+    for folder, fewest in (("hardhat-local", 50), ("tests/browser", 10)):
+        locked = json.loads((ROOT / folder / "package-lock.json").read_text())["packages"]
+        assert len(locked) > fewest
+        assert [name for name, entry in locked.items() if "resolved" in entry] == []
+
+
+def test_every_package_of_the_browser_is_locked_by_its_hash() -> None:
+    lock = json.loads((ROOT / "tests" / "browser" / "package-lock.json").read_text())
+    without = {name for name, entry in lock["packages"].items() if "integrity" not in entry}
+    assert without == {""}, "only the folder's own entry has none"
 
 
 def test_binaries_are_where_the_lock_files_say(monkeypatch: pytest.MonkeyPatch) -> None:
