@@ -23,7 +23,7 @@ from federation.app.site_round import SiteRound
 from federation.app.train import cohort_series, contribution
 from federation.gate.journal_schema import Attempt
 from federation.gate.site import Site
-from tests.small_federation import DAY, DESIGN, Holder, SmallFederation, small_federation
+from tests.small_federation import DAY, DESIGN, TRAINING, Holder, SmallFederation, small_federation
 
 SITE = "site-1"
 EVALUATION = Purpose.DISEASE_SPECIFIC_RESEARCH | Purpose.EVALUATION
@@ -35,6 +35,8 @@ REASONS = (
     "not-yet-begun",
     "begins-in-the-round",
     "evaluation-only",
+    "other-disease",
+    "commercial-not-allowed",
     "old-version",
 )
 STATUS = {
@@ -43,6 +45,8 @@ STATUS = {
     "not-yet-begun": Status.NOT_YET_BEGUN,
     "begins-in-the-round": Status.NOT_YET_BEGUN,
     "evaluation-only": Status.OTHER_PURPOSE,
+    "other-disease": Status.OTHER_PURPOSE,
+    "commercial-not-allowed": Status.OTHER_PURPOSE,
     "old-version": Status.OLD_VERSION,
 }
 ADMITTED = 3
@@ -82,6 +86,15 @@ class Consents:
         self.holders["evaluation-only"] = grant(
             SITE, self.records["evaluation-only"], purposes=int(EVALUATION)
         )
+        self.holders["other-disease"] = grant(
+            SITE, self.records["other-disease"], disease=DESIGN.disease + 1
+        )
+        # The study undertakes no such thing.
+        self.holders["commercial-not-allowed"] = grant(
+            SITE,
+            self.records["commercial-not-allowed"],
+            purposes=int(TRAINING | Purpose.NON_COMMERCIAL),
+        )
         for number in range(ADMITTED):
             self.records[f"admitted-{number}"] = record = next(ids)
             self.holders[f"admitted-{number}"] = grant(SITE, record)
@@ -95,7 +108,7 @@ class Consents:
 def consents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Consents]:
     folder = tmp_path_factory.mktemp("federation")
     design = replace(DESIGN, min_cohort=2)
-    with small_federation(folder, patients=11, granting=0, design=design) as federation:
+    with small_federation(folder, patients=13, granting=0, design=design) as federation:
         made = Consents(federation)
         made.arrange()
         yield made
@@ -213,6 +226,41 @@ def test_a_consents_data_period_says_which_part_of_a_record_is_used(
         assert (total(federation, copy, [limited]) != used).any()
     finally:
         federation.revoke(limited)
+
+
+def test_a_whole_cohort_of_a_stopped_study_is_barred_and_a_wider_consent_is_admitted(
+    consents: Consents, open_round: int
+) -> None:
+    """Nothing is wrong with the tokens, so the leaves say what stopped them: their study."""
+    federation = consents.federation
+    wide = federation.grant(
+        SITE,
+        consents.records["never"],
+        purposes=int(Purpose.GENERAL_RESEARCH | Purpose.TRAINING | Purpose.EVALUATION),
+        disease=0,
+    )
+    try:
+        _, cohort = prepare(federation, federation.folder(SITE), open_round)
+        wide_index = split_token_id(wide.token_id)[2]
+        assert cohort.statuses[wide_index] == Status.ADMITTED
+        federation.suspend()
+        try:
+            stopped = cohort_now(federation, open_round)
+        finally:
+            federation.resume()
+        assert stopped.size == 0
+        told = dict(zip(cohort.statuses, stopped.statuses, strict=True))
+        assert told.pop(Status.ADMITTED) == Status.BARRED
+        assert all(before == after for before, after in told.items())
+    finally:
+        federation.revoke(wide)
+
+
+def cohort_now(federation: SmallFederation, number: int) -> Cohort:
+    """What the site would admit at the newest block."""
+    site = Site(federation.folder(SITE))
+    ledger, study = federation.chain.ledger, federation.study_id
+    return admit(site.chain, federation.terms, study, ledger.round(study, number), site.address)
 
 
 HOSTILE = {
