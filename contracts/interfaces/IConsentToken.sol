@@ -121,15 +121,15 @@ interface IConsentToken {
     /// @notice Clears `epochMovedAt`. The ledger calls it at each commitment that it accepts.
     function watchEpoch(uint64 studyId, address site) external;
 
-    /// @notice The only predicate. True when the token exists, is not revoked, `at` lies in its use period and before its
+    /// @notice The only predicate. True when the token exists, is not revoked, `time` lies in its use period and before its
     /// study's approval expires, it permits `purposes` (DataUse), it was granted under a version that still counts, and its
     /// study is usable.
-    function isConsentActive(uint256 tokenId, uint64 purposes, uint40 at) external view returns (bool);
+    function isConsentActive(uint256 tokenId, uint64 purposes, uint40 time) external view returns (bool);
 
     /// @notice Indices of the active tokens of a site, ascending, applying `isConsentActive` to the set bits of one page.
     /// @return indices the active ones among [fromIndex, fromIndex + pageSize)
     /// @return next where the next page starts; 0 when there is none
-    function activeTokens(uint64 studyId, address site, uint64 purposes, uint40 at, uint32 fromIndex, uint32 pageSize)
+    function activeTokens(uint64 studyId, address site, uint64 purposes, uint40 time, uint32 fromIndex, uint32 pageSize)
         external
         view
         returns (uint32[] memory indices, uint32 next);
