@@ -1,19 +1,18 @@
-"""One eventful study and its bundle, written once for all tests that only read or copy it."""
+"""Real studies and their bundles, written once for all tests that only read or copy them."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from chain.blocks import Finality
-from chain.deploy import deploy
-from chain.rpc import connect_node
 from stack.hardhat import HardhatNode
-from tests.audit.real_study import eventful_study
-from tests.world import World
+from tests.audit.real_study import RealStudy, contested_study, eventful_study
+from tests.world import World, deployed
 
 
 @dataclass(frozen=True)
@@ -27,9 +26,35 @@ class Written:
         return Path(shutil.copytree(self.folder, to))
 
 
+@contextmanager
+def _world_apart(folder: Path) -> Iterator[World]:
+    """On a node of its own: its clock and its governance are nobody else's."""
+    node = HardhatNode(folder / "hardhat.log")
+    node.start()
+    try:
+        node.wait_for_chain()
+        yield World(node.rpc_url, node.accounts, deployed(node.rpc_url, node.accounts), folder)
+    finally:
+        node.stop()
+
+
+def _written(folder: Path, history: Callable[[World], RealStudy]) -> Written:
+    with _world_apart(folder) as world:
+        return Written(folder / "bundle", history(world).write(folder / "bundle"))
+
+
+@pytest.fixture(scope="module")
+def moving_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One deployment for a module whose tests move the clock on."""
+    with _world_apart(tmp_path_factory.mktemp("moving")) as world:
+        yield world
+
+
 @pytest.fixture(scope="session")
-def written(hardhat: HardhatNode, tmp_path_factory: pytest.TempPathFactory) -> Written:
-    folder = tmp_path_factory.mktemp("eventful")
-    deployment = deploy(connect_node(hardhat.rpc_url), hardhat.accounts[0], Finality())
-    study = eventful_study(World(hardhat.rpc_url, hardhat.accounts, deployment, folder))
-    return Written(folder / "bundle", study.write(folder / "bundle"))
+def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    return _written(tmp_path_factory.mktemp("eventful"), eventful_study)
+
+
+@pytest.fixture(scope="session")
+def contested(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    return _written(tmp_path_factory.mktemp("contested"), contested_study)

@@ -12,6 +12,7 @@ import hashlib
 import io
 import secrets
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,17 +28,19 @@ from audit.manifest import ManifestFacts, build
 from audit.recipe import Recipe
 from audit.update import apply_round, unmask_sum
 from chain.clients.base import Receipt
+from chain.deploy import WEEK
 from chain.events import Sealed, decode
 from chain.evidence import collect
 from chain.messages import (
     Closure,
     Commitment,
     Delivery,
-    Resumption,
+    Execution,
+    Purpose,
     Terms,
-    signer_of_account,
 )
-from tests.world import World
+from tests.audit.acts import approve, challenge, readmit, replace_reviewer, resume, signers
+from tests.world import YEAR, World
 
 LAYOUT = (("mean", (3,)), ("log_noise", (1,)))
 SIZE = 4
@@ -75,6 +78,7 @@ def documents() -> dict[str, bytes]:
     """The documents of one version, by their names in a bundle."""
     return {
         "protocol": b"A protocol, as plain text.",
+        "dpia": b"A data protection impact assessment, as plain text.",
         "consent-text.json": canonical_json.dumps({"texts": {"en": "I agree."}}),
         "recipe.json": RECIPE.to_bytes(),
         "app.fab": app_bundle(),
@@ -95,6 +99,7 @@ class RealStudy:
         self.number = self.world.approved_study(
             protocol_hash=sha256(files["protocol"]),
             consent_text_hash=sha256(files["consent-text.json"]),
+            dpia_hash=sha256(files["dpia"]),
             recipe_hash=sha256(files["recipe.json"]),
             app_hash=sha256(files["app.fab"]),
             initial_checkpoint=sha256(first),
@@ -187,10 +192,13 @@ class RealStudy:
         masks.append(np.zeros(SIZE, dtype=np.uint64) - codec.add_words(masks))
         return tuple(codec.to_bytes(word + mask) for word, mask in zip(words, masks, strict=True))
 
-    def close(self, round_: int, nudge: float = 0.0) -> Receipt:
+    def close(
+        self, round_: int, nudge: float = 0.0, on_record: Sequence[LocalAccount] = ()
+    ) -> Receipt:
         """Delivery, sum, update, manifest and closure, as a coordinator does them.
 
         ``nudge``: what a lying coordinator adds to each number of the new prior.
+        ``on_record``: sites that put their delivery on record before.
         """
         ledger, info = self.chain.ledger, self.chain.ledger.round(self.number, round_)
         sealed, seal_block = self._sealed(round_)
@@ -198,6 +206,10 @@ class RealStudy:
         members = sealed.members
         commitments = tuple(ledger.commitment_of(self.number, round_, site) for site in members)
         masked = self.masked(members, round_)
+        delivered = {site: sha256(data) for site, data in zip(members, masked, strict=True)}
+        for site in on_record:
+            of_site = self.world.chain(site).ledger
+            of_site.record_delivery(self.number, round_, delivered[site.address])
         total = unmask_sum([codec.from_bytes(data) for data in masked])
         count = sum(commitment.cohort_size for commitment in commitments)
         base = checkpoint.read(self.objects[self._cid(info.base)])
@@ -224,7 +236,7 @@ class RealStudy:
         )
         for data in (*masked, made, manifest):
             self.objects[cid_of(data)] = data
-        keys = {site.address: site for site in self.world.sites}
+        keys = {str(site.address): site for site in self.world.sites}
         signatures = [
             Delivery(sealed.seal_digest, sha256(data)).sign(keys[member], ledger.domain)
             for member, data in zip(members, masked, strict=True)
@@ -252,24 +264,28 @@ class RealStudy:
         raise LookupError(f"round {round_} is not sealed")
 
     def round(self) -> int:
-        """A whole round of all sites."""
-        number = self.open()
-        for site in self.world.sites:
-            self.commit(number, site)
-        self.seal(number)
+        """A whole round."""
+        number = self.commit_and_seal()
         self.close(number)
         return number
 
+    def commit_and_seal(self) -> int:
+        """A round of all sites that are not barred, as far as its seal."""
+        number = self.open()
+        for site in self.world.sites:
+            if not self.chain.ledger.barred_for(self.number, site.address):
+                self.commit(number, site)
+        self.seal(number)
+        return number
+
     def suspend_and_resume(self) -> None:
-        registry = self.chain.registry
         self.world.chain(self.world.reviewers[2]).registry.suspend(self.number)
-        message = Resumption(self.number, registry.study(self.number).suspensions)
-        pair = self.world.reviewers[:2]
-        registry.resume(
-            self.number,
-            [signer_of_account(reviewer.address) for reviewer in pair],
-            [message.sign(reviewer, registry.domain) for reviewer in pair],
-        )
+        resume(self.world, self.number, self.world.reviewers[:2])
+
+    def come_back(self, site: LocalAccount, holder: LocalAccount) -> int:
+        """A holder grants again for the same record; the new token."""
+        self.world.pass_time(1)  # an enrolment is issued later than what it follows
+        return self.world.give_consent(self.number, site, holder)
 
     def next_version(self, terms: Terms) -> int:
         """Proposes terms with the same documents, and gets them approved."""
@@ -288,37 +304,45 @@ class RealStudy:
 
 
 def eventful_study(world: World) -> RealStudy:
-    """A study with everything that can happen on a chain whose clock nobody moves.
+    """A study with an event of every kind, and nothing wrong in it; moves the node's clock.
 
-    Round 1 closes; a patient revokes and another comes; round 2 is sealed, then a patient revokes
-    and it is aborted; the study is suspended and resumed; in round 3 a patient revokes after the
-    commitment and the site recommits, then it closes; round 4 is aborted before its seal; a second,
-    tighter version comes into force and round 5 closes under it.
+    Round 1 closes, with one delivery on record; a patient revokes and another comes. Round 2 is
+    sealed, a patient revokes, it is aborted, and a site is barred. The first record comes back. The
+    committee changes, renews its approval, suspends and resumes. In round 3, without the barred
+    site, a patient revokes after the commitment and the site recommits; it closes, and is asked
+    about. Round 4 is aborted before its seal. A second, tighter version comes into force and round
+    5 closes under it; a third, looser one needs every consent anew. Sites change keys, and new
+    studies go elsewhere.
     """
-    study = RealStudy(world)
+    study = RealStudy(world, {"waiting_rounds": 1, "max_charged_aborts": 2})
     patients = {site.address: [study.patient(site) for _ in range(4)] for site in world.sites}
-    one, two = world.sites[:2]
-    study.patient(one, purposes=1)
+    one, two, three = world.sites[:3]
+    study.patient(one, purposes=Purpose.EVALUATION, disease=0)
     study.patient(two, use_end=world.now + 600)
-    study.round()
-    study.revoke(patients[one.address].pop())
+    study.close(study.commit_and_seal(), on_record=[two])
+    away = patients[one.address].pop()
+    study.revoke(away)
     patients[one.address].append(study.patient(one))
 
-    second = study.open()
-    for site in world.sites:
-        study.commit(second, site)
-    study.seal(second)
+    second = study.commit_and_seal()
     study.revoke(patients[two.address].pop())
     study.chain.ledger.abort(study.number, second)
+    world.pass_time(1800)
+    study.chain.ledger.bar(study.number, second, three.address)
+    study.come_back(one, away[1])
+    change_committee(study)
     study.suspend_and_resume()
 
     third = study.open()
     for site in world.sites:
-        study.commit(third, site)
+        if site != three:
+            study.commit(third, site)
     study.revoke(patients[two.address].pop())
     study.commit(third, two)
     study.seal(third)
     study.close(third)
+    ask_and_answer(study, third, two, patients[two.address][0])
+    readmit(world, study.number, three.address, world.reviewers[0])
 
     fourth = study.open()
     study.commit(fourth, one)
@@ -327,4 +351,66 @@ def eventful_study(world: World) -> RealStudy:
     terms = study.chain.registry.terms(study.number, 1)
     study.next_version(dataclasses.replace(terms, min_sites=3, commit_seconds=900))
     study.round()
+    looser = dataclasses.replace(terms, delta=terms.delta + 1)
+    study.next_version(looser)
+    study.come_back(one, patients[one.address][0][1])
+    world.chain(three).registry.rotate_enrolment_key(Account.create().address)
+    record_successor(world)
     return study
+
+
+def contested_study(world: World) -> RealStudy:
+    """One closed round about which three sites were asked and none answered; moves the clock.
+
+    The first was found at fault and barred, the second's fault is not on record, and the third
+    still has time.
+    """
+    study = RealStudy(world, {"answer_seconds": 600, "challenge_seconds": 10**6})
+    patients = {site.address: [study.patient(site) for _ in range(2)] for site in world.sites}
+    one, two, three = world.sites[:3]
+    asked = study.round()
+    reviewer, (token, holder) = world.reviewers[0], patients[two.address][0]
+    challenge(world, study.number, asked, one.address, 0, reviewer)
+    challenge(world, study.number, asked, two.address, token, holder)
+    world.pass_time(600)
+    study.chain.ledger.fault(study.number, asked, one.address, 0)
+    challenge(world, study.number, asked, three.address, 0, reviewer)
+    return study
+
+
+def change_committee(study: RealStudy) -> None:
+    """The third reviewer leaves, and the two who stay renew their approval."""
+    world, incoming = study.world, study.world.accounts[20].address
+    outgoing = world.reviewers[2]
+    replace_reviewer(world, study.number, outgoing.address, incoming, world.reviewers[:2])
+    world.reviewers = (*world.reviewers[:2], world.accounts[20])
+    for reviewer in world.reviewers[:2]:
+        approve(world, study.number, 1, reviewer, world.now + YEAR)
+
+
+def ask_and_answer(
+    study: RealStudy, round_: int, site: LocalAccount, patient: tuple[int, LocalAccount]
+) -> None:
+    """A reviewer asks for a replay and a holder for the receipt; the site answers both."""
+    world, (token, holder) = study.world, patient
+    challenge(world, study.number, round_, site.address, 0, world.reviewers[1])
+    challenge(world, study.number, round_, site.address, token, holder)
+    for asked in (0, token):
+        answer = sha256(f"answer about {asked}".encode())
+        world.chain(site).ledger.answer(study.number, round_, asked, answer)
+
+
+def record_successor(world: World) -> None:
+    """Two of the three governors announce it, and name it a week later."""
+    chain = world.chain()
+    naming = chain.registry.record_successor_call(Account.create().address)
+    registry, authority = world.deployment.registry, world.deployment.authority
+    carry(world, chain.consortium.announcement(authority, registry, naming))
+    world.pass_time(WEEK)
+    carry(world, chain.consortium.execution(registry, naming))
+
+
+def carry(world: World, execution: Execution) -> None:
+    consortium, members = world.chain().consortium, world.governors[:2]
+    signatures = [execution.sign(member, consortium.domain) for member in members]
+    consortium.execute(execution, signers(members), signatures)

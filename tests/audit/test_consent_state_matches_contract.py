@@ -2,169 +2,181 @@
 
 from __future__ import annotations
 
-import dataclasses
 import random
 
 import pytest
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
-from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from audit.consent_state import StudyState
-from chain.messages import LateRevocation, Resumption, Terms, signer_of_account
+from chain.chain import Chain
+from tests.audit.random_history import (
+    APPROVAL,
+    ASKED,
+    LENGTHS,
+    STARTS,
+    Act,
+    RandomHistory,
+    acts,
+)
 from tests.world import PURPOSES, World
 
-STARTS = (0, 50, 5000)
-LENGTHS = (60, 5000, 10**6)
-PURPOSE_SETS = (PURPOSES, 1, PURPOSES | 2)
 
-grants = st.tuples(
-    st.just("grant"),
-    st.integers(0, 1),
-    st.sampled_from(STARTS),
-    st.sampled_from(LENGTHS),
-    st.sampled_from(PURPOSE_SETS),
-)
-acts = st.one_of(
-    grants,
-    grants,
-    st.tuples(st.just("revoke"), st.integers(0, 30)),
-    st.just(("suspend",)),
-    st.just(("resume",)),
-    st.sampled_from([("version", "tighter"), ("version", "looser")]),
-)
+def grant(site: int = 0, consent: str = "disease", start: int = 0, length: int = 10**6) -> Act:
+    return ("grant", site, start, length, consent)
 
 
-class History:
-    """Runs acts on a study of its own; an act that makes no sense at its place is passed over."""
+ONE, TWO = grant(0), grant(1)
+MODIFIERS = [
+    grant(0, consent)
+    for consent in ("other disease", "health", "everything", "not for profit", "no ancestry")
+]
+ROUND, SEALED, CLOSED = ("round", "open"), ("round", "sealed"), ("round", "closed")
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.sites = world.sites[:2]
-        self.study = world.approved_study()
-        self.live: list[tuple[int, LocalAccount]] = []
-        self.start = world.now
-
-    @property
-    def suspended(self) -> bool:
-        return self.world.chain().registry.study(self.study).suspended
-
-    def run(self, act: tuple[object, ...]) -> None:
-        kind, *arguments = act
-        getattr(self, f"_{kind}")(*arguments)
-
-    def _grant(self, site: int, start: int, length: int, purposes: int) -> None:
-        if self.suspended:
-            return
-        holder = Account.create()
-        use_start = self.start + start
-        token = self.world.give_consent(
-            self.study,
-            self.sites[site],
-            holder,
-            purposes=purposes,
-            use_start=use_start,
-            use_end=use_start + length,
-        )
-        self.live.append((token, holder))
-
-    def _revoke(self, which: int) -> None:
-        if self.live:
-            self.world.revoke(*self.live.pop(which % len(self.live)))
-
-    def _suspend(self) -> None:
-        if not self.suspended:
-            self.world.chain(self.world.reviewers[0]).registry.suspend(self.study)
-
-    def _resume(self) -> None:
-        if not self.suspended:
-            return
-        registry = self.world.chain().registry
-        message = Resumption(self.study, registry.study(self.study).suspensions)
-        pair = self.world.reviewers[:2]
-        registry.resume(
-            self.study,
-            [signer_of_account(reviewer.address) for reviewer in pair],
-            [message.sign(reviewer, registry.domain) for reviewer in pair],
-        )
-
-    def _version(self, kind: str) -> None:
-        registry = self.world.chain(self.world.sponsor).registry
-        study = registry.study(self.study)
-        terms = registry.terms(self.study, study.current_version)
-        change: Terms
-        if kind == "tighter":
-            change = dataclasses.replace(terms, min_cohort=terms.min_cohort + 1)
-        else:
-            change = dataclasses.replace(
-                terms, delta=terms.delta + 1, late_revocation=LateRevocation.PROCEED
-            )
-        registry.propose_version(self.study, change)
-        self.world.approve(self.study, study.proposed_version + 1)
+#: Histories by name, with what the contracts refuse in each.
+NAMED: dict[str, tuple[list[Act], list[str]]] = {
+    "a record comes back before and after its waiting round, and outdated tokens are replaced": (
+        [
+            *(ONE, TWO, ("revoke", 0), ("return", 0), ROUND, ("abort",), ("return", 0)),
+            *(("renew_consent", 0), ("version", "looser")),
+            *(("renew_consent", 0), ("renew_consent", 1), ONE),
+        ],
+        ["ConsentRecordWaiting", "ConsentRecordHasToken"],
+    ),
+    "the approval expires, one and then two renew it, reviewers are replaced in between": (
+        [
+            *(ONE, ("approve", 0, 9000), ("replace", 0), ("wait", APPROVAL), ONE, ROUND),
+            *(("approve", 1, 9000), ("approve", 0, 3000), TWO, ("suspend",)),
+            *(("approve", 1, 9001), ("resume",), ("version", "tighter"), ("replace", 1)),
+            *(("approve", 2, 50), ("wait", 30)),
+        ],
+        ["ConsentStudyNotUsable", "LedgerStudyNotUsable", "RegistryApprovalNotLater"],
+    ),
+    "consents of every kind, under terms that change what they ask for": (
+        [ONE, *MODIFIERS, ("version", "non-profit"), TWO, ("version", "disease"), ONE, *MODIFIERS],
+        [],
+    ),
+    "rounds that end in every way, epochs that move in each, bars, faults and readmissions": (
+        [
+            *(ONE, ONE, TWO, TWO, SEALED, ("revoke", 0), CLOSED, ("abort",), ("wait", 2000)),
+            *(("bar", 0), ("bar", 1), SEALED, ("readmit", 1), ("round", "committed"), ("abort",)),
+            *(("fault", 0), ("readmit", 0), ("readmit", 1), SEALED, ("abort",), ROUND),
+            *(("suspend",), ("resume",), CLOSED, ("revoke", 1), ("version", "looser")),
+            *(ONE, TWO, SEALED, CLOSED),
+        ],
+        [
+            "LedgerEpochMoved",
+            "BarsExcused",
+            "LedgerSiteBarred",
+            "BarsNotBarred",
+            "LedgerPausedByAborts",
+        ],
+    ),
+}
 
 
-ONE = ("grant", 0, 0, 5000, PURPOSES)
-OTHER = ("grant", 0, 50, 60, PURPOSES | 2)
-NARROW = ("grant", 1, 0, 60, 1)
-EVERYTHING = [ONE, OTHER, NARROW, ("revoke", 0), ONE, ("version", "tighter"), OTHER]
+@pytest.mark.parametrize("name", NAMED)
+def test_every_answer_in_a_named_history_is_the_contracts(moving_world: World, name: str) -> None:
+    history, refused = NAMED[name]
+    run = RandomHistory(moving_world)
+    run.run(history)
+    assert run.refused == refused
+    compare(run, random.Random(1))
 
 
-@example([*EVERYTHING, ("suspend",)], random.Random(1))
-@example([*EVERYTHING, ("version", "looser"), ONE, ("revoke", 1)], random.Random(2))
 @settings(
-    max_examples=3,
+    max_examples=4,
     phases=[Phase.explicit, Phase.generate],  # shrinking on a chain takes minutes
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(history=st.lists(acts, min_size=4, max_size=12), choices=st.randoms())
-def test_every_answer_is_the_contracts_at_every_block(
-    module_world: World, history: list[tuple[object, ...]], choices: random.Random
+@given(history=st.lists(acts, min_size=6, max_size=20), choices=st.randoms())
+def test_every_answer_in_a_random_history_is_the_contracts(
+    moving_world: World, history: list[Act], choices: random.Random
 ) -> None:
-    run = History(module_world)
-    for act in history:
-        run.run(act)
-    chain = module_world.chain()
+    run = RandomHistory(moving_world)
+    run.run(history)
+    compare(run, choices)
+
+
+def compare(run: RandomHistory, choices: random.Random) -> None:
+    """Replays the study's events and asks both sides the same, at many blocks and times."""
+    chain = run.world.chain()
     state = StudyState.replay(chain.events_of((0, run.study)), run.study)
     last = chain.head().number
-    blocks = sorted({moment.block for moment in state.history.moments[-8:]} | {last})
-    edges = [
-        run.start + edge + step
-        for start in STARTS
-        for edge in (start, *(start + length for length in LENGTHS))
-        for step in (-1, 0)
-    ]
+    own = sorted({moment.block for moment in state.history.moments if moment.time >= run.start})
+    blocks = sorted({*own[-6:], *choices.sample(own, min(6, len(own))), last})
+    edges = sorted(
+        {
+            run.start + edge + step
+            for start in STARTS
+            for edge in (start, APPROVAL, *(start + length for length in LENGTHS))
+            for step in (-1, 0)
+        }
+        | {entry.approved_until + step for entry in state.history.standings for step in (-1, 0)}
+    )
     for block in blocks:
-        then = state.state_at(block)
-        assert then.is_usable == chain.registry.is_usable(run.study, block=block)
-        at = choices.choice(edges)
-        asked = choices.choice([0, 1, int(PURPOSES), 1 << 63])
+        then = state.state_at(block, chain.block(block).timestamp)
+        _compare_study(run, chain, then, block)
         for site in run.sites:
-            name = site.address
-            answers = chain.consent.all_active_tokens(run.study, name, asked, at, block=block)
-            assert then.active_indices(name, asked, at) == list(answers)
-            counts = (then.minted_count(name), then.unburned_count(name), then.epoch(name))
-            assert counts == (
-                chain.consent.minted_count(run.study, name, block=block),
-                chain.consent.unburned_count(run.study, name, block=block),
-                chain.consent.epoch(run.study, name, block=block),
-            )
-            time = chain.block(choices.choice(blocks)).timestamp
-            found = then.epoch_at(name, time)
-            assert found == chain.consent.epoch_at(run.study, name, time, block=block)
+            _compare_site(run, chain, then, site.address, block, choices.choice(edges))
+    now = state.state_at(last, chain.head().timestamp)
     for site in run.sites:
-        for at in edges:
-            for asked in (1, int(PURPOSES)):
-                answers = chain.consent.all_active_tokens(
-                    run.study, site.address, asked, at, block=last
-                )
-                assert state.active_indices(site.address, asked, at) == list(answers)
+        for at in choices.sample(edges, min(12, len(edges))):
+            for asked in choices.sample(ASKED, 3):
+                _compare_active(run, chain, now, site.address, asked, at, last)
     for tokens in state.history.tokens.values():
         for token in tokens:
-            at = choices.choice(edges)
-            found = state.is_consent_active(token.token_id, int(PURPOSES), at)
-            assert found == chain.consent.is_consent_active(token.token_id, int(PURPOSES), at)
+            at, asked = choices.choice(edges), choices.choice(ASKED)
+            found = now.is_consent_active(token.token_id, asked, at)
+            assert found == chain.consent.is_consent_active(token.token_id, asked, at, block=last)
+
+
+def _compare_study(run: RandomHistory, chain: Chain, then: StudyState, block: int) -> None:
+    registry, ledger, study = chain.registry, chain.ledger, run.study
+    wanted, found = registry.standing(study, block=block), then.standing
+    assert then.is_usable == wanted.usable == registry.is_usable(study, block=block)
+    if found is not None:
+        assert (
+            found.current_version,
+            found.consent_version,
+            found.suspensions,
+            found.approved_until,
+            found.disease,
+        ) == (
+            wanted.current_version,
+            wanted.consent_version,
+            wanted.suspensions,
+            wanted.approved_until,
+            wanted.disease,
+        )
+    assert list(then.reviewers) == list(registry.reviewers(study, block=block))
+    assert then.charged_aborts() == ledger.charged_aborts(study, block=block)
+    for since in (0, run.start, then.time - 1, then.time):
+        over = then.rounds_over(since)
+        for count in (0, 1, 2, 3):
+            asked = ledger.rounds_over(study, since, count, block=block)
+            assert asked == (over >= count), (since, count)
+
+
+def _compare_site(
+    run: RandomHistory, chain: Chain, then: StudyState, site: str, block: int, at: int
+) -> None:
+    consent, study = chain.consent, run.study
+    for asked in ASKED:
+        _compare_active(run, chain, then, site, asked, at, block)
+    assert then.minted_count(site) == consent.minted_count(study, site, block=block)
+    assert then.unburned_count(site) == consent.unburned_count(study, site, block=block)
+    assert then.epoch(site) == consent.epoch(study, site, block=block)
+    assert then.epoch_moved_at(site) == consent.epoch_moved_at(study, site, block=block)
+    assert then.barred_for(site) == chain.ledger.barred_for(study, site, block=block)
+
+
+def _compare_active(
+    run: RandomHistory, chain: Chain, then: StudyState, site: str, asked: int, at: int, block: int
+) -> None:
+    answers = chain.consent.all_active_tokens(run.study, site, asked, at, block=block)
+    assert then.active_indices(site, asked, at) == list(answers), (asked, at, block)
 
 
 @pytest.mark.parametrize("token_id", [0, 1 << 192, (1 << 256) - 1])

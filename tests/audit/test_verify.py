@@ -12,7 +12,7 @@ import pytest
 from audit import canonical_json
 from audit.report import Kind, Report
 from audit.verify import verify_folder
-from chain.messages import LateRevocation
+from chain.messages import LateRevocation, Purpose
 from tests.audit.conftest import Written
 from tests.audit.real_study import RealStudy
 from tests.world import World
@@ -34,12 +34,26 @@ def test_a_real_bundle_holds_against_the_trusted_block(written: Written) -> None
 def test_the_report_says_what_is_attested_and_up_to_when_it_holds(written: Written) -> None:
     report = verify_folder(written.folder, written.trust_block)
     attested = {check.name for check in report.checks if check.kind is Kind.ATTESTED}
-    assert attested == {"consents", "outcome.vector-link"}
+    assert attested == {"consents", "committee", "challenge", "outcome.vector-link"}
     value: dict[str, Any] = report.to_json()
     assert value["holds_until"]["hash"] == "0x" + written.trust_block.hex()
     assert value["holds_until"]["time"] == report.block_time
     assert canonical_json.loads(canonical_json.dumps(value)) == value
     assert {row[0] for row in report.table()} == {"ok"}
+
+
+def test_an_unanswered_challenge_is_a_fault_and_a_recent_one_is_pending(
+    contested: Written,
+) -> None:
+    report = verify_folder(contested.folder, contested.trust_block)
+    faults = [check for check in report.checks if not check.ok]
+    assert [check.name for check in faults] == ["challenge", "challenge"]
+    assert "on record, and barred for it" in faults[0].detail
+    assert "a replay" in faults[0].object
+    assert "not on record yet" in faults[1].detail
+    assert "receipt of token" in faults[1].object
+    (pending,) = [check for check in report.checks if check.kind is Kind.PENDING]
+    assert (pending.name, pending.ok) == ("challenge", True)
 
 
 def test_it_needs_no_network_torch_flower_or_web3(written: Written) -> None:
@@ -74,7 +88,7 @@ def test_lies_that_the_contracts_accept_are_found(module_world: World, tmp_path:
     for site in sites:
         for _ in range(2):
             study.patient(site)
-    study.patient(sites[0], purposes=1)
+    study.patient(sites[0], purposes=Purpose.EVALUATION, disease=0)
     first = study.open()
     study.commit(first, sites[0], claimed=3)
     for site in sites[1:]:
@@ -94,13 +108,6 @@ def test_lies_that_the_contracts_accept_are_found(module_world: World, tmp_path:
     assert {place for name, place in found if name == "outcome.manifest-fields"} == {"round 2"}
 
 
-def wait(world: World, seconds: int) -> None:
-    """Moves the node's clock."""
-    provider = world.chain().w3.provider
-    provider.make_request("evm_increaseTime", [seconds])  # type: ignore[arg-type]
-    provider.make_request("evm_mine", [])  # type: ignore[arg-type]
-
-
 @pytest.mark.parametrize("policy", list(LateRevocation), ids=lambda policy: policy.name.lower())
 def test_deadlines_and_both_policies_for_late_revocations(
     own_world: World, tmp_path: Path, policy: LateRevocation
@@ -113,7 +120,7 @@ def test_deadlines_and_both_policies_for_late_revocations(
     for site in sites[:3]:
         study.commit(first, site)
     study.revoke(patients[sites[2].address].pop())
-    wait(own_world, 601)
+    own_world.pass_time(601)
     study.seal(first)
     if policy == LateRevocation.PROCEED:
         study.revoke(patients[sites[0].address].pop())
@@ -123,13 +130,13 @@ def test_deadlines_and_both_policies_for_late_revocations(
         study.chain.ledger.abort(study.number, first)
     second = study.open()
     study.commit(second, sites[0])
-    wait(own_world, 1201)
+    own_world.pass_time(1201)
     study.chain.ledger.abort(study.number, second)
     third = study.open()
     for site in sites:
         study.commit(third, site)
     study.seal(third)
-    wait(own_world, 2401)
+    own_world.pass_time(2401)
     study.chain.ledger.abort(study.number, third)
     found, report = failed(study, tmp_path / "bundle")
     assert found == set()
