@@ -12,7 +12,7 @@ abstract contract Actors is PRBTest {
         uint256 enrolmentKey;
     }
 
-    bytes32 private constant DOMAIN_TYPE =
+    bytes32 internal constant DOMAIN_TYPE =
         keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
 
     uint256 internal constant SITES = 5;
@@ -57,10 +57,14 @@ abstract contract Actors is PRBTest {
     }
 
     function _digest(string memory name, address verifier, bytes32 structHash) internal view returns (bytes32) {
-        bytes32 domain = keccak256(
+        return keccak256(abi.encodePacked(hex"1901", _domainOf(name, verifier), structHash));
+    }
+
+    /// @dev Where a test changes it, nothing but the domain differs.
+    function _domainOf(string memory name, address verifier) internal view virtual returns (bytes32) {
+        return keccak256(
             abi.encode(DOMAIN_TYPE, keccak256(bytes(name)), keccak256("1"), block.chainid, verifier)
         );
-        return keccak256(abi.encodePacked(hex"1901", domain, structHash));
     }
 
     function _signer(uint256 key) internal pure returns (bytes memory) {
