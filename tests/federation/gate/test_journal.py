@@ -253,6 +253,16 @@ class TestDelivery:
             journal.deliver_once(1, 1, SEAL, lambda: (b"masked", bytes(1 // 0)))
         assert journal.deliver_once(1, 1, OTHER_SEAL, lambda: (b"m", b"s")).masked == b"m"
 
+    def test_what_was_delivered_is_known_by_its_hash_also_after_the_round_ended(self, journal):
+        assert journal.delivered(1, 1) is None
+        journal.charge(1, 1, RHO, CEILING, RHO)
+        journal.deliver_once(1, 1, SEAL, lambda: (b"masked", b"signature"))
+        told = (SEAL, hashlib.sha256(b"masked").digest())
+        assert journal.delivered(1, 1) == told
+        assert journal.delivered(1, 2) is None and journal.delivered(2, 1) is None
+        journal.end_replay_window(1, 1)
+        assert journal.delivered(1, 1) == told
+
     def test_a_delivered_round_takes_no_new_attempt(self, journal):
         stored(journal)
         delivered(journal)

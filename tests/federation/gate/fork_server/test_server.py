@@ -1,5 +1,6 @@
 """The fork server and the small program: one child a caller, bound to it from both sides."""
 
+import json
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,8 +65,10 @@ def start_bare_server(
     return server
 
 
-def call(socket_path: Path, *arguments: str, cwd: Path | None = None) -> "subprocess.Popen[bytes]":
-    environment = supernode_environment(socket_path, Path("/"))
+def call(
+    socket_path: Path, *arguments: str, cwd: Path | None = None, site: Path = Path("/")
+) -> "subprocess.Popen[bytes]":
+    environment = supernode_environment(socket_path, site)
     return subprocess.Popen(
         ["flwr-clientapp", *arguments],
         env=environment,
@@ -223,6 +227,65 @@ def test_the_server_ends_rather_than_fork_beside_a_thread_or_a_project_module(
     call(tmp_path / "run" / "fork.sock", "--help").communicate()
     assert server.wait(30) != 0
     assert why in (tmp_path / "log").read_text()
+
+
+# Says whose process it is, then stays.
+AFTER = """
+import json, os, sys, time
+from pathlib import Path
+
+def run():
+    site = Path(os.environ["ASSENT_SITE_DIR"])
+    report = {"pid": os.getpid(), "group": os.getpgid(0), "parent": os.getppid(), "argv": sys.argv}
+    with (site / "after").open("a") as told:
+        told.write(json.dumps(report) + "\\n")
+    if (site / "break").exists():
+        raise ValueError("cannot go on")
+    time.sleep(600)
+"""
+
+
+def reports_of(site: Path) -> list[dict[str, Any]]:
+    path = site / "after"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_after_a_message_that_ended_well_the_sites_own_process_goes_on_alone(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "site_after.py").write_text(AFTER)
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir()
+    other.mkdir()
+    server = start_bare_server(
+        tmp_path, 'after="site_after:run"', before=f"sys.path.append({str(tmp_path)!r})"
+    )
+    try:
+        socket_path = tmp_path / "run" / "fork.sock"
+        call(socket_path, "--nonsense", site=one).communicate()
+        call(socket_path, "--help", site=one).communicate()
+        wait_for("the process afterwards", lambda: reports_of(one), 30)
+        (first,) = reports_of(one)  # the message that failed has none
+        assert first["parent"] == server.pid
+        assert first["group"] == first["pid"]
+        assert "--help" not in first["argv"]  # a process of the server, not of the message
+        call(socket_path, "--help", site=other).communicate()
+        wait_for("the other site's", lambda: reports_of(other), 30)
+        assert not gone(first["pid"])
+        call(socket_path, "--help", site=one).communicate()
+        wait_for("its successor", lambda: len(reports_of(one)) == 2, 30)
+        assert gone(first["pid"])
+        (other / "break").touch()
+        call(socket_path, "--help", site=other).communicate()
+        wait_for("the end of what fails", lambda: gone(reports_of(other)[-1]["pid"]), 30)
+        assert "cannot go on" in (tmp_path / "log").read_text()
+        assert server.poll() is None
+        last = reports_of(one)[-1]["pid"]
+        assert not gone(last)
+    finally:
+        server.terminate()
+        assert server.wait(30) == 0
+    assert gone(last)
 
 
 def test_a_folder_open_to_others_is_refused(tmp_path: Path) -> None:
