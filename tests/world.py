@@ -52,15 +52,14 @@ def governors_of(accounts: Sequence[LocalAccount]) -> list[LocalAccount]:
     return list(accounts[36:39])
 
 
-def deployed(
-    rpc_url: str, accounts: Sequence[LocalAccount], finality: Finality | None = None
-) -> Deployment:
-    """Fresh contracts from the first account, run by `governors_of` the accounts."""
+def deployed(rpc_url: str, accounts: Sequence[LocalAccount], **changes: Any) -> Deployment:
+    """Fresh contracts from the first account, run by `governors_of` the accounts.
+
+    `changes` are other arguments of `chain.deploy.deploy`.
+    """
+    governors = [signer_of_account(key.address) for key in governors_of(accounts)]
     return deploy(
-        connect_node(rpc_url),
-        accounts[0],
-        finality or Finality(),
-        governors=[signer_of_account(key.address) for key in governors_of(accounts)],
+        connect_node(rpc_url), accounts[0], Finality(), **{"governors": governors} | changes
     )
 
 
@@ -95,6 +94,12 @@ class World:
     def now(self) -> int:
         """Chain time, seconds."""
         return self.chain().head().timestamp
+
+    def pass_time(self, seconds: int) -> None:
+        """Moves the chain's clock: only on a node of one's own."""
+        provider = self.chain().w3.provider
+        provider.make_request("evm_increaseTime", [seconds])  # type: ignore[arg-type]
+        provider.make_request("evm_mine", [])  # type: ignore[arg-type]
 
     def register_sites(self) -> None:
         for site in self.sites:
@@ -144,6 +149,12 @@ class World:
         )
         return receipt.event(StudyProposed).study_id
 
+    def propose_after_registering(self, **changes: Any) -> int:
+        """As `propose`, with sites registered first (once)."""
+        if not self.enrolment_keys:
+            self.register_sites()
+        return self.propose(**changes)
+
     def approve(self, study_id: int, version: int = 1, expires_at: int | None = None) -> None:
         """Two reviewers approve; for a year when no second is given."""
         registry = self.chain().registry
@@ -160,9 +171,7 @@ class World:
 
     def approved_study(self, **changes: Any) -> int:
         """Sites registered (once), a study proposed and approved; its number."""
-        if not self.enrolment_keys:
-            self.register_sites()
-        study_id = self.propose(**changes)
+        study_id = self.propose_after_registering(**changes)
         self.approve(study_id)
         return study_id
 

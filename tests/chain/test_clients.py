@@ -5,18 +5,44 @@ import dataclasses
 import pytest
 from eth_account import Account
 
-from chain.errors import RegistryQuorumNotReached
-from chain.events import Aborted, Opened, Resumed, Suspended, VersionProposed
+from chain.errors import (
+    ConsentEnrolmentVoid,
+    ConsentPurposesInvalid,
+    ConsentRecordWaiting,
+    LedgerApprovalExpires,
+    RegistryApprovalExpiryInvalid,
+    RegistryApprovalNotLater,
+    RegistryQuorumNotReached,
+)
+from chain.events import (
+    Aborted,
+    ApprovalExtended,
+    Granted,
+    Opened,
+    Resumed,
+    ReviewerReplaced,
+    Revoked,
+    Suspended,
+    VersionProposed,
+    decode,
+)
 from chain.messages import (
     AbortReason,
+    GrantRules,
     Purpose,
+    Replacement,
     Resumption,
+    RoundRules,
     RoundState,
+    Standing,
     Suspension,
+    enrolment_proof,
     signer_of_account,
     token_id,
 )
-from tests.world import PURPOSES, YEAR, World, sha256
+from chain.signed_act import SignedAct, replace_reviewer
+from chain.solidity import members
+from tests.world import DISEASE, PURPOSES, YEAR, World, sha256
 
 
 def test_terms_and_standing_read_back(world: World) -> None:
@@ -33,10 +59,73 @@ def test_terms_and_standing_read_back(world: World) -> None:
     assert not registry.is_site(study, 1, world.sponsor.address)
     site = registry.site(world.sites[0].address)
     assert site.enrolment_key == world.enrolment_keys[world.sites[0].address].address
+    assert registry.sites(study, 1) == [site.address for site in world.sites]
+    assert registry.is_reviewer(study, world.reviewers[2].address)
+    assert not registry.is_reviewer(study, world.sponsor.address)
     looser = world.terms(delta=10**14)
     receipt = world.chain(world.sponsor).registry.propose_version(study, looser)
     assert receipt.event(VersionProposed).terms == looser
     assert registry.study(study).proposed_version == 2
+
+
+def test_the_rules_that_other_contracts_ask_for_read_back(world: World) -> None:
+    study = world.approved_study(waiting_rounds=2)
+    registry, site = world.chain().registry, world.sites[0].address
+    until = registry.study(study).approved_until
+    assert until == registry.approval_of(study, 1, world.reviewers[0].address) > world.now
+    assert registry.approval_of(study, 1, world.reviewers[2].address) == 0
+    standing = Standing(True, 1, 1, 0, until, DISEASE)
+    assert registry.standing(study) == standing
+    terms = world.terms(waiting_rounds=2)
+    key = world.enrolment_keys[site].address
+    rules = GrantRules(standing, registry.terms_hash(study, 1), terms.consent_text_hash, key)
+    assert registry.grant_rules(study, site) == rules
+    nobodys = registry.grant_rules(study, world.sponsor.address).enrolment_key
+    assert int(nobodys, 16) == 0
+    shared = [name for name, _ in members(RoundRules)]
+    expected = RoundRules(**{name: getattr(terms, name) for name in shared})
+    assert registry.round_rules(study, 1) == expected
+
+
+def test_an_approval_expires_and_is_renewed(own_world: World) -> None:
+    study = own_world.propose_after_registering()
+    soon = own_world.now + 3600
+    own_world.approve(study, expires_at=soon)
+    registry = own_world.chain().registry
+    assert registry.study(study).approved_until == soon
+    with pytest.raises(RegistryApprovalNotLater):
+        own_world.approve(study, expires_at=soon)
+    with pytest.raises(RegistryApprovalExpiryInvalid) as refused:
+        own_world.approve(study, expires_at=own_world.now + 2 * YEAR)
+    assert refused.value.latest < own_world.now + 2 * YEAR
+    own_world.pass_time(3000)
+    with pytest.raises(LedgerApprovalExpires):
+        own_world.open_round(study)
+    own_world.pass_time(600)
+    assert not registry.is_usable(study)
+    own_world.approve(study)
+    assert registry.is_usable(study)
+    later = registry.study(study).approved_until
+    extended = [
+        e for e in map(decode, own_world.chain().events(study)) if type(e) is ApprovalExtended
+    ]
+    assert [event.approved_until for event in extended] == [later]
+    assert own_world.open_round(study) == 1
+
+
+def test_two_reviewers_replace_a_third(world: World) -> None:
+    study = world.approved_study()
+    chain, incoming = world.chain(), Account.create()
+    outgoing = world.reviewers[2]
+    message = Replacement(study, 0, outgoing.address, incoming.address)
+    acts = [SignedAct.sign(message, chain.registry.domain, key) for key in world.reviewers[:2]]
+    with pytest.raises(RegistryQuorumNotReached):
+        acts[0].carry(chain)
+    event = replace_reviewer(chain, acts).event(ReviewerReplaced)
+    assert (event.incoming, event.replacements) == (incoming.address, 1)
+    seats = [world.reviewers[0].address, world.reviewers[1].address, incoming.address]
+    assert chain.registry.reviewers(study) == seats
+    assert chain.registry.study(study).replacements == 1
 
 
 def test_suspended_and_resumed_by_signature(world: World) -> None:
@@ -79,13 +168,60 @@ def test_a_consent_from_grant_to_revocation(world: World) -> None:
     assert not consent.is_consent_active(token, PURPOSES, now)
     assert consent.is_consent_active(token, PURPOSES, now, block=before)
     assert consent.epoch(study, site.address) == 1
-    assert consent.epoch_at(study, site.address, revoked_at) == 1
+    assert consent.epoch_moved_at(study, site.address) == revoked_at
     assert consent.revocation_counter(holder.address) == 1
     assert (
         consent.minted_count(study, site.address),
         consent.unburned_count(study, site.address),
         consent.unburned_word(study, site.address, 0),
     ) == (1, 0, 0)
+
+
+def test_a_revocation_voids_enrolments_and_makes_a_record_wait(own_world: World) -> None:
+    study = own_world.approved_study(waiting_rounds=1)
+    site, holder = own_world.sites[0], Account.create()
+    unused = own_world.enrol(study, site, holder.address, "one")
+    token = own_world.give_consent(study, site, holder, record="one")
+    own_world.revoke(token, holder)
+    with pytest.raises(ConsentEnrolmentVoid) as void:
+        own_world.carry_grant(own_world.grant_for(unused), holder, unused)
+    assert void.value.issued_at == unused.issued_at
+    own_world.pass_time(1)
+    with pytest.raises(ConsentRecordWaiting) as waiting:
+        own_world.give_consent(study, site, holder, record="one")
+    assert (waiting.value.revoked_token_id, waiting.value.waiting_rounds) == (token, 1)
+    own_world.chain(own_world.coordinator).ledger.abort(study, own_world.open_round(study))
+    assert own_world.give_consent(study, site, holder, record="one") == token + 1
+
+
+def test_a_grant_under_newer_terms_takes_the_place_of_its_holders_old_one(own_world: World) -> None:
+    study = own_world.approved_study()
+    site, holder = own_world.sites[0], Account.create()
+    token = own_world.give_consent(study, site, holder, record="one")
+    sponsor = own_world.chain(own_world.sponsor).registry
+    sponsor.propose_version(study, own_world.terms(delta=10**14))
+    own_world.approve(study, 2)
+    assert not own_world.chain().consent.is_consent_active(token, PURPOSES, own_world.now)
+    own_world.pass_time(1)
+    enrolment = own_world.enrol(study, site, holder.address, "one")
+    receipt = own_world.carry_grant(own_world.grant_for(enrolment), holder, enrolment)
+    assert receipt.event(Granted).token_id == token + 1
+    assert receipt.event(Revoked).token_id == token
+    assert own_world.chain().consent.is_consent_active(token + 1, PURPOSES, own_world.now)
+
+
+def test_a_holder_grants_without_a_carrier(world: World) -> None:
+    study = world.approved_study()
+    site, holder = world.sites[0], world.accounts[22]
+    enrolment = world.enrol(study, site, holder.address, "own")
+    consent = world.chain(holder).consent
+    key = world.enrolment_keys[site.address]
+    proof = enrolment_proof(enrolment, enrolment.sign(key, consent.domain))
+    with pytest.raises(ConsentPurposesInvalid):
+        consent.grant(world.grant_for(enrolment, disease=0), proof)
+    token = consent.grant(world.grant_for(enrolment), proof).event(Granted).token_id
+    assert consent.owner_of(token) == holder.address
+    assert consent.consent(token).disease == DISEASE
 
 
 def test_active_tokens_come_page_by_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

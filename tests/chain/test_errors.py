@@ -9,7 +9,7 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from chain import errors
-from chain.artifacts import artifact
+from chain.artifacts import ALL_NAMES, artifact
 from chain.errors import (
     ChainError,
     ConsentRecordHasToken,
@@ -22,13 +22,14 @@ from chain.errors import (
     UnknownRefusal,
     refusal_of,
 )
-from chain.events import CONTRACT_NAMES
 from chain.messages import RoundState
 from chain.solidity import abi_type, camel, members
 from tests.world import World
 
 SAMPLES: dict[str, Any] = {
     "address": to_checksum_address("0x" + "ab" * 20),
+    "bytes": b"\x09" * 33,
+    "bytes4": b"\x08" * 4,
     "bytes32": b"\x07" * 32,
     "string": "minSites",
 }
@@ -41,7 +42,7 @@ def sample(kind: str) -> Any:
 def test_errors_and_exceptions_map_one_to_one() -> None:
     stated = {
         (entry["name"], tuple((i["name"], i["type"]) for i in entry["inputs"]))
-        for name in CONTRACT_NAMES
+        for name in ALL_NAMES
         for entry in artifact(name).abi
         if entry["type"] == "error"
     }

@@ -11,15 +11,14 @@ from eth_utils.crypto import keccak
 from trie.hexary import HexaryTrie
 from web3 import Web3
 
-from chain.blocks import Finality, block_of, header_rlp, raw_block
+from chain.blocks import block_of, header_rlp, raw_block
 from chain.chain import Chain
-from chain.deploy import deploy
 from chain.errors import BadEvidence, ChainBehind
 from chain.events import CONTRACT_NAMES, EventRecord
 from chain.evidence import BUDGET, Evidence, collect
 from chain.rpc import connect_node
 from stack.geth import GethNode
-from tests.world import World
+from tests.world import World, deployed
 
 
 def a_study(world: World) -> int:
@@ -168,7 +167,7 @@ def test_the_whole_of_it_on_geth(tmp_path: Path, own_world: World) -> None:
         for account in own_world.accounts[:12]:
             node.fund(account.address)
         w3 = connect_node(node.rpc_url)
-        deployment = deploy(w3, own_world.accounts[0], Finality())
+        deployment = deployed(node.rpc_url, own_world.accounts)
         folder = tmp_path / "journals"
         folder.mkdir()
         world = World(node.rpc_url, own_world.accounts, deployment, folder)

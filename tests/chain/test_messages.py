@@ -16,11 +16,15 @@ from chain import messages
 from chain.errors import ConsentSignatureInvalid
 from chain.messages import (
     Approval,
+    Challenge,
     Closure,
     Delivery,
     Domain,
     Enrolment,
+    Execution,
     Grant,
+    Readmission,
+    Replacement,
     Resumption,
     Revocation,
     SignedMessage,
@@ -38,11 +42,15 @@ SIGNED = [
     Approval,
     Suspension,
     Resumption,
+    Replacement,
     Grant,
     Enrolment,
     Revocation,
     Delivery,
     Closure,
+    Readmission,
+    Challenge,
+    Execution,
 ]
 
 
@@ -59,6 +67,8 @@ def values(kind: type[Struct]) -> st.SearchStrategy[Any]:
             return st.integers(0, 2 ** int(name[4:]) - 1)
         if name == "address":
             return st.binary(min_size=20, max_size=20).map(to_checksum_address)
+        if name == "bytes":
+            return st.binary(min_size=1, max_size=80)
         size = int(name.removeprefix("bytes"))
         return st.binary(min_size=size, max_size=size)
 
@@ -167,7 +177,7 @@ class TestAgainstTheContracts:
 
     def test_every_signed_message_is_accepted_where_it_belongs(self, world: World) -> None:
         # Approval (approve), Enrolment and Grant (give_consent), Delivery and Closure (close),
-        # Revocation; Suspension and Resumption in test_clients.
+        # Revocation; the others in test_clients, test_challenges and test_governance.
         study = world.approved_study()
         holders = [Account.create() for _ in world.sites]
         tokens = [
@@ -209,11 +219,13 @@ class TestAgainstTheContracts:
         consent = world.chain().consent
         with pytest.raises(ConsentSignatureInvalid) as refused:
             consent.grant_by_sig(
-                dataclasses.replace(grant, purposes=grant.purposes | 1),
+                dataclasses.replace(grant, purposes=grant.purposes | messages.Purpose.EVALUATION),
                 messages.signer_of_account(holder.address),
                 grant.sign(holder, consent.domain),
-                enrolment,
-                enrolment.sign(world.enrolment_keys[enrolment.site], consent.domain),
+                messages.enrolment_proof(
+                    enrolment,
+                    enrolment.sign(world.enrolment_keys[enrolment.site], consent.domain),
+                ),
             )
         assert refused.value.account == holder.address
 

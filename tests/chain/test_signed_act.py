@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,30 +14,37 @@ from eth_account import Account
 
 from chain.messages import (
     Approval,
+    Challenge,
     Domain,
     Enrolment,
     Grant,
+    Readmission,
+    Replacement,
     Resumption,
     Revocation,
     Suspension,
     consent_domain,
     language_tag,
+    ledger_domain,
     registry_domain,
     token_id,
 )
-from chain.signed_act import Act, SignedAct, SignedActInvalid, resume
+from chain.signed_act import Act, SignedAct, SignedActInvalid, replace_reviewer, resume
+from chain.solidity import camel
 from tests.world import World
 
 KEY = Account.from_key(bytes([7]) * 32)
 SITE = "0x" + "22" * 20
 CONTRACT = "0x" + "11" * 20
 CONSENT, REGISTRY = consent_domain(31337, CONTRACT), registry_domain(31337, CONTRACT)
+LEDGER = ledger_domain(31337, CONTRACT)
 GRANT = Grant(
     study_id=1,
     terms_hash=bytes(range(32)),
     site=SITE,
     holder=KEY.address,
     purposes=1 << 7 | 1 << 48,
+    disease=11382,
     use_start=1,
     use_end=2,
     data_start=3,
@@ -53,13 +61,16 @@ ENROLMENT = Enrolment(
     holder=KEY.address,
     record_tag=bytes([1]) * 32,
     record_commitment=bytes([5]) * 32,
-    nonce=bytes([2]) * 32,
+    issued_at=2,
     deadline=9,
 )
 MESSAGES: list[tuple[Act, Domain]] = [
-    (Approval(1, 2, bytes([9]) * 32), REGISTRY),
+    (Approval(1, 2, *(bytes([n]) * 32 for n in (9, 10, 11, 12)), 13), REGISTRY),
     (Suspension(1, 3), REGISTRY),
     (Resumption(1, 4), REGISTRY),
+    (Replacement(1, 2, SITE, KEY.address), REGISTRY),
+    (Readmission(1, SITE, 6), LEDGER),
+    (Challenge(1, 6, SITE, token_id(1, SITE, 5)), LEDGER),
     (Revocation(token_id(1, SITE, 5)), CONSENT),
     (GRANT, CONSENT),
 ]
@@ -140,8 +151,24 @@ def test_resumptions_must_be_of_one_suspension(world: World) -> None:
     domain = world.chain().registry.domain
     one, other = (SignedAct.sign(Resumption(1, n), domain, KEY) for n in (1, 2))
     for acts in ([one, other], [], [SignedAct.sign(Suspension(1, 1), domain, KEY)]):
-        with pytest.raises(SignedActInvalid, match="not Resumptions of one"):
+        with pytest.raises(SignedActInvalid, match="not Resumptions that say the same"):
             resume(world.chain(), acts)
+    with pytest.raises(SignedActInvalid, match="not Replacements that say the same"):
+        replace_reviewer(world.chain(), [one])
+
+
+def test_an_enrolment_that_says_something_else_than_the_grant_is_refused() -> None:
+    others = {
+        "study_id": 2,
+        "site": KEY.address,
+        "holder": SITE,
+        "record_commitment": bytes([4]) * 32,
+    }
+    for name, value in others.items():
+        enrolment = dataclasses.replace(ENROLMENT, **{name: value})
+        act = SignedAct.sign(GRANT, CONSENT, KEY, enrolment, enrolment.sign(KEY, CONSENT))
+        with pytest.raises(SignedActInvalid, match=f"another {camel(name)} than the grant"):
+            SignedAct.parse(json.dumps(act.to_json()).encode())
 
 
 def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -1,0 +1,152 @@
+"""Sites that do not deliver or answer: clients, and signed acts that anyone carries."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from chain.errors import (
+    BarsAlreadyBarred,
+    BarsDeliveryRecorded,
+    BarsSignatureInvalid,
+    ChallengeNotEntitled,
+    ChallengePending,
+    LedgerDeliveryInvalid,
+    LedgerPausedByAborts,
+    LedgerSiteBarred,
+)
+from chain.events import Answered, Barred, Challenged, DeliveryRecorded, Faulted, Readmitted
+from chain.messages import Challenge, ChallengeRecord, Readmission
+from chain.signed_act import SignedAct
+from tests.world import World, sha256
+
+NOTHING = bytes(32)
+
+
+class Study:
+    """One in which every site has a patient."""
+
+    def __init__(self, world: World, **changes: int) -> None:
+        self.world, self.number = world, world.approved_study(**changes)
+        self.holders = [Account.create() for _ in world.sites]
+        self.tokens = [
+            world.give_consent(self.number, site, holder)
+            for site, holder in zip(world.sites, self.holders, strict=True)
+        ]
+        self.ledger = world.chain(world.coordinator).ledger
+
+    def sealed(self) -> int:
+        round_ = self.world.open_round(self.number)
+        for site in self.world.sites:
+            if not self.ledger.barred_for(self.number, site.address):
+                self.world.commit(self.number, round_, site)
+        self.ledger.seal(self.number, round_)
+        return round_
+
+    def aborted(self) -> int:
+        round_ = self.sealed()
+        self.ledger.abort(self.number, round_)
+        return round_
+
+    def carry(self, message: Challenge | Readmission, key: LocalAccount) -> None:
+        chain = self.world.chain()
+        act = SignedAct.sign(message, chain.ledger.domain, key)
+        SignedAct.parse(json.dumps(act.to_json()).encode()).carry(chain)
+
+
+def test_a_member_that_did_not_deliver_is_barred_until_a_reviewer_readmits_it(
+    own_world: World,
+) -> None:
+    study = Study(own_world)
+    ledger, number = study.ledger, study.number
+    silent, kept = own_world.sites[0], own_world.sites[1]
+    round_ = study.sealed()
+    masked = sha256("masked")
+    recorded = own_world.chain(kept).ledger.record_delivery(number, round_, masked)
+    assert recorded.event(DeliveryRecorded).masked_hash == masked
+    assert ledger.delivery_of(number, round_, kept.address) == masked
+    assert ledger.delivery_of(number, round_, silent.address) == NOTHING
+    own_world.pass_time(1800)
+    with pytest.raises(BarsDeliveryRecorded):
+        ledger.bar(number, round_, kept.address)
+    assert ledger.bar(number, round_, silent.address).event(Barred).site == silent.address
+    assert ledger.barred_for(number, silent.address) == round_
+
+    ledger.abort(number, round_)
+    following = own_world.open_round(number)
+    with pytest.raises(LedgerSiteBarred) as refused:
+        own_world.commit(number, following, silent)
+    assert (refused.value.site, refused.value.round) == (silent.address, round_)
+
+    readmission = Readmission(number, silent.address, round_)
+    with pytest.raises(BarsSignatureInvalid):
+        study.carry(Readmission(number, silent.address, round_ + 1), own_world.reviewers[0])
+    study.carry(readmission, own_world.reviewers[0])
+    assert ledger.barred_for(number, silent.address) == 0
+    own_world.commit(number, following, silent)
+    with pytest.raises(BarsAlreadyBarred):
+        ledger.bar(number, round_, silent.address)
+
+
+def test_a_round_closes_with_the_delivery_that_is_on_record_or_not_at_all(world: World) -> None:
+    study = Study(world)
+    round_ = study.sealed()
+    site = world.sites[0]
+    world.chain(site).ledger.record_delivery(study.number, round_, sha256("another vector"))
+    with pytest.raises(LedgerDeliveryInvalid) as refused:
+        world.close(study.number, round_)
+    assert refused.value.site == site.address
+
+
+def test_a_holder_asks_and_the_site_answers(world: World) -> None:
+    study = Study(world)
+    number, site, token = study.number, world.sites[0], study.tokens[0]
+    round_ = study.aborted()
+    ledger = world.chain(site).ledger
+    asking = Challenge(number, round_, site.address, token)
+    with pytest.raises(ChallengeNotEntitled):
+        study.carry(asking, study.holders[1])
+    study.carry(asking, study.holders[0])
+    standing = ledger.challenge_of(number, round_, site.address, token)
+    assert standing == ChallengeRecord(standing.answer_by, False, NOTHING)
+    assert standing.answer_by > world.now
+    answer = ledger.answer(number, round_, token, sha256("receipt"))
+    assert answer.event(Answered).answer_hash == sha256("receipt")
+    assert ledger.challenge_of(number, round_, site.address, token).answer_hash == sha256("receipt")
+
+
+def test_a_site_that_does_not_answer_a_reviewer_is_barred(own_world: World) -> None:
+    study = Study(own_world)
+    number, site = study.number, own_world.sites[0]
+    round_ = study.aborted()
+    chain = own_world.chain()
+    message = Challenge(number, round_, site.address, 0)
+    act = SignedAct.sign(message, chain.ledger.domain, own_world.reviewers[2])
+    assert act.carry(chain).event(Challenged).token_id == 0
+    with pytest.raises(ChallengePending):
+        chain.ledger.fault(number, round_, site.address, 0)
+    own_world.pass_time(600)
+    receipt = chain.ledger.fault(number, round_, site.address, 0)
+    assert (receipt.event(Faulted).site, receipt.event(Barred).site) == (site.address,) * 2
+    assert chain.ledger.challenge_of(number, round_, site.address, 0).faulted
+    readmission = Readmission(number, site.address, round_)
+    act = SignedAct.sign(readmission, chain.ledger.domain, own_world.reviewers[1])
+    assert act.carry(chain).event(Readmitted).reviewer == own_world.reviewers[1].address
+
+
+def test_charged_aborts_pause_a_study(world: World) -> None:
+    study = Study(world, max_charged_aborts=2)
+    ledger, number = study.ledger, study.number
+    assert ledger.charged_aborts(number) == 0
+    assert ledger.rounds_over(number, 0, 0)
+    assert not ledger.rounds_over(number, 0, 1)
+    for count in (1, 2):
+        study.aborted()
+        assert ledger.charged_aborts(number) == count
+        assert ledger.rounds_over(number, 0, count)
+    with pytest.raises(LedgerPausedByAborts) as paused:
+        ledger.open(number)
+    assert paused.value.aborts == 2
