@@ -45,6 +45,13 @@ Ipfs = Annotated[
 KeyFile = Annotated[
     Path, typer.Option("--key", metavar="FILE", help="Your private key's file (mode 600).")
 ]
+GuardianAccount = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="A minor's guardian account, which holds the token; --key is its acting key.",
+    ),
+]
 CarrierKey = Annotated[
     Path | None,
     typer.Option(

@@ -51,6 +51,7 @@ EXIT_CODE_OF: Final[dict[str, int]] = {
     "federation.study.plan.PlanInvalid": UNUSABLE,
     "federation.study.consenting.EnrolmentRefused": REFUSED,
     "federation.study.running.RunRefused": REFUSED,
+    "federation.study.other_signers.SignerUnusable": UNUSABLE,
     "federation.app.coordinator.CoordinatorFolderInvalid": UNUSABLE,
     "federation.gate.fork_server.fab.FabError": UNUSABLE,
     "stack.flower_run.FlowerError": REFUSED,

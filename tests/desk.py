@@ -19,9 +19,6 @@ import pytest
 import yaml
 from eth_account.signers.local import LocalAccount
 
-from chain.blocks import Finality
-from chain.deploy import deploy
-from chain.rpc import connect_node
 from federation.app.objects import ObjectStore
 from federation.gate.enrolment_file import EnrolmentFile
 from federation.gate.private_files import write_private_file
@@ -29,7 +26,7 @@ from scripts.main import call
 from stack.hardhat import HardhatNode
 from stack.kubo import KuboDaemon
 from tests.audit.real_study import RealStudy
-from tests.world import World
+from tests.world import World, deployed
 
 
 @dataclass(frozen=True)
@@ -97,14 +94,19 @@ class Desk:
         return answer
 
     def write_plan(self, name: str = "plan.yaml", **changes: Any) -> Path:
-        """A plan for the world's people that can be proposed; `changes` replace members."""
+        """A plan for the world's people that can be proposed; `changes` replace members.
+
+        A changed `design` keeps the disease, unless it names another.
+        """
         (self.folder / "protocol.md").write_text("# Protocol\n\nLearn a prior.\n")
+        (self.folder / "dpia.md").write_text("# Impact assessment\n\nWhat can go wrong.\n")
         (self.folder / "consent.en.txt").write_text("I allow this study. I can revoke.\n")
         (self.folder / "consent.de.txt").write_text("Ich erlaube diese Studie.\n")
         plan: dict[str, Any] = {
             "format": "assent-plan-1",
             "protocol": "protocol.md",
             "consent_texts": {"en": "consent.en.txt", "de": "consent.de.txt"},
+            "dpia": "dpia.md",
             "coordinator": self.world.coordinator.address,
             "sites": [site.address for site in self.world.sites],
             "committee": {
@@ -112,7 +114,9 @@ class Desk:
                 "threshold": 2,
             },
         }
-        plan = {key: value for key, value in (plan | changes).items() if value is not None}
+        plan |= changes
+        plan["design"] = _given({"disease": "MONDO:0005388"} | plan.get("design", {}))
+        plan = _given(plan)
         path = self.folder / name
         path.write_text(yaml.safe_dump(plan))
         return path
@@ -183,13 +187,17 @@ def desk(
     request.config.add_cleanup(kubo.stop)
     kubo.start()
     (folder / "journals").mkdir()
-    deployment = deploy(connect_node(hardhat.rpc_url), hardhat.accounts[0], Finality())
+    deployment = deployed(hardhat.rpc_url, hardhat.accounts)
     world = World(hardhat.rpc_url, hardhat.accounts, deployment, folder / "journals")
     world.register_sites()
     kubo.wait_for_api()
     made = Desk(folder, world, kubo.api)
     request.config.stash[_SHARED] = made
     return made
+
+
+def _given(members: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in members.items() if value is not None}
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from chain.grants import draft_grant
-from chain.messages import signer_of_account
+from chain.messages import enrolment_proof, signer_of_account
 from federation.gate.enrolment_file import EnrolmentFile
 from federation.gate.private_files import write_private_file
 from federation.gate.records.datasets.pbcseq import PbcSite
@@ -119,7 +119,9 @@ def study_of(local: LocalFederation, usual: list[PbcSite], moving: str) -> Small
         export = local.layout.site(one.name) / "export"
         write_fhir(one, export)
         assert assent("site", "load", local.layout.site(one.name), export).code == 0
-    documents = local.make_documents(b"protocol", {"en": "I agree."}, SmallFederation.recipe())
+    documents = local.make_documents(
+        b"protocol", {"en": "I agree."}, b"a DPIA", SmallFederation.recipe()
+    )
     accounts = [*(one.public.account for one in keys.values()), moving]
     study_id = local.propose(DESIGN, documents, accounts)
     local.approve(study_id)
@@ -157,10 +159,12 @@ def _grant(federation: SmallFederation, enrolled: list[tuple[LocalAccount, Path]
             chain,
             file.enrolment,
             purposes=int(TRAINING),
+            disease=chain.registry.study(file.enrolment.study_id).disease,
             use_start=0,
             use_end=now + 365 * DAY,
             deadline=now + DAY,
         )
         signature = grant.sign(holder, chain.consent.domain)
         signer = signer_of_account(holder.address)
-        chain.consent.grant_by_sig(grant, signer, signature, file.enrolment, file.signature)
+        proof = enrolment_proof(file.enrolment, file.signature)
+        chain.consent.grant_by_sig(grant, signer, signature, proof)

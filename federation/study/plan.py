@@ -54,7 +54,7 @@ def _use(name: str) -> str:
 
 def _undertaking(name: str) -> str:
     if not purposes_named([name]) & CONDITIONS:
-        known = ", ".join(str(one.name).lower() for one in CONDITIONS)
+        known = ", ".join(str(one.name).lower() for one in Purpose if one & CONDITIONS)
         raise ValueError(f"{name!r} is nothing that a study can undertake; there are {known}")
     return name
 

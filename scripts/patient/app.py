@@ -14,6 +14,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "sign-revocation": Command(
         "scripts.patient.revoking:sign_revocation", "Sign a revocation in advance."
     ),
+    "passkey": Command("scripts.patient.passkey:passkey", "Say the address of a passkey."),
+    "message": Command("scripts.patient.passkey:message", "What a passkey signs to revoke."),
+    "assemble": Command("scripts.patient.passkey:assemble", "Make an act of a passkey's answer."),
     "challenge": Command("scripts.patient.asking:challenge", "Ask for the receipt of a round."),
     "submit": Command("scripts.patient.revoking:submit", "Carry what a patient has signed."),
     "status": Command("scripts.patient.status:status", "Is a consent active, and for what?"),

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scripts.acts import Offline, Yes, require_yes, write_act
-from scripts.connection import CarrierKey, DeploymentFile, KeyFile, Rpc, connect, open_store
+from scripts.connection import (
+    CarrierKey,
+    DeploymentFile,
+    GuardianAccount,
+    KeyFile,
+    Rpc,
+    connect,
+    open_store,
+)
 from scripts.console import BadInput, JsonOption, say, show_facts, show_json, warn
 from scripts.keys import make_key, read_key
 
@@ -99,6 +107,7 @@ def grant(
     days: Days = 365,
     language: Language = "en",
     ipfs: OptionalIpfs = None,
+    guardian_account: GuardianAccount = None,
     carrier_key: CarrierKey = None,
     offline: Offline = None,
     yes: Yes = False,
@@ -107,15 +116,19 @@ def grant(
     """Consent: sign a grant (EIP-712) and submit it. Prints the token.
 
     A patient's address needs no ether when --carrier-key names an account that pays; with --offline
-    anyone may carry the file later, by `assent patient submit`.
+    anyone may carry the file later, by `assent patient submit`. What a guardian account grants ends
+    with the guardianship.
     """
     from chain.events import Granted
     from chain.signed_act import SignedAct
+    from federation.study.other_signers import guardian_grant, within_guardianship
 
     chain = connect(rpc, deployment, None if offline else carrier_key or key)
     holder = read_key(key)
     drafted, file = _drafted(chain, enrolment, purpose, condition, days, language)
-    if drafted.holder != holder.address:
+    if guardian_account is not None:
+        drafted = within_guardianship(chain, drafted, guardian_account)
+    elif drafted.holder != holder.address:
         raise BadInput(
             f"--key: {key} is the key of {holder.address}, and the enrolment is for"
             f" {drafted.holder}; have the hospital enrol your address"
@@ -123,7 +136,11 @@ def grant(
     if not json_:
         _show(chain, drafted, ipfs)
     require_yes("Do you consent to this?", yes)
-    act = SignedAct.sign(drafted, chain.consent.domain, holder, file.enrolment, file.signature)
+    act = (
+        SignedAct.sign(drafted, chain.consent.domain, holder, file.enrolment, file.signature)
+        if guardian_account is None
+        else guardian_grant(chain, drafted, guardian_account, holder, file)
+    )
     if offline is not None:
         write_act(act, offline)
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scripts.acts import ActFile, Yes, read_act, require_yes, write_act
-from scripts.connection import CarrierKey, DeploymentFile, KeyFile, Rpc, connect
+from scripts.connection import CarrierKey, DeploymentFile, GuardianAccount, KeyFile, Rpc, connect
 from scripts.console import BadInput, JsonOption, say, show_json
 from scripts.keys import read_key
 
@@ -25,6 +25,7 @@ def revoke(
     key: KeyFile,
     rpc: Rpc,
     deployment: DeploymentFile,
+    guardian_account: GuardianAccount = None,
     carrier_key: CarrierKey = None,
     yes: Yes = False,
     json_: JsonOption = False,
@@ -34,7 +35,7 @@ def revoke(
     Nothing can pause this. Every grant that this address signed before becomes void.
     """
     chain = connect(rpc, deployment, carrier_key or key)
-    act = _revocation(chain, token_number(token), key)
+    act = _revocation(chain, token_number(token), key, guardian_account)
     require_yes("Revoke this consent for good?", yes)
     act.carry(chain)
     if json_:
@@ -50,12 +51,14 @@ def sign_revocation(
     key: KeyFile,
     rpc: Rpc,
     deployment: DeploymentFile,
+    guardian_account: GuardianAccount = None,
 ) -> None:
     """Sign a revocation in advance, for somebody you trust to carry when the time comes.
 
     It has no deadline and needs nothing else: whoever holds the file can end this consent.
     """
-    write_act(_revocation(connect(rpc, deployment), token_number(token), key), out)
+    chain = connect(rpc, deployment)
+    write_act(_revocation(chain, token_number(token), key, guardian_account), out)
 
 
 def submit(
@@ -113,10 +116,13 @@ def signed_by_holder(
     return SignedAct.sign(message, domain, holder)
 
 
-def _revocation(chain: Chain, token: int, key: Path) -> SignedAct:
+def _revocation(chain: Chain, token: int, key: Path, guardian_account: str | None) -> SignedAct:
     from chain.errors import ConsentAlreadyRevoked
     from chain.messages import Revocation
+    from federation.study.other_signers import guardian_revocation
 
     if chain.consent.consent(token).revoked_at:
         raise ConsentAlreadyRevoked(token)
+    if guardian_account is not None:
+        return guardian_revocation(chain, Revocation(token), guardian_account, read_key(key))
     return signed_by_holder(chain, token, key, Revocation(token), chain.consent.domain)

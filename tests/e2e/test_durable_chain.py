@@ -25,7 +25,7 @@ from chain.deploy import deploy
 from chain.deployment import Deployment
 from chain.errors import ChainBehind
 from chain.events import Granted, Revoked, decode
-from chain.messages import RoundState
+from chain.messages import RoundState, signer_of_account
 from chain.rpc import connect_node
 from stack.process import ProcessGroup
 from tests.audit.real_study import RealStudy
@@ -88,7 +88,8 @@ def _world(chain: KillableChain, folder: Path) -> tuple[ReconnectingWorld, Deplo
         chain.node.fund(account.address)
     deployer, journal = accounts[1], folder / f"{accounts[1].address}.db"
     w3 = connect_node(chain.node.rpc_url)
-    deployment = deploy(w3, deployer, Finality(), journal=journal)
+    governors = [signer_of_account(one.address) for one in accounts[4:7]]
+    deployment = deploy(w3, deployer, Finality(), governors=governors, journal=journal)
     return ReconnectingWorld(chain.node.rpc_url, accounts, deployment, folder), deployment
 
 

@@ -17,19 +17,25 @@ def test_a_reviewer_sees_every_hash_computed_again_and_the_texts(desk: Desk) -> 
     found = desk.must(f"irb show {study} --json").json
     assert found["ok"]
     names = {one["name"] for one in found["findings"]}
-    assert {"terms hash", "protocol", "recipe.json", "app.fab", "app.fab, source"} <= names
+    assert {"terms hash", "protocol", "dpia", "recipe.json", "app.fab, source"} <= names
     terms = desk.world.chain().registry.terms(study, 1)
     assert found["terms_hash"] == "0x" + terms_hash(terms).hex()
     words = desk.must(f"irb show {study}").words
     assert "Ich erlaube diese Studie." in words
     assert "exactly the app that this installation builds" in words
+    assert "primary biliary cholangitis (MONDO:0005388)" in words
+    assert "a record sits out one round" in words
+    assert "for 30 days after a round's close deadline" in words
 
 
 def test_an_approval_shows_what_is_signed_and_the_second_puts_it_in_force(desk: Desk) -> None:
     study = desk.proposed()
     first = desk.must(f"irb approve {study} --key reviewer-1.key --no-compare-app --yes")
     assert "You sign" in first.words
-    assert "0x" + desk.world.chain().registry.terms_hash(study, 1).hex() in first.words
+    terms = desk.world.chain().registry.terms(study, 1)
+    for hashed in (terms_hash(terms), terms.protocol_hash, terms.dpia_hash):
+        assert hashed.hex() in first.words
+    assert "until" in first.words
     assert "not in force yet" in first.words
     second = desk.must(
         f"irb approve {study} --key reviewer-2.key --carrier-key carrier.key --no-compare-app --yes"
@@ -42,7 +48,9 @@ def test_nothing_is_signed_when_a_document_is_missing(desk: Desk) -> None:
     shown = desk.assent(f"irb show {study} --json")
     assert shown.code == 1
     failed = {one["name"] for one in shown.json["findings"] if not one["ok"]}
-    assert failed == {"protocol", "consent-text.json", "recipe.json", "app.fab", "checkpoint"}
+    assert failed == {
+        *("protocol", "consent-text.json", "dpia", "recipe.json", "app.fab", "checkpoint"),
+    }
     refused = desk.assent(f"irb approve {study} --key reviewer-1.key --yes")
     assert (refused.code, "nothing was signed" in refused.words) == (2, True)
     assert desk.must(f"study show {study} --json").json["approved_by"] == []

@@ -58,12 +58,15 @@ def test_reading_says_what_a_grant_would_say_and_signs_nothing(desk: Desk, study
 def test_a_grant_is_active_until_it_is_revoked(desk: Desk, study: int) -> None:
     token = desk.granted(study, "carla", "--purpose training --days 30")
     found = desk.must(f"patient status {token} --json").json
-    assert found["active"] is True
+    assert (found["active"], found["rounds_may_use_it"]) == (True, True)
+    assert found["disease"] == "primary biliary cholangitis (MONDO:0005388)"
+    assert found["conditions"] == []
     assert found["use_end"] - found["use_start"] == 30 * 86_400
     assert found["purposes"] == ["disease specific research (DUO:0000007)", "training"]
     desk.must(f"patient revoke {token} --key carla.key --carrier-key carrier.key --yes")
     found = desk.must(f"patient status {token} --json").json
-    assert (found["active"], found["revoked_at"] is None) == (False, False)
+    assert (found["active"], found["rounds_may_use_it"]) == (False, False)
+    assert found["revoked_at"] is not None
     again = desk.assent(f"patient revoke {token} --key carla.key --carrier-key carrier.key --yes")
     assert again.code == 1
 
@@ -153,3 +156,73 @@ def test_a_token_that_is_none_is_a_clear_error(desk: Desk, study: int) -> None:
     assert (text.code, "not a token's number" in text.words) == (2, True)
     reviewers_act = desk.assent("patient submit plan.yaml --key carrier.key")
     assert reviewers_act.code == 2
+
+
+def test_a_patients_condition_counts_only_where_the_study_undertakes_it(desk: Desk) -> None:
+    study = desk.approved(design={"undertakings": ["not_for_profit"]})
+    desk.write_enrolment(study, desk.patient("jana"), "jana")
+    read = "patient read jana.enrolment.json --condition"
+    kept = desk.must(f"{read} not-for-profit").words
+    assert "only by organisations that are not for profit (DUO:0000045)" in kept
+    assert "rounds may use the record" in kept
+    broken = desk.must(f"{read} collaboration-required").words
+    assert "no round will use the record" in broken
+    use = desk.assent(f"{read} general-research")
+    assert (use.code, "is a purpose, not a condition" in use.words) == (2, True), use
+
+    token = desk.granted(study, "jana", "--condition not-for-profit")
+    found = desk.must(f"patient status {token} --json").json
+    assert found["conditions"] == ["only by organisations that are not for profit (DUO:0000045)"]
+    assert found["rounds_may_use_it"] is True
+    unmet = desk.granted(study, "karin", "--condition collaboration-required")
+    found = desk.must(f"patient status {unmet} --json").json
+    assert (found["active"], found["rounds_may_use_it"]) == (True, False)
+
+
+def test_after_a_revocation_a_record_waits_and_needs_a_new_enrolment(desk: Desk) -> None:
+    study = desk.real_study(waiting_rounds=1)
+    token = desk.granted(study.number, "lena")
+    enrolment = "patient grant lena.enrolment.json --key lena.key --carrier-key carrier.key --yes"
+    desk.must(f"patient revoke {token} --key lena.key --carrier-key carrier.key --yes")
+    replayed = desk.assent(enrolment)
+    assert replayed.code == 1, replayed
+    holder = read_key(desk.folder / "lena.key").address
+    for _ in range(2):
+        study.patient(desk.world.sites[1])  # so that chain time moves on
+    desk.write_enrolment(study.number, holder, "lena")
+    early = desk.assent(enrolment)
+    assert (early.code, "round" in early.words) == (1, True), early
+    study.chain.ledger.abort(study.number, study.open())
+    desk.must(enrolment)
+
+
+def test_a_holder_asks_for_a_receipt_also_after_revoking(desk: Desk, tmp_path: Path) -> None:
+    study = desk.real_study(answer_seconds=1)
+    token = desk.granted(study.number, "maria")
+    for site in desk.world.sites:
+        for _ in range(2):
+            study.patient(site)
+    number = study.round()
+    ask = f"patient challenge {token} {number} --key maria.key"
+    early = desk.assent(f"{ask} --carrier-key carrier.key --yes".replace(f" {number} ", " 9 "))
+    assert early.code == 1, early
+    desk.must(f"patient revoke {token} --key maria.key --carrier-key carrier.key --yes")
+    other = desk.assent(f"patient challenge {token} {number} --key sponsor.key --yes")
+    assert (other.code, "belongs to" in other.words) == (2, True), other
+    out = tmp_path / "question.json"
+    desk.must(f"{ask} --yes --offline {out}")
+    done = desk.must(f"patient submit {out} --key carrier.key --json").json
+    assert done == {"act": "challenge", "token": str(token)}
+    (asked,) = desk.must(f"study show {study.number} --json").json["challenges"]
+    assert (asked["round"], asked["token"]) == (number, str(token))
+
+    site = desk.world.sites[0].address
+    for _ in range(3):
+        study.patient(desk.world.sites[1])  # so that chain time moves on
+    fault = f"study fault {study.number} {number} {site} --key carrier.key"
+    mistaken = desk.assent(fault)  # nobody asked for a replay
+    assert mistaken.code == 1, mistaken
+    desk.must(f"{fault} --token {token}")
+    shown = desk.must(f"study show {study.number} --json").json
+    assert shown["challenges"][0]["state"] == "not answered"
+    assert shown["barred"] == {site: number}

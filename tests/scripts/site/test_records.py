@@ -134,7 +134,7 @@ def test_every_member_of_an_enrolment_file_is_bound(ready_hospital: Hospital) ->
         "holder": other,
         "record_tag": "0x" + "11" * 32,
         "record_commitment": "0x" + "11" * 32,
-        "nonce": "0x" + "11" * 32,
+        "issued_at": 1,
         "deadline": 1,
     }
     assert set(changes) == set(raw["enrolment"])
@@ -147,10 +147,10 @@ def test_every_member_of_an_enrolment_file_is_bound(ready_hospital: Hospital) ->
             assert EnrolmentFile.parse(json.dumps(one).encode()).signer != key, one
     with pytest.raises(EnrolmentFileInvalid, match="no other"):
         EnrolmentFile.parse(json.dumps(raw | {"record": "p4"}).encode())
-    with pytest.raises(EnrolmentFileInvalid, match="'assent-enrolment-2'"):
-        EnrolmentFile.parse(json.dumps(raw | {"schema": "assent-enrolment-2"}).encode())
-    with pytest.raises(EnrolmentFileInvalid, match="nonce is not 0x and 64"):
-        short = raw | {"enrolment": raw["enrolment"] | {"nonce": "0x11"}}
+    with pytest.raises(EnrolmentFileInvalid, match="ask the site for a new enrolment"):
+        EnrolmentFile.parse(json.dumps(raw | {"schema": "assent-enrolment-1"}).encode())
+    with pytest.raises(EnrolmentFileInvalid, match="record_tag is not 0x and 64"):
+        short = raw | {"enrolment": raw["enrolment"] | {"record_tag": "0x11"}}
         EnrolmentFile.parse(json.dumps(short).encode())
 
 

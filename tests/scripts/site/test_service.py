@@ -63,7 +63,15 @@ def test_status_shows_connection_budget_cohort_and_own_commitments(started: Hosp
     keys.close()
     rounds = assent("site", "status", started.folder, "--json").json["rounds"]
     assert rounds == [
-        {"number": round_, "state": "open", "attempt": 1, "cohort": 2, "is_member": False}
+        {
+            "number": round_,
+            "state": "open",
+            "attempt": 1,
+            "cohort": 2,
+            "is_member": False,
+            "delivered": False,
+            "on_record": False,
+        }
     ]
     shown = assent("site", "status", started.folder)
     assert "connected yes" in shown.words

@@ -9,7 +9,14 @@ from scripts.patient.app import COMMANDS as PATIENT
 from scripts.study.app import COMMANDS as STUDY
 from tests.hospital import assent
 
-WITHOUT_JSON = {("patient", "vectors"), ("irb", "sign-resume"), ("patient", "sign-revocation")}
+WITHOUT_JSON = {
+    ("irb", "sign-replacement"),
+    ("irb", "sign-resume"),
+    ("patient", "assemble"),
+    ("patient", "message"),
+    ("patient", "sign-revocation"),
+    ("patient", "vectors"),
+}
 GROUPS = {"study": STUDY, "irb": IRB, "patient": PATIENT}
 
 

@@ -25,6 +25,7 @@ def test_a_proposed_study_names_documents_that_ipfs_holds_and_needs_its_reviewer
     assert (out / "protocol").read_text().startswith("# Protocol")
     assert hashlib.sha256((out / "app.fab").read_bytes()).digest() == terms.app_hash
     assert (out / "app.fab").read_bytes() == installed_app()
+    assert hashlib.sha256((out / "dpia").read_bytes()).digest() == terms.dpia_hash
     recipe = parse_recipe((out / "recipe.json").read_bytes())
     first = read_checkpoint((out / "checkpoint-0.safetensors").read_bytes())
     assert recipe.size == terms.vector_length == len(first.prior)
@@ -68,6 +69,8 @@ def test_a_new_version_is_compared_with_the_one_before(desk: Desk) -> None:
     [
         ({"protocol": "absent.md"}, "protocol: "),
         ({"consent_texts": {"en": "absent.txt"}}, "consent_texts.en: "),
+        ({"dpia": None}, "dpia: "),
+        ({"dpia": "absent.md"}, "dpia: "),
         ({"consent_texts": {"very-long-tag": "consent.en.txt"}}, "consent_texts: "),
         ({"colour": "red"}, "colour: "),
         ({"model": "unknown-1"}, "model: "),
@@ -78,6 +81,14 @@ def test_a_new_version_is_compared_with_the_one_before(desk: Desk) -> None:
         ({"design": {"delta": "1.5"}}, "design.delta: "),
         ({"design": {"purposes": ["disease_specific_research"]}}, "design.purposes: "),
         ({"design": {"purposes": ["training", "profit"]}}, "design.purposes.1: "),
+        ({"design": {"purposes": ["training", "not_for_profit"]}}, "is a condition, not a use"),
+        ({"design": {"undertakings": ["clinical_care"]}}, "design.undertakings.0: "),
+        ({"design": {"undertakings": ["time_limit"]}}, "design.undertakings.0: "),
+        ({"design": {"disease": "5388"}}, "design.disease: "),
+        ({"design": {"disease": None}}, "names its disease"),
+        ({"design": {"purposes": ["training", "general_research"]}}, "only a study for disease"),
+        ({"design": {"max_charged_aborts": "0"}}, "design.max_charged_aborts: "),
+        ({"design": {"answer_seconds": "0"}}, "design.answer_seconds: "),
         ({"design": {"late_revocation": "never"}}, "design.late_revocation: "),
         ({"design": {"min_sites": "4", "tolerated_colluders": "3"}}, "tolerated_colluders: "),
         ({"design": {"min_sites": "6"}}, "min_sites is 6"),
@@ -100,6 +111,7 @@ def test_committees_that_cannot_work_are_refused(desk: Desk) -> None:
     for committee, told in (
         ({"reviewers": reviewers, "threshold": 4}, "4 of 3"),
         ({"reviewers": reviewers, "threshold": 1}, "at least 2"),
+        ({"reviewers": reviewers[:1], "threshold": 1}, "committee.reviewers"),
         ({"reviewers": [reviewers[0]] * 2, "threshold": 2}, "named twice"),
     ):
         desk.write_plan(committee=committee)
@@ -143,6 +155,7 @@ def test_equal_keys_and_unquoted_addresses_mean_what_they_say(desk: Desk) -> Non
         "study bundle 9999 never",
         "irb show 9999",
         "irb suspend 9999 --key reviewer-1.key --yes",
+        "irb renew 9999 --key reviewer-1.key --yes",
     ],
 )
 def test_an_unknown_study_is_a_refusal_with_its_number(desk: Desk, line: str) -> None:

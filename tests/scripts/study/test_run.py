@@ -89,11 +89,13 @@ def everyone_consents(local: LocalFederation, name: str) -> None:
 
 def write_plan(path: Path, local: LocalFederation, accounts: list[str]) -> None:
     (path.parent / "protocol.md").write_text("# Protocol\n")
+    (path.parent / "dpia.md").write_text("# Impact assessment\n")
     (path.parent / "consent.txt").write_text("I agree.\n")
     plan = {
         "format": "assent-plan-1",
         "protocol": "protocol.md",
         "consent_texts": {"en": "consent.txt"},
+        "dpia": "dpia.md",
         "coordinator": local.people.coordinator.address,
         "sites": accounts,
         "committee": {
@@ -101,6 +103,7 @@ def write_plan(path: Path, local: LocalFederation, accounts: list[str]) -> None:
             "threshold": 2,
         },
         "design": {
+            "disease": "MONDO:0005388",
             "min_cohort": 1,
             "min_sites": 2,
             "tolerated_colluders": 0,
