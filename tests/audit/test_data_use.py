@@ -109,7 +109,7 @@ def test_the_published_table(row: dict[str, Any], contract: Contract) -> None:
 
 
 def check_all(contract: Contract, granted: list[int], asked: list[int], *its: int) -> None:
-    """Every pair, in calls that a node answers within its limit of gas; the grant's is disease 5."""
+    """Every pair, in calls within a node's limit of gas; the grant is about disease 5."""
     for disease in its:
         for start in range(0, len(granted), 32):
             part = granted[start : start + 32]
