@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,8 +11,13 @@ from pathlib import Path
 
 import pytest
 
+import audit.checks.signatures
+from audit.bundle import Bundle, read_bundle
+from chain import events as ev
+from chain.messages import recover
 from stack.hardhat import HardhatNode
-from tests.audit.real_study import RealStudy, contested_study, eventful_study
+from tests.audit.histories import contested_study, eventful_study
+from tests.audit.real_study import RealStudy
 from tests.world import World, deployed
 
 
@@ -58,3 +64,17 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
 @pytest.fixture(scope="session")
 def contested(tmp_path_factory: pytest.TempPathFactory) -> Written:
     return _written(tmp_path_factory.mktemp("contested"), contested_study)
+
+
+@pytest.fixture(scope="session")
+def bundle(written: Written) -> Bundle:
+    return read_bundle(written.folder)
+
+
+@pytest.fixture(scope="module")
+def remembered() -> Iterator[None]:
+    """Pure, slow functions, remembered over the hundreds of bundles that differ in one place."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(audit.checks.signatures, "recover", functools.cache(recover))
+        patch.setattr(ev, "decode", functools.cache(ev.decode))
+        yield

@@ -5,67 +5,32 @@ and names what changed. Only the block hash is out of the tamperer's reach.
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import audit.checks.study
-import audit.replay
 from audit import canonical_json
-from audit.bundle import EVIDENCE_FILES, INDEX, Bundle, FileEntry, read_bundle
-from audit.checks.context import Context
-from audit.checks.contracts import check_anchor, check_contracts
-from audit.checks.history import check_history
+from audit.bundle import EVIDENCE_FILES, INDEX, Bundle
 from audit.cid import cid_of, sha256
 from audit.errors import BundleUnusable
-from audit.report import Check, Report
 from audit.verify import verify, verify_folder
 from chain import events as ev
-from chain.messages import AbortReason, recover
 from tests.audit.conftest import Written
+from tests.audit.tampering import (
+    change_event,
+    failures,
+    flipped,
+    forged,
+    history_failures,
+    names,
+    positions,
+    records_of,
+    replaced,
+    with_records,
+)
 
-
-@pytest.fixture(scope="module", autouse=True)
-def remembered() -> Iterator[None]:
-    """Pure, slow functions, remembered over the hundreds of bundles that differ in one place."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(audit.checks.study, "recover", functools.cache(recover))
-        patch.setattr(audit.replay.ev, "decode", functools.cache(ev.decode))
-        yield
-
-
-@pytest.fixture(scope="module")
-def bundle(written: Written) -> Bundle:
-    return read_bundle(written.folder)
-
-
-def forged(bundle: Bundle, changes: dict[str, bytes | None]) -> Bundle:
-    """The bundle with files changed (None: removed) and bundle.json rewritten to agree."""
-    files = {**bundle.files, **{path: data for path, data in changes.items() if data is not None}}
-    for path, data in changes.items():
-        if data is None:
-            files.pop(path)
-    listed = {path: FileEntry(sha256(data), len(data)) for path, data in files.items()}
-    return dataclasses.replace(bundle, files=files, listed=listed)
-
-
-def flipped(data: bytes, position: int) -> bytes:
-    return data[:position] + bytes((data[position] ^ 0x01,)) + data[position + 1 :]
-
-
-def positions(length: int) -> list[int]:
-    return sorted({0, length // 3, 2 * length // 3, length - 1})
-
-
-def failures(report: Report) -> list[Check]:
-    return [check for check in report.checks if not check.ok]
-
-
-def names(report: Report) -> set[str]:
-    return {check.name for check in failures(report)}
+pytestmark = pytest.mark.usefixtures("remembered")
 
 
 def all_paths(bundle: Bundle) -> list[str]:
@@ -131,7 +96,7 @@ def test_an_object_or_document_that_nothing_refers_to_is_named(
     path = f"objects/{cid_of(b'surprise')}"
     report = verify(forged(bundle, {path: b"surprise"}), written.trust_block)
     assert [(c.name, c.object) for c in failures(report)] == [("objects.referenced", path)]
-    path = "documents/3/protocol"
+    path = "documents/4/protocol"
     report = verify(forged(bundle, {path: b"surprise"}), written.trust_block)
     assert [(c.name, c.object) for c in failures(report)] == [("documents.referenced", path)]
 
@@ -142,25 +107,6 @@ def test_another_trusted_block_or_none_fails_the_anchor_and_nothing_else(bundle:
         assert names(report) == {"anchor"}
         assert not report.trusted
         assert len(report.checks) > 50
-
-
-def records_of(bundle: Bundle) -> list[ev.EventRecord]:
-    value = canonical_json.loads(bundle.files["chain/events.json"])
-    return [ev.EventRecord.from_json(entry) for entry in value]
-
-
-def with_records(bundle: Bundle, records: list[ev.EventRecord]) -> Bundle:
-    data = canonical_json.dumps([record.to_json() for record in records])
-    return forged(bundle, {"chain/events.json": data})
-
-
-def history_failures(bundle: Bundle, trust_block: bytes) -> set[tuple[str, str]]:
-    """What the checks of blocks, proofs and events alone find."""
-    context = Context(bundle)
-    check_anchor(context, trust_block)
-    check_contracts(context)
-    check_history(context)
-    return {(check.name, check.object) for check in context.record.checks if not check.ok}
 
 
 def test_an_event_dropped_repeated_or_moved_breaks_its_running_hash(
@@ -199,127 +145,6 @@ def test_every_field_of_every_event_is_in_its_running_hash(
         changed[position] = dataclasses.replace(record, **{field: other})
         found = history_failures(with_records(bundle, changed), written.trust_block)
         assert ("events.running-hash", f"{record.contract}, study {record.study_id}") in found
-
-
-def change_event(bundle: Bundle, kind: type[ev.Event], change: Callable[[Any], Any]) -> Bundle:
-    """The bundle with the last event of a kind changed, as if the contract had said so."""
-    records = records_of(bundle)
-    for position in reversed(range(len(records))):
-        event = ev.decode(records[position])
-        if isinstance(event, kind):
-            block, time = records[position].block_number, records[position].block_timestamp
-            records[position] = ev.encode(change(event), block, time)
-            return with_records(bundle, records)
-    raise LookupError(kind)
-
-
-def replaced(**changes: Any) -> Callable[[Any], Any]:
-    def apply(event: Any) -> Any:
-        values = {
-            name: value(getattr(event, name)) if callable(value) else value
-            for name, value in changes.items()
-        }
-        return dataclasses.replace(event, **values)
-
-    return apply
-
-
-def committed(**changes: Any) -> Callable[[Any], Any]:
-    return lambda event: dataclasses.replace(
-        event, commitment=replaced(**changes)(event.commitment)
-    )
-
-
-def first_flipped(items: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    return (flipped(items[0], 0), *items[1:])
-
-
-def more(value: int) -> int:
-    return value + 1
-
-
-def other(value: bytes) -> bytes:
-    return flipped(value, 0)
-
-
-LIES: list[tuple[str, type[ev.Event], Callable[[Any], Any], str]] = [
-    ("approval signature", ev.Approved, replaced(signature=other), "approval"),
-    ("approval signer", ev.Approved, replaced(signer=other), "approval"),
-    ("consent version", ev.VersionActivated, replaced(consent_version=2), "consent-version"),
-    ("terms hash", ev.VersionProposed, replaced(terms_hash=other), "events.replay"),
-    ("granted token", ev.Granted, replaced(token_id=more), "events.replay"),
-    ("grant's version", ev.Granted, replaced(version=more), "events.replay"),
-    ("revoked token", ev.Revoked, replaced(token_id=more), "events.replay"),
-    ("revoked epoch", ev.Revoked, replaced(epoch=more), "events.replay"),
-    ("round number", ev.Opened, replaced(round=more), "events.replay"),
-    ("base", ev.Opened, replaced(base=other), "round.base"),
-    ("previous sealed", ev.Opened, replaced(previous_sealed=0), "round.previous"),
-    ("previous closed", ev.Opened, replaced(previous_closed=0), "round.previous"),
-    ("commit deadline", ev.Opened, replaced(commit_deadline=more), "round.deadlines"),
-    ("seal deadline", ev.Opened, replaced(seal_deadline=more), "round.deadlines"),
-    ("delivery deadline", ev.Opened, replaced(delivery_deadline=more), "round.deadlines"),
-    ("close deadline", ev.Opened, replaced(close_deadline=more), "round.deadlines"),
-    ("pinned block", ev.Opened, replaced(pinned_block=more), "round.pinned-block"),
-    (
-        "pinned block's hash",
-        ev.Opened,
-        replaced(pinned_block_hash=other),
-        "outcome.manifest-fields",
-    ),
-    ("cohort size", ev.Committed, committed(cohort_size=lambda n: n + 100), "round.cohort"),
-    ("cohort too small", ev.Committed, committed(cohort_size=1), "round.cohort"),
-    ("cohort root", ev.Committed, committed(cohort_root=other), "round.seal-digest"),
-    ("vector hash", ev.Committed, committed(vector_hash=other), "round.seal-digest"),
-    ("mask key", ev.Committed, committed(mask_key=other), "round.seal-digest"),
-    ("environment", ev.Committed, committed(environment_hash=other), "round.seal-digest"),
-    ("epoch", ev.Committed, committed(epoch=more), "round.epoch"),
-    ("block", ev.Committed, committed(block_number=lambda n: n + 100), "round.commitment-block"),
-    ("block hash", ev.Committed, committed(block_hash=other), "round.seal-digest"),
-    ("attempt", ev.Committed, committed(attempt=more), "events.replay"),
-    ("members", ev.Sealed, replaced(members=lambda m: m[1:]), "round.members"),
-    ("members' order", ev.Sealed, replaced(members=lambda m: m[::-1]), "round.members"),
-    ("parent hash", ev.Sealed, replaced(parent_hash=other), "round.seal-digest"),
-    ("seal digest", ev.Sealed, replaced(seal_digest=other), "round.seal-digest"),
-    ("charge", ev.Sealed, replaced(rho=1), "events.replay"),
-    ("charge and sum", ev.Sealed, replaced(rho=more, rho_spent=more), "round.charge"),
-    ("charge against storage", ev.Sealed, replaced(rho=more, rho_spent=more), "budget.storage"),
-    ("checkpoint", ev.Closed, replaced(checkpoint_hash=other), "outcome.checkpoint"),
-    ("manifest", ev.Closed, replaced(manifest_hash=other), "outcome.manifest"),
-    ("masked vector", ev.Closed, replaced(masked_hashes=first_flipped), "outcome.masked"),
-    (
-        "masked vector's signature",
-        ev.Closed,
-        replaced(masked_hashes=first_flipped),
-        "round.delivery",
-    ),
-    ("delivery", ev.Closed, replaced(delivery_signatures=first_flipped), "round.delivery"),
-    ("deliveries", ev.Closed, replaced(masked_hashes=lambda m: m[1:]), "round.deliveries"),
-    ("closure", ev.Closed, replaced(coordinator_signature=other), "round.closure"),
-    ("abort reason", ev.Aborted, replaced(reason=AbortReason.CONSENT_CHANGED), "round.abort"),
-]
-
-
-@pytest.mark.parametrize(
-    ("kind", "change", "check"), [lie[1:] for lie in LIES], ids=[x[0] for x in LIES]
-)
-def test_a_lie_in_an_event_fails_its_own_check_too(
-    written: Written,
-    bundle: Bundle,
-    kind: type[ev.Event],
-    change: Callable[[Any], Any],
-    check: str,
-) -> None:
-    """Were a contract to say it, its running hash aside, the verifier still finds the lie."""
-    found = names(verify(change_event(bundle, kind, change), written.trust_block))
-    assert check in found
-    assert "events.running-hash" in found
-
-
-def test_one_block_with_two_hashes_is_found(written: Written, bundle: Bundle) -> None:
-    events = [ev.decode(record) for record in records_of(bundle)]
-    pinned = [event for event in events if isinstance(event, ev.Opened)][-1].pinned_block
-    lied = change_event(bundle, ev.Committed, committed(block_number=pinned))
-    assert ("blocks.names", "round 5") in history_failures(lied, written.trust_block)
 
 
 def last_manifest(bundle: Bundle) -> dict[str, Any]:
