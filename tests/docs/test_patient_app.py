@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from chain.messages import Enrolment, Grant, Revocation
+from chain.messages import Challenge, Enrolment, Grant, Revocation
 from scripts.patient.app import COMMANDS
 from tests.desk import Answer, Desk, desk
 from tests.docs.page import Reader, blocks, commands_shown, page
@@ -22,17 +22,21 @@ def test_every_command_of_the_page_works_in_its_order(
     monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: "y")
     if not (desk.folder / "relayer.key").exists():
         desk.write_key("relayer", desk.world.carrier)
-    study = desk.approved()
+    study = desk.real_study()
     shutil.rmtree(desk.folder / "vectors", ignore_errors=True)
     (desk.folder / "vectors").mkdir()
     reader = Reader(desk, NAME)
 
     def hospital_enrols(answer: Answer) -> None:
-        path = desk.write_enrolment(study, answer.out.strip(), "page")
+        path = desk.write_enrolment(study.number, answer.out.strip(), "page")
         path.replace(desk.folder / "enrolment.json")
 
     def note_token(answer: Answer) -> None:
         reader.means["TOKEN"] = answer.out.split()[-1]
+        for site in desk.world.sites:
+            for _ in range(2):
+                study.patient(site)
+        study.round()
 
     reader.then = {"patient key": hospital_enrols, "patient grant": note_token}
     reader.follow()
@@ -47,7 +51,7 @@ def test_the_page_shows_every_command() -> None:
 
 def test_the_types_shown_are_those_that_are_signed() -> None:
     (shown,) = blocks(NAME, "text")
-    for kind in (Grant, Revocation, Enrolment):
+    for kind in (Grant, Revocation, Enrolment, Challenge):
         members = ",".join(f"{m['type']} {m['name']}" for m in kind.type_members())
         assert f"{kind.__name__}({members})" in shown.splitlines()
 

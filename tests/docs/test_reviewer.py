@@ -6,8 +6,10 @@ import re
 import shutil
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 import pytest
+from eth_account import Account
 
 from audit.verify import verify_folder
 from scripts.irb.app import COMMANDS
@@ -28,7 +30,11 @@ def committee(desk: Desk) -> dict[str, str]:
         (desk.folder / name).unlink(missing_ok=True)
     if not (desk.folder / "relayer.key").exists():
         desk.write_key("relayer", desk.world.carrier)
-    return {}
+    return {
+        "OUTGOING": desk.world.reviewers[2].address,
+        "INCOMING": Account.create().address,
+        "SITE": desk.world.sites[0].address,
+    }
 
 
 def test_every_command_of_the_page_works_in_its_order(
@@ -60,10 +66,22 @@ def test_every_command_of_the_page_works_in_its_order(
     def other_signs(_: Answer) -> None:
         desk.must(f"irb sign-resume {reader.means['STUDY']} theirs.json --key reviewer-2.key --yes")
 
-    def rounds_are_run(_: Answer) -> None:
-        study = desk.real_study()
+    def other_signs_for_the_seat(_: Answer) -> None:
+        change = "--outgoing {OUTGOING} --incoming {INCOMING}".format(**reader.means)
+        desk.must(
+            f"irb sign-replacement {reader.means['STUDY']} seat-theirs.json {change}"
+            " --key reviewer-2.key --yes"
+        )
+
+    def rounds_are_run(_: Answer, **changes: Any) -> None:
+        study = desk.real_study(**changes)
         a_whole_round(desk, study)
         reader.means["STUDY"] = str(study.number)
+
+    def a_round_to_ask_about(answer: Answer) -> None:
+        rounds_are_run(answer, answer_seconds=1)
+        # The committee of that study is the desk's.
+        shutil.copyfile(desk.folder / "reviewer-1.key", desk.folder / "reviewer.key")
 
     def note_block(_: Answer) -> None:
         reader.means["BLOCK"] = str(verify_folder(desk.folder / "bundle").block_number)
@@ -77,14 +95,16 @@ def test_every_command_of_the_page_works_in_its_order(
         "study diff": back_to_one_version,
         "irb approve": other_approves,
         "irb sign-resume": other_signs,
-        "irb resume": rounds_are_run,
+        "irb resume": a_round_to_ask_about,
+        "irb readmit": rounds_are_run,
+        "irb sign-replacement": other_signs_for_the_seat,
         "study bundle": note_block,
         "study block": site_answers,
     }
     reader.follow()
     for made in ("documents", "bundle"):
         shutil.rmtree(desk.folder / made)
-    for name in ("mine.json", "theirs.json"):
+    for name in ("mine.json", "theirs.json", "seat-mine.json", "seat-theirs.json"):
         (desk.folder / name).unlink()
 
 
