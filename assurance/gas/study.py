@@ -15,7 +15,7 @@ from chain.blocks import Finality
 from chain.compile import compile_contracts
 from chain.deploy import deploy
 from chain.deployment import Deployment
-from chain.events import ContractName
+from chain.events import CONTRACT_NAMES, ContractName
 from chain.messages import (
     LateRevocation,
     Purpose,
@@ -51,6 +51,14 @@ class Contracts:
         self.deployment: Deployment = deploy(
             node.w3, deployer, Finality(), governors=governors, compiled=compile_contracts()
         )
+        # Made once: it takes long, and a measurement asks a thousand times.
+        self._deployed = {
+            name: node.w3.eth.contract(
+                address=node.w3.to_checksum_address(self.deployment.address(name)),
+                abi=artifact(name).abi,
+            )
+            for name in CONTRACT_NAMES
+        }
         self.carrier = node.account("carrier")
         chain_id = self.deployment.chain_id
         self.registry_domain = registry_domain(chain_id, self.deployment.registry)
@@ -59,8 +67,8 @@ class Contracts:
 
     def encode(self, contract: ContractName, function: str, *arguments: Any) -> bytes:
         """Calldata."""
-        abi = self.node.w3.eth.contract(abi=artifact(contract).abi)
-        return bytes.fromhex(abi.encode_abi(function, args=list(arguments))[2:])
+        encoded = self._deployed[contract].encode_abi(function, args=list(arguments))
+        return bytes.fromhex(encoded[2:])
 
     def act(self, sender: str, contract: ContractName, function: str, *arguments: Any) -> Mined:
         """A transaction. Raises what `GasNode.send` does."""
@@ -69,9 +77,7 @@ class Contracts:
 
     def view(self, contract: ContractName, function: str, *arguments: Any) -> Any:
         """What a view answers at the newest block."""
-        place = self.node.w3.to_checksum_address(self.deployment.address(contract))
-        deployed = self.node.w3.eth.contract(address=place, abi=artifact(contract).abi)
-        return deployed.functions[function](*arguments).call()
+        return self._deployed[contract].functions[function](*arguments).call()
 
     def register_sites(self, numbers: Iterable[int]) -> tuple[LocalAccount, ...]:
         """New sites of those numbers; their accounts ascend, as terms name them."""
