@@ -3,7 +3,8 @@
 A dose (mg/d) is in force from its row until the next, with the latest weight (kg) at its start;
 before any weight the first one counts, and without one 70 kg. When doses are on record the patient
 had none before the first. When none is, the patient is taken to have had the usual dose
-(`figures.USUAL_DOSE` a kg) from the first row on.
+(`figures.USUAL_DOSE` a kg) from the first row on; when all on record are 0, to begin it at the last
+row that may be read: whom this model is for is treated soon.
 """
 
 from __future__ import annotations
@@ -36,23 +37,29 @@ class Exposure(NamedTuple):
     elapsed: Tensor
 
 
-def exposure_of(times: Tensor, channel: Tensor, scaled: Tensor, known: Tensor) -> Exposure:
+def exposure_of(
+    times: Tensor, channel: Tensor, scaled: Tensor, known: Tensor, *, planned: bool = False
+) -> Exposure:
     """From rows in the order of ``times`` (years, float64 [n]); padding may follow at time 0.
 
     ``known`` float64 [n]: 1 on rows that may be read. Later doses and weights are not looked at, so
-    that a forecast does not know what the clinic will do.
+    that a forecast does not know what the clinic will do. With ``planned`` the doses on record are
+    all there will be, also when all are 0.
     """
     is_dose, is_weight = (channel == DOSE) & (known > 0), (channel == WEIGHT) & (known > 0)
+    on_record, places = is_dose.any(), torch.arange(times.shape[-1])
+    waiting = on_record & ~(is_dose & (scaled > 0)).any() & (not planned)
+    last = places == torch.where(known > 0, places, -1).max()
     # With no dose on record, the usual dose goes by weight: each weight is then a change of dose.
-    change = torch.where(is_dose.any(), is_dose, is_weight)
+    change = torch.where(waiting, last, torch.where(on_record, is_dose, is_weight))
     every = torch.div(change.sum() + MOST_CHANGES - 1, MOST_CHANGES, rounding_mode="floor")
     followed = change & ((torch.cumsum(change, -1) - 1) % torch.clamp(every, min=1) == 0)
     stretch = torch.cumsum(followed, -1)
     size = 1 + min(MOST_CHANGES, times.shape[-1])
 
     weight = _weight(scaled, is_weight)
-    dose = torch.where(is_dose.any(), DOSE_UNIT * scaled, f.USUAL_DOSE * weight)
-    untreated = torch.where(is_dose.any(), 0.0, dose[:1])
+    dose = torch.where(on_record & ~waiting, DOSE_UNIT * scaled, f.USUAL_DOSE * weight)
+    untreated = torch.where(on_record, 0.0, dose[:1])
     days = f.DAYS_A_YEAR * times
     began = _at_changes(days, followed, stretch, size, torch.zeros_like(days[:1]))
     return Exposure(

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -24,7 +23,6 @@ from twin.sickle_cell import figures as f
 from twin.sickle_cell import physiology
 from twin.sickle_cell.channels import (
     CHANNELS,
-    DOSE,
     INPUTS,
     RESULTS,
     WEIGHT,
@@ -36,6 +34,7 @@ from twin.sickle_cell.channels import (
 )
 from twin.sickle_cell.exposure import exposure_of
 from twin.sickle_cell.physiology import PARAMETERS, Blood
+from twin.sickle_cell.regimen import SickleCellTwin, regimen_of, rows_of
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -56,41 +55,6 @@ others, our choice, are ties that clinics speak of, and start at none."""
 
 # A row of an input is never wrong and never scored: its density is 1 whatever the model.
 _INPUT_NOISE: Final = 1 / math.sqrt(2 * math.pi)
-
-
-@dataclass(frozen=True, eq=False)
-class Regimen:
-    """Doses (mg/d) and weights (kg), each in force from its time (years since the twin's first
-    observation, in order) until the next; empty means none on record.
-    """
-
-    dose_times: FloatArray = field(default_factory=lambda: np.zeros(0))
-    doses: FloatArray = field(default_factory=lambda: np.zeros(0))
-    weight_times: FloatArray = field(default_factory=lambda: np.zeros(0))
-    weights: FloatArray = field(default_factory=lambda: np.zeros(0))
-
-
-@dataclass(frozen=True, eq=False)
-class SickleCellTwin(Twin):
-    """A twin, and the doses and weights that its forecasts go on from."""
-
-    regimen: Regimen = field(default_factory=Regimen)
-
-    def with_doses(self, times: FloatArray, doses: FloatArray) -> SickleCellTwin:
-        """The same patient on these doses (mg/d) from these times (years), in place of all others.
-
-        Raises ValueError when lengths differ, times fall or a dose is not finite or below zero.
-        """
-        if times.shape != doses.shape or times.ndim != 1 or np.any(np.diff(times) < 0):
-            raise ValueError("times and doses must be 1-d arrays of one length, in order of time")
-        if not (np.isfinite(doses).all() and np.isfinite(times).all()) or np.any(doses < 0):
-            raise ValueError("doses must be finite and not below zero")
-        regimen = replace(
-            self.regimen,
-            dose_times=times.astype(np.float64),
-            doses=doses.astype(np.float64),
-        )
-        return replace(self, regimen=regimen)
 
 
 class SickleCellModel:
@@ -185,6 +149,8 @@ class SickleCellModel:
         if np.any(observations.value < 0):
             raise ValueError(f"model {self.name} needs values that are not below zero")
         p, times = tensors(prior), torch.tensor(observations.times)
+        if len(observations) == 0:
+            return SickleCellTwin(prior["mean"], self.covariance(prior), self._noise(p).numpy())
         values = scaled(channel, torch.tensor(observations.value))
         ones = torch.ones_like(values)
         posterior = gauss_newton.adapt(
@@ -200,7 +166,7 @@ class SickleCellModel:
             posterior.mean.numpy(),
             (posterior.factor @ posterior.factor.T).numpy(),
             self._noise(p).numpy(),
-            _regimen_of(observations),
+            regimen_of(observations),
         )
 
     def predict(self, twin: Twin, times: FloatArray, channel: IntArray) -> Prediction:
@@ -246,12 +212,12 @@ class SickleCellModel:
         """What the twin's mean parameters expect at these times (years), without noise: the five
         results and the crises a patient-year, each float64 [n].
         """
-        at, channel, values, place = _merged(
-            twin, times, torch.zeros(len(times), dtype=torch.int64)
+        rows = rows_of(twin, times, torch.zeros(len(times), dtype=torch.int64))
+        exposure = exposure_of(
+            rows.times, rows.channel, rows.scaled, rows.known, planned=rows.planned
         )
-        exposure = exposure_of(at, channel, values, torch.ones_like(values))
         found = physiology.blood(torch.tensor(twin.mean), exposure)
-        return Blood(*(one[place] for one in found))
+        return Blood(*(one[rows.place] for one in found))
 
     def covariance(self, prior: Prior) -> FloatArray:
         """The prior covariance of the twin parameters, float64 [P, P]."""
@@ -259,9 +225,15 @@ class SickleCellModel:
         return np.asarray((factor @ factor.T).numpy(), dtype=np.float64)
 
     def _model(
-        self, times: Tensor, channel: Tensor, values: Tensor, known: Tensor
+        self,
+        times: Tensor,
+        channel: Tensor,
+        values: Tensor,
+        known: Tensor,
+        *,
+        planned: bool = False,
     ) -> Callable[[Tensor], Tensor]:
-        exposure = exposure_of(times, channel, values, known)
+        exposure = exposure_of(times, channel, values, known, planned=planned)
         result = torch.clamp(channel, max=len(RESULTS) - 1)
         is_result = (channel < WEIGHT).to(torch.float64)
 
@@ -274,9 +246,9 @@ class SickleCellModel:
     def _model_of(
         self, twin: Twin, times: FloatArray, channel: Tensor
     ) -> Callable[[Tensor], Tensor]:
-        at, codes, values, place = _merged(twin, times, channel)
-        model = self._model(at, codes, values, torch.ones_like(values))
-        return lambda z: model(z)[place]
+        rows = rows_of(twin, times, channel)
+        model = self._model(rows.times, rows.channel, rows.scaled, rows.known, planned=rows.planned)
+        return lambda z: model(z)[rows.place]
 
     def _noise(self, prior: Mapping[str, Tensor]) -> Tensor:
         learned = torch.exp(prior["log_noise"])
@@ -307,27 +279,3 @@ class SickleCellModel:
 def _entry(correlation: float) -> float:
     """The free entry of a row with one entry that gives this correlation."""
     return correlation / math.sqrt(1 - correlation**2)
-
-
-def _regimen_of(observations: PatientSeries) -> Regimen:
-    dose, weight = observations.channel == DOSE, observations.channel == WEIGHT
-    return Regimen(
-        observations.times[dose],
-        observations.value[dose],
-        observations.times[weight],
-        observations.value[weight],
-    )
-
-
-def _merged(
-    twin: Twin, times: FloatArray, channel: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The twin's regimen and the rows asked for, in one order of time; and where the latter are."""
-    regimen = twin.regimen if isinstance(twin, SickleCellTwin) else Regimen()
-    doses, weights = len(regimen.doses), len(regimen.weights)
-    at = torch.tensor(np.concatenate([regimen.weight_times, regimen.dose_times, times]))
-    codes = torch.cat([torch.full((weights,), WEIGHT), torch.full((doses,), DOSE), channel])
-    given = np.concatenate([regimen.weights, regimen.doses, np.ones(len(times))])
-    order = torch.argsort(at, stable=True)
-    place = torch.argsort(order)[doses + weights :]
-    return at[order], codes[order], scaled(codes, torch.tensor(given))[order], place
