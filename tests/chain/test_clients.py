@@ -4,7 +4,10 @@ import dataclasses
 
 import pytest
 from eth_account import Account
+from web3 import Web3
 
+from chain.artifacts import artifact
+from chain.clients.consent import PAGE_SIZE
 from chain.errors import (
     ConsentEnrolmentVoid,
     ConsentPurposesInvalid,
@@ -239,6 +242,25 @@ def test_active_tokens_come_page_by_page(world: World, monkeypatch: pytest.Monke
         assert found == [0, 1, 3, 4, 5, 6]
     other = world.sites[1].address
     assert consent.all_active_tokens(study, other, PURPOSES, now, block=block) == []
+
+
+def test_a_full_page_of_active_tokens_is_within_what_any_node_answers(world: World) -> None:
+    study = world.approved_study()
+    site, now = world.sites[0].address, world.now
+    for _ in range(24):
+        world.give_consent(study, world.sites[0], Account.create())
+    consent = world.chain().w3.eth.contract(
+        address=Web3.to_checksum_address(world.deployment.consent_token),
+        abi=artifact("ConsentToken").abi,
+    )
+
+    def gas(indices: int) -> int:
+        asked = consent.functions.activeTokens(study, site, int(PURPOSES), now, 0, indices)
+        assert len(asked.call()[0]) == indices
+        return int(asked.estimate_gas())
+
+    each = (gas(24) - gas(8)) / 16
+    assert gas(24) + each * PAGE_SIZE < 2**24
 
 
 def test_a_round_from_open_to_close_and_one_aborted(world: World) -> None:

@@ -22,8 +22,10 @@ from chain.events import (
     decode,
     encode,
 )
+from chain.messages import Challenge, Readmission, Replacement
+from chain.signed_act import SignedAct, replace_reviewer
 from chain.solidity import abi_type, camel, members
-from tests.world import World
+from tests.world import YEAR, World
 
 # ERC-721, ERC-5192, ERC-5484 and EIP-5267 events, which wallets read; no running hash holds them.
 FOR_WALLETS = {"Transfer", "Approval", "ApprovalForAll", "Locked", "Unlocked", "Issued"}
@@ -84,7 +86,7 @@ def test_structs_have_the_contracts_fields(contract: ContractName) -> None:
 
 
 def history(world: World) -> int:
-    """A study in which everything happens that leaves an event."""
+    """A study in which everything happens that leaves an event; moves the chain's clock."""
     study = world.approved_study()
     holders = [Account.create() for _ in world.sites]
     tokens = [
@@ -98,10 +100,39 @@ def history(world: World) -> int:
     ledger.seal(study, closed)
     world.close(study, closed)
     ledger.abort(study, world.open_round(study))
+    hold_sites_to_account(world, study)
     world.revoke(tokens[1], holders[1])
     world.chain(world.sites[0]).registry.rotate_enrolment_key(Account.create().address)
+    world.approve(study, expires_at=world.now + YEAR + 1)
+    replacement = Replacement(study, 0, world.reviewers[2].address, Account.create().address)
+    domain = world.chain().registry.domain
+    acts = [SignedAct.sign(replacement, domain, reviewer) for reviewer in world.reviewers[:2]]
+    replace_reviewer(world.chain(), acts)
     world.chain(world.reviewers[0]).registry.suspend(study)
     return study
+
+
+def hold_sites_to_account(world: World, study: int) -> None:
+    """One delivers, one does not, one answers and one does not."""
+    ledger = world.chain(world.coordinator).ledger
+    reviewer, domain = world.reviewers[0], ledger.domain
+    delivers, silent = world.sites[:2]
+    round_ = world.open_round(study)
+    for site in world.sites:
+        world.commit(study, round_, site)
+    ledger.seal(study, round_)
+    world.chain(delivers).ledger.record_delivery(study, round_, bytes(31) + b"\x01")
+    world.pass_time(1800)
+    ledger.bar(study, round_, silent.address)
+    readmission = Readmission(study, silent.address, round_)
+    SignedAct.sign(readmission, domain, reviewer).carry(world.chain())
+    ledger.abort(study, round_)
+    for site in (delivers, silent):
+        asking = Challenge(study, round_, site.address, 0)
+        SignedAct.sign(asking, domain, reviewer).carry(world.chain())
+    world.chain(delivers).ledger.answer(study, round_, 0, bytes(31) + b"\x02")
+    world.pass_time(600)
+    ledger.fault(study, round_, silent.address, 0)
 
 
 def running_hashes(records: list[EventRecord]) -> dict[tuple[str, int], bytes]:
@@ -112,9 +143,9 @@ def running_hashes(records: list[EventRecord]) -> dict[tuple[str, int], bytes]:
     return found
 
 
-def test_advancing_over_all_events_gives_the_contracts_running_hash(world: World) -> None:
-    study = history(world)
-    chain = world.chain()
+def test_advancing_over_all_events_gives_the_contracts_running_hash(own_world: World) -> None:
+    study = history(own_world)
+    chain = own_world.chain()
     records = chain.events_of([0, study])
     ours = running_hashes(records)
     assert ours[("StudyRegistry", 0)] == chain.registry.running_hash(0)
@@ -124,17 +155,17 @@ def test_advancing_over_all_events_gives_the_contracts_running_hash(world: World
     assert chain.registry.running_hash(study + 1) == NOTHING_YET
 
     # And at each block of the past: none is late, none early.
-    for number in range(world.deployment.block_number + 2, chain.head().number + 1, 7):
+    for number in range(records[0].block_number, chain.head().number + 1, 7):
         then = running_hashes([r for r in records if r.block_number <= number])
         expected = then.get(("ConsentToken", study), NOTHING_YET)
         assert chain.consent.running_hash(study, block=number) == expected
 
 
-def test_every_record_decodes_and_encodes_to_itself(world: World) -> None:
-    study = history(world)
-    records = world.chain().events_of([0, study])
+def test_every_record_decodes_and_encodes_to_itself(own_world: World) -> None:
+    study = history(own_world)
+    records = own_world.chain().events_of([0, study])
     kinds = {type(decode(record)).__name__ for record in records}
-    assert kinds == {event.__name__ for event in EVENTS} - {"Resumed"}
+    assert kinds == {event.__name__ for event in EVENTS} - {"Resumed", "SuccessorRecorded"}
     for record in records:
         event = decode(record)
         assert encode(event, record.block_number, record.block_timestamp) == record
