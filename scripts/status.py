@@ -65,7 +65,7 @@ def _show(
             (
                 one["study"],
                 one["version"],
-                "suspended" if one["suspended"] else "in force" if one["version"] else "proposed",
+                _standing(one),
                 _counted(one["rounds"]),
                 f"{int(one['rho_spent']) / _RHO_UNIT:.6g}",
                 f"{int(one['rho_left']) / _RHO_UNIT:.6g}",
@@ -81,6 +81,14 @@ def _show(
             for one in sites
         ],
     )
+
+
+def _standing(study: dict[str, Any]) -> str:
+    if not study["version"]:
+        return "proposed"
+    if study["suspended"]:
+        return "suspended"
+    return "approval expired" if study["approval_expired"] else "in force"
 
 
 def _counted(states: list[str]) -> str:

@@ -9,6 +9,7 @@ from chain.chain import Chain
 from chain.deployment import Deployment
 from chain.errors import ChainError
 from chain.events import CONTRACT_NAMES
+from federation.app.chain_facts import chain_time
 from scripts.local import supernodes
 from scripts.local.chains import refuse_chain_behind, shown_address
 from scripts.local.layout import Layout
@@ -108,6 +109,8 @@ def _study(chain: Chain, number: int) -> dict[str, Any]:
         "study": number,
         "version": version,
         "suspended": study.suspended,
+        "approved_until": study.approved_until or None,
+        "approval_expired": version > 0 and study.approved_until <= chain_time(chain),
         "rounds": states,
         "rho_ceiling": str(terms.rho_ceiling),
         "rho_spent": str(spent),

@@ -100,7 +100,7 @@ def _start_chain(federation: LocalFederation, settings: Settings, steps: Steps) 
 def _bring_into_force(federation: LocalFederation, settings: Settings, steps: Steps) -> int:
     if not federation.layout.deployment.exists():
         federation.deploy()
-        steps.line("contracts deployed; two of three reviewers' keys govern them, after a week")
+        steps.line("contracts deployed; two of the reviewers' three keys name a successor, if any")
     accounts = [federation.make_site(name).public.account for name in settings.sites]
     steps.line(f"{len(accounts)} sites registered")
     study_id = federation.proposed()
