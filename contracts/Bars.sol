@@ -5,7 +5,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 import {IBars} from "./interfaces/IBars.sol";
 import {Round, RoundState} from "./interfaces/IRoundLedger.sol";
-import {RoundRules} from "./interfaces/IStudyRegistry.sol";
+import {RoundRules, Standing} from "./interfaces/IStudyRegistry.sol";
 import {Rounds} from "./Rounds.sol";
 import {RunningHash} from "./RunningHash.sol";
 import {Signers} from "./Signers.sol";
@@ -13,9 +13,15 @@ import {Signers} from "./Signers.sol";
 /// @title What a site risks that is sealed into a round and does not deliver
 abstract contract Bars is IBars, Rounds, RunningHash, EIP712 {
     bytes32 private constant READMISSION_TYPE_HASH =
-        keccak256("Readmission(uint64 studyId,address site,uint32 round)");
+        keccak256("Readmission(uint64 studyId,address site,uint32 times)");
 
-    mapping(uint64 studyId => mapping(address site => uint32 round)) private _bars;
+    /// @dev `round` is 0 for a site that is not barred.
+    struct Bar {
+        uint32 round;
+        uint32 times;
+    }
+
+    mapping(uint64 studyId => mapping(address site => Bar)) private _bars;
     mapping(uint64 studyId => mapping(uint32 round => mapping(address site => bool))) private _wasBarred;
     mapping(uint64 studyId => mapping(uint32 round => mapping(address site => bytes32))) private _deliveries;
 
@@ -46,21 +52,24 @@ abstract contract Bars is IBars, Rounds, RunningHash, EIP712 {
         if (!_isMember(studyId, number, site)) revert BarsNotMember(studyId, number, site);
         if (_deliveries[studyId][number][site] != 0) revert BarsDeliveryRecorded(studyId, number, site);
         if (_wasBarred[studyId][number][site]) revert BarsAlreadyBarred(studyId, number, site);
-        if (!_isCurrent(studyId, _lines[studyId].commitments[number][site], current, rules.lateRevocation, site)) {
-            revert BarsExcused(studyId, number, site);
-        }
+        Standing memory standing = registry.standing(studyId);
+        if (
+            standing.suspensions != _lines[studyId].sealedSuspensions || standing.currentVersion != current.version
+                || !_isCurrent(studyId, _lines[studyId].commitments[number][site], current, rules.lateRevocation, site)
+        ) revert BarsExcused(studyId, number, site);
         _bar(studyId, number, site);
     }
 
     /// @inheritdoc IBars
     function readmit(uint64 studyId, address site, bytes calldata signer, bytes calldata signature) external {
-        uint32 number = _bars[studyId][site];
+        Bar storage barred = _bars[studyId][site];
+        uint32 number = barred.round;
         if (number == 0) revert BarsNotBarred(studyId, site);
         address reviewer = Signers.accountOf(signer);
         if (!registry.isReviewer(studyId, reviewer)) revert BarsNotReviewer(studyId, reviewer);
-        bytes32 digest = _hashTypedDataV4(keccak256(abi.encode(READMISSION_TYPE_HASH, studyId, site, number)));
+        bytes32 digest = _hashTypedDataV4(keccak256(abi.encode(READMISSION_TYPE_HASH, studyId, site, barred.times)));
         if (!Signers.signedFor(reviewer, signer, digest, signature)) revert BarsSignatureInvalid(reviewer);
-        delete _bars[studyId][site];
+        barred.round = 0;
         _record(studyId, Readmitted.selector, abi.encode(number, site, reviewer));
     }
 
@@ -70,18 +79,25 @@ abstract contract Bars is IBars, Rounds, RunningHash, EIP712 {
     }
 
     /// @inheritdoc IBars
+    function timesBarred(uint64 studyId, address site) external view returns (uint32) {
+        return _bars[studyId][site].times;
+    }
+
+    /// @inheritdoc IBars
     function deliveryOf(uint64 studyId, uint32 number, address site) external view returns (bytes32) {
         return _deliveryOf(studyId, number, site);
     }
 
     function _bar(uint64 studyId, uint32 number, address site) internal {
-        _bars[studyId][site] = number;
+        Bar storage barred = _bars[studyId][site];
+        barred.round = number;
+        barred.times += 1;
         _wasBarred[studyId][number][site] = true;
-        _record(studyId, Barred.selector, abi.encode(number, site));
+        _record(studyId, Barred.selector, abi.encode(number, site, barred.times));
     }
 
     function _barredFor(uint64 studyId, address site) internal view returns (uint32) {
-        return _bars[studyId][site];
+        return _bars[studyId][site].round;
     }
 
     function _deliveryOf(uint64 studyId, uint32 number, address site) internal view returns (bytes32) {
@@ -89,7 +105,7 @@ abstract contract Bars is IBars, Rounds, RunningHash, EIP712 {
     }
 
     function _requireNotBarred(uint64 studyId, address site) internal view {
-        uint32 number = _bars[studyId][site];
+        uint32 number = _bars[studyId][site].round;
         if (number != 0) revert LedgerSiteBarred(studyId, site, number);
     }
 }

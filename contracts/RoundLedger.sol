@@ -86,7 +86,7 @@ contract RoundLedger is Challenges {
     /// @inheritdoc IRoundLedger
     function seal(uint64 studyId, uint32 number) external returns (bytes32 sealDigest) {
         Round storage current = _inState(studyId, number, RoundState.Open);
-        _requireSameVersion(studyId, number, current);
+        _lines[studyId].sealedSuspensions = _requireSameVersion(studyId, number, current).suspensions;
         if (block.timestamp >= current.sealDeadline) {
             revert LedgerDeadlinePassed(studyId, number, current.sealDeadline);
         }

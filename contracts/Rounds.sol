@@ -11,13 +11,15 @@ import {Zcdp} from "./Zcdp.sol";
 /// @dev Views of what is not known return zeros.
 abstract contract Rounds is IRoundLedger, Budget {
     /// @dev What is kept for one study. `count` is the newest round's number; `lastSealed` and `lastClosed` may be 0.
-    /// `aborts` counts the sealed rounds aborted while the study had been suspended `abortsSuspensions` times.
+    /// `aborts` counts the sealed rounds aborted while the study had been suspended `abortsSuspensions` times; at the last
+    /// seal it had been suspended `sealedSuspensions` times.
     struct Line {
         uint32 count;
         uint32 lastSealed;
         uint32 lastClosed;
         uint32 aborts;
         uint32 abortsSuspensions;
+        uint32 sealedSuspensions;
         mapping(uint32 round => Round) rounds;
         mapping(uint32 round => address[]) members;
         mapping(uint32 round => mapping(address site => Commitment)) commitments;
@@ -122,8 +124,13 @@ abstract contract Rounds is IRoundLedger, Budget {
         if (!standing.usable) revert LedgerStudyNotUsable(studyId);
     }
 
-    function _requireSameVersion(uint64 studyId, uint32 number, Round storage current) internal view {
-        uint32 version = _usable(studyId).currentVersion;
+    function _requireSameVersion(uint64 studyId, uint32 number, Round storage current)
+        internal
+        view
+        returns (Standing memory standing)
+    {
+        standing = _usable(studyId);
+        uint32 version = standing.currentVersion;
         if (version != current.version) revert LedgerVersionChanged(studyId, number, version);
     }
 

@@ -76,7 +76,7 @@ export default defineConfig({
     solidity: {
       // A fixed seed, so that what passed once passes again. ASSENT_FUZZ_RUNS is for mutants, of which there are many.
       fuzz: { runs: Number(process.env.ASSENT_FUZZ_RUNS ?? 10_000), seed: "0xa55e47" },
-      invariant: { runs: 32, depth: 128, failOnRevert: false },
+      invariant: { runs: 24, depth: 96, failOnRevert: false },
     },
   },
 });

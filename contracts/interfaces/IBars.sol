@@ -2,10 +2,10 @@
 pragma solidity ^0.8.28;
 
 /// @title What a site risks that is sealed into a round and does not deliver
-/// @notice Type: Readmission(uint64 studyId,address site,uint32 round), in the ledger's EIP-712 domain.
+/// @notice Type: Readmission(uint64 studyId,address site,uint32 times), in the ledger's EIP-712 domain.
 interface IBars {
     event DeliveryRecorded(uint64 indexed studyId, uint32 round, address site, bytes32 maskedHash);
-    event Barred(uint64 indexed studyId, uint32 round, address site);
+    event Barred(uint64 indexed studyId, uint32 round, address site, uint32 times);
     event Readmitted(uint64 indexed studyId, uint32 round, address site, address reviewer);
 
     error BarsNotMember(uint64 studyId, uint32 round, address site);
@@ -23,15 +23,20 @@ interface IBars {
     function recordDelivery(uint64 studyId, uint32 round, bytes32 maskedHash) external;
 
     /// @notice The coordinator names a member of the last sealed round that did not deliver. After the delivery deadline,
-    /// unless the round closed, the delivery is on record, or a consent was withdrawn at the site since it committed.
+    /// unless the round closed, the delivery is on record, a consent was withdrawn at the site since it committed, or the
+    /// study was suspended or amended since the seal.
     /// A barred site's commitments are refused until a reviewer readmits it.
     function bar(uint64 studyId, uint32 round, address site) external;
 
-    /// @notice Carries one reviewer's signed readmission, which names the round that the site was barred for.
+    /// @notice Carries one reviewer's signed readmission, which names how often the site was barred: it lifts what has come
+    /// up to then, and nothing that comes later.
     function readmit(uint64 studyId, address site, bytes calldata signer, bytes calldata signature) external;
 
     /// @notice The round that a site is barred for; 0 when it is not.
     function barredFor(uint64 studyId, address site) external view returns (uint32);
+
+    /// @notice How often a site was barred in a study, whatever became of it.
+    function timesBarred(uint64 studyId, address site) external view returns (uint32);
 
     /// @notice The masked digest that a member put on record; 0 for none.
     function deliveryOf(uint64 studyId, uint32 round, address site) external view returns (bytes32);

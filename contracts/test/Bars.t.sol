@@ -10,7 +10,7 @@ contract BarsTest is LedgerFixture {
     function test_ASilentMemberIsBarredUntilAReviewerReadmitsIt() external {
         uint32 round = _undelivered();
         vm.expectEmit(address(ledger));
-        emit IBars.Barred(studyId, round, hospitals[2].account);
+        emit IBars.Barred(studyId, round, hospitals[2].account, 1);
         _bar(round, 2);
         assertEq(uint256(ledger.barredFor(studyId, hospitals[2].account)), uint256(round));
         assertEq(uint256(ledger.barredFor(studyId, hospitals[1].account)), 0);
@@ -196,30 +196,52 @@ contract BarsTest is LedgerFixture {
         uint32 round = _undelivered();
         _bar(round, 2);
         address site = hospitals[2].account;
-        bytes memory forged = _sign(SPONSOR_KEY, _readmissionDigest(2, round));
+        bytes memory forged = _sign(SPONSOR_KEY, _readmissionDigest(2, 1));
         bytes memory sponsor = _signer(SPONSOR_KEY);
         vm.expectRevert(abi.encodeWithSelector(IBars.BarsNotReviewer.selector, studyId, _sponsor()));
         ledger.readmit(studyId, site, sponsor, forged);
         bytes memory reviewer = _signer(reviewerKeys[0]);
         _readmissionInvalid(site, reviewer, forged);
-        _readmissionInvalid(site, reviewer, _sign(reviewerKeys[0], _readmissionDigest(1, round)));
-        _readmissionInvalid(site, reviewer, _sign(reviewerKeys[0], _readmissionDigest(2, round + 1)));
-        ledger.readmit(studyId, site, reviewer, _sign(reviewerKeys[0], _readmissionDigest(2, round)));
+        _readmissionInvalid(site, reviewer, _sign(reviewerKeys[0], _readmissionDigest(1, 1)));
+        _readmissionInvalid(site, reviewer, _sign(reviewerKeys[0], _readmissionDigest(2, 2)));
+        ledger.readmit(studyId, site, reviewer, _sign(reviewerKeys[0], _readmissionDigest(2, 1)));
         assertEq(uint256(ledger.barredFor(studyId, site)), 0);
     }
 
-    /// A readmission names its round, so it does not lift a later bar.
+    /// A site can be barred twice for one round, by its coordinator and by its silence, and for another.
     function test_AReadmissionServesOnce() external {
         uint32 round = _undelivered();
+        _challenge(round, 2, 0, reviewerKeys[0]);
         _bar(round, 2);
         address site = hospitals[2].account;
         bytes memory reviewer = _signer(reviewerKeys[0]);
-        bytes memory signature = _sign(reviewerKeys[0], _readmissionDigest(2, round));
+        bytes memory signature = _sign(reviewerKeys[0], _readmissionDigest(2, 1));
         ledger.readmit(studyId, site, reviewer, signature);
         vm.expectRevert(abi.encodeWithSelector(IBars.BarsNotBarred.selector, studyId, site));
         ledger.readmit(studyId, site, reviewer, signature);
+        _tick(7 days);
+        ledger.fault(studyId, round, site, 0);
+        assertEq(uint256(ledger.timesBarred(studyId, site)), 2);
+        _readmissionInvalid(site, reviewer, signature);
+        _readmit(2);
         _bar(_undelivered(), 2);
         _readmissionInvalid(site, reviewer, signature);
+    }
+
+    /// What a site does not do while its study stands still, or under other terms, is no silence.
+    function test_ASuspensionOrANewVersionExcusesEveryone() external {
+        uint32 round = _sealedRound();
+        _suspend();
+        _resume();
+        address site = hospitals[2].account;
+        _tickTo(ledger.round(studyId, round).deliveryDeadline);
+        _barFails(round, 2, abi.encodeWithSelector(IBars.BarsExcused.selector, studyId, round, site));
+        vm.prank(_coordinator());
+        ledger.abort(studyId, round);
+        round = _undelivered();
+        _bar(round, 1);
+        _bringInForce(_proposeVersion(_terms()));
+        _barFails(round, 2, abi.encodeWithSelector(IBars.BarsExcused.selector, studyId, round, site));
     }
 
     function test_UnderProceedALateWithdrawalIsNoExcuse() external {

@@ -18,14 +18,14 @@ abstract contract LedgerFixture is RoundFixture {
         ledger.bar(studyId, round, hospitals[site].account);
     }
 
-    function _readmissionDigest(uint256 site, uint32 round) internal view returns (bytes32) {
-        bytes32 typeHash = keccak256("Readmission(uint64 studyId,address site,uint32 round)");
-        return _ledgerDigest(keccak256(abi.encode(typeHash, studyId, hospitals[site].account, round)));
+    function _readmissionDigest(uint256 site, uint32 times) internal view returns (bytes32) {
+        bytes32 typeHash = keccak256("Readmission(uint64 studyId,address site,uint32 times)");
+        return _ledgerDigest(keccak256(abi.encode(typeHash, studyId, hospitals[site].account, times)));
     }
 
     function _readmit(uint256 site) internal {
         address account = hospitals[site].account;
-        bytes32 digest = _readmissionDigest(site, ledger.barredFor(studyId, account));
+        bytes32 digest = _readmissionDigest(site, ledger.timesBarred(studyId, account));
         ledger.readmit(studyId, account, _signer(reviewerKeys[1]), _sign(reviewerKeys[1], digest));
     }
 

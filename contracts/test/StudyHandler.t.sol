@@ -77,7 +77,7 @@ contract StudyHandler is LedgerFixture {
         uint256 patient = _patientOf[old];
         uint256 site = _siteOf(address(uint160(old >> 32)));
         if (!registry.isUsable(studyId)) return;
-        if (token.liveTokenOf(studyId, hospitals[site].account, bytes32(patient + 1)) != old && !revoked[old]) return;
+        uint256 live = token.liveTokenOf(studyId, hospitals[site].account, bytes32(patient + 1));
         bool may = _mayComeBack(old);
         Grant memory grant_ = _grantOf(patient, site);
         EnrolmentProof memory proof = _proofOf(grant_, patient);
@@ -85,7 +85,7 @@ contract StudyHandler is LedgerFixture {
         try token.grant(grant_, proof) returns (uint256 fresh) {
             if (!may) violation = "a record came back too early";
             _minted(fresh, patient);
-            if (!revoked[old]) _ended(old);
+            if (live != 0) _ended(live);
             ++done["comeBack"];
         } catch {
             if (may) violation = "a record was kept out";

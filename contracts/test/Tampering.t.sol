@@ -118,7 +118,7 @@ contract TamperingTest is LedgerFixture {
         bytes memory signer = _signer(reviewerKeys[0]);
         for (uint256 i = 0; i < 5; ++i) {
             _wrong = Wrong(i);
-            bytes memory signature = _sign(reviewerKeys[0], _readmissionDigest(2, round));
+            bytes memory signature = _sign(reviewerKeys[0], _readmissionDigest(2, 1));
             _expect(abi.encodeWithSelector(IBars.BarsSignatureInvalid.selector, vm.addr(reviewerKeys[0])));
             ledger.readmit(studyId, site, signer, signature);
         }
