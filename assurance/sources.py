@@ -1,0 +1,110 @@
+"""Which contracts are checked, and copies of them for tools that want a folder of their own."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import solcx
+
+from assurance.outcome import CheckError
+from chain.compile import ROOT as ROOT
+
+OUT = ROOT / "out" / "audit-contracts"
+HARDHAT = ROOT / "hardhat-local"
+SOLC = HARDHAT / "solc"
+PACKAGES = HARDHAT / "node_modules"
+
+#: Folders of contracts/ that are not deployed: tests, and declarations without code.
+NOT_CODE = {"test", "interfaces"}
+
+_IMPORT = re.compile(r'^import\s[^;]*?"([^"]+)";', re.MULTILINE)
+
+
+def contract_files(root: Path = ROOT) -> list[str]:
+    """Every Solidity file with code that may be deployed, as `contracts/...`, sorted."""
+    found = [
+        path.relative_to(root).as_posix()
+        for path in (root / "contracts").rglob("*.sol")
+        if not NOT_CODE & set(path.relative_to(root / "contracts").parts[:-1])
+    ]
+    if not found:
+        raise CheckError(f"{root / 'contracts'} has no contracts.")
+    return sorted(found)
+
+
+def with_imports(files: list[str], root: Path = ROOT) -> dict[str, str]:
+    """The text of `files` and of all that they import, by the name that the compiler uses."""
+    texts: dict[str, str] = {}
+    waiting = list(files)
+    while waiting:
+        name = waiting.pop()
+        if name in texts:
+            continue
+        base = PACKAGES if name.startswith("@") else root
+        try:
+            texts[name] = (base / name).read_text(encoding="utf-8")
+        except OSError as error:
+            raise CheckError(f"{name} is imported but cannot be read: {error}") from error
+        waiting += [_resolve(name, imported) for imported in _IMPORT.findall(texts[name])]
+    return dict(sorted(texts.items()))
+
+
+def _resolve(importer: str, imported: str) -> str:
+    if not imported.startswith("."):
+        return imported
+    parts = importer.split("/")[:-1]
+    for part in imported.split("/"):
+        if part == "..":
+            parts.pop()
+        elif part != ".":
+            parts.append(part)
+    return "/".join(parts)
+
+
+def compiler_settings() -> dict[str, Any]:
+    """What contracts are deployed with (hardhat-local/compiler.json)."""
+    compiler = json.loads((HARDHAT / "compiler.json").read_text(encoding="utf-8"))
+    settings: dict[str, Any] = compiler["settings"]
+    return settings
+
+
+def standard_json(texts: dict[str, str], settings: dict[str, Any]) -> dict[str, Any]:
+    """A question to the compiler."""
+    sources = {name: {"content": text} for name, text in texts.items()}
+    return {"language": "Solidity", "sources": sources, "settings": settings}
+
+
+def compile_contracts(question: dict[str, Any]) -> dict[str, Any]:
+    """The compiler's answer. Raises CheckError with the compiler's message."""
+    try:
+        answer: dict[str, Any] = solcx.compile_standard(question, solc_binary=SOLC)
+    except solcx.exceptions.SolcError as error:
+        raise CheckError(f"The contracts do not compile: {error}") from error
+    return answer
+
+
+def runtime_codes(root: Path = ROOT) -> dict[str, str]:
+    """The deployed bytecode of every contract of `root`, as it is deployed (about 15 s)."""
+    files = contract_files(root)
+    wanted = {name: {"*": ["evm.deployedBytecode.object"]} for name in files}
+    settings = {**compiler_settings(), "outputSelection": wanted}
+    answer = compile_contracts(standard_json(with_imports(files, root), settings))
+    return {
+        f"{name}:{contract}": output["evm"]["deployedBytecode"]["object"]
+        for name in files
+        for contract, output in answer["contracts"].get(name, {}).items()
+    }
+
+
+def lay_out(folder: Path, texts: dict[str, str]) -> None:
+    """Write `texts` as files under `folder`, which is emptied first."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    for name, text in texts.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
