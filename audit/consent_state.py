@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from audit.data_use import permits
-from audit.history import History, Standing, Token
+from audit.history import BarChange, History, Standing, Token
 from audit.round_state import Moment
 from chain.events import EventRecord
 from chain.messages import split_token_id
@@ -153,9 +153,18 @@ class StudyState:
 
     def barred_for(self, site: str) -> int:
         """The round that a site is barred for (`RoundLedger.barredFor`); 0 when it is not."""
+        newest = self._newest_bar_change(site)
+        return newest.round if newest else 0
+
+    def times_barred(self, site: str) -> int:
+        """How often a site was barred (`RoundLedger.timesBarred`), whatever became of it."""
+        newest = self._newest_bar_change(site)
+        return newest.times if newest else 0
+
+    def _newest_bar_change(self, site: str) -> BarChange | None:
         changes = self.history.bars.get(site, [])
         known = bisect_left(changes, self.events, key=lambda change: change.moment.position)
-        return changes[known - 1].round if known else 0
+        return changes[known - 1] if known else None
 
     def rounds_over(self, since: int) -> int:
         """How many rounds that were opened after second ``since`` are over (as

@@ -97,10 +97,14 @@ class Committee(NamedTuple):
 
 
 class BarChange(NamedTuple):
-    """A site is barred for ``round`` from ``moment`` on; 0: it is readmitted."""
+    """A site is barred for ``round`` from ``moment`` on; 0: it is readmitted.
+
+    ``times``: how often it was barred by then.
+    """
 
     moment: Moment
     round: int
+    times: int
 
 
 @dataclass
@@ -158,6 +162,11 @@ class History:
     def replacements(self) -> int:
         """How often a reviewer was replaced."""
         return max(0, len(self.committees) - 1)
+
+    def times_barred(self, site: str) -> int:
+        """How often a site was barred, whatever became of it."""
+        changes = self.bars.get(site, [])
+        return changes[-1].times if changes else 0
 
     @property
     def current_version(self) -> int:

@@ -31,8 +31,8 @@ class Committing(NamedTuple):
 class RoundFacts:
     """Every event of one round, each with its moment; what has not happened is None or empty.
 
-    ``deliveries``: masked digests that members put on record. ``aborted_suspensions``: how often
-    the study had been suspended at the abort.
+    ``deliveries``: masked digests that members put on record. ``sealed_suspensions`` and
+    ``aborted_suspensions``: how often the study had been suspended at the seal and at the abort.
     """
 
     number: int
@@ -41,6 +41,7 @@ class RoundFacts:
     commitments: list[Committing] = field(default_factory=list)
     sealed: Sealed | None = None
     sealed_at: Moment | None = None
+    sealed_suspensions: int = 0
     deliveries: dict[str, bytes] = field(default_factory=dict)
     closed: Closed | None = None
     closed_at: Moment | None = None

@@ -208,6 +208,7 @@ class DeliveryRecorded(LedgerEvent):
 class Barred(LedgerEvent):
     round: Uint32
     site: Address
+    times: Uint32
 
 
 @dataclass(frozen=True)

@@ -56,11 +56,15 @@ class Replacement(SignedMessage):
 
 @dataclass(frozen=True)
 class Readmission(SignedMessage):
-    """One reviewer lets a site take part again that is barred for a round."""
+    """One reviewer lets a barred site take part again.
+
+    `times`: how often the site was barred (`RoundLedger.timesBarred`), so that the readmission
+    lifts no later bar.
+    """
 
     study_id: Uint64
     site: Address
-    round: Uint32
+    times: Uint32
 
 
 @dataclass(frozen=True)

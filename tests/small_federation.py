@@ -287,7 +287,7 @@ class SmallFederation:
         """Any one reviewer may."""
         ledger, reviewer = self.chain.ledger, self.local.people.reviewers[2]
         account = self.keys[site].public.account
-        act = Readmission(self.study_id, account, ledger.barred_for(self.study_id, account))
+        act = Readmission(self.study_id, account, ledger.times_barred(self.study_id, account))
         signer = signer_of_account(reviewer.address)
         ledger.readmit(self.study_id, account, signer, act.sign(reviewer, ledger.domain))
 

@@ -25,6 +25,11 @@ def barred_by_coordinator(history: History, event: ev.Barred, moment: Moment) ->
     require(event.site not in facts.deliveries, f"the delivery of {event.site} is on record")
     again = (event.round, event.site) in history.was_barred
     require(not again, f"{event.site} was barred for round {event.round} before")
+    standing = history.standings[-1]
+    suspended = standing.suspensions != facts.sealed_suspensions
+    require(not suspended, f"a suspension since the seal excuses {event.site}")
+    amended = standing.current_version != facts.opened.version
+    require(not amended, f"a new version since the seal excuses {event.site}")
     now = StudyState(history, moment.position, moment.time)
     terms = history.versions[facts.opened.version].terms
     committing = facts.newest_commitments().get(event.site)
@@ -38,7 +43,10 @@ def barred_by_fault(history: History, event: ev.Barred, moment: Moment) -> None:
 
 
 def _bar(history: History, event: ev.Barred, moment: Moment) -> None:
-    history.bars.setdefault(event.site, []).append(BarChange(moment, event.round))
+    times = history.times_barred(event.site) + 1
+    require(event.times == times, f"{event.site} is barred {times} times by now")
+    changes = history.bars.setdefault(event.site, [])
+    changes.append(BarChange(moment, event.round, event.times))
     history.was_barred.add((event.round, event.site))
 
 
@@ -48,7 +56,7 @@ def readmitted(history: History, event: ev.Readmitted, moment: Moment) -> None:
     require(barred_for != 0, f"{event.site} is not barred")
     require(event.round == barred_for, f"{event.site} is barred for round {barred_for}")
     require(event.reviewer in history.reviewers, f"{event.reviewer} is not a reviewer")
-    changes.append(BarChange(moment, 0))
+    changes.append(BarChange(moment, 0, history.times_barred(event.site)))
 
 
 def challenged(history: History, event: ev.Challenged, moment: Moment) -> None:
@@ -85,7 +93,8 @@ def faulted(history: History, event: ev.Faulted, moment: Moment) -> None:
     asked = _asked(history, event.round, event.site, event.token_id)
     require(moment.time >= asked.answer_by, f"the site may answer until {asked.answer_by}")
     asked.faulted = moment
-    history.due = ev.Barred(event.study_id, event.round, event.site)
+    times = history.times_barred(event.site) + 1
+    history.due = ev.Barred(event.study_id, event.round, event.site, times)
 
 
 def _asked(history: History, round_: int, site: str, token_id: int) -> ChallengeFacts:

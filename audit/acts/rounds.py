@@ -45,6 +45,7 @@ def committed(history: History, event: ev.Committed, moment: Moment) -> None:
 def sealed(history: History, event: ev.Sealed, moment: Moment) -> None:
     facts = round_in(history, event.round, RoundState.OPEN)
     facts.sealed, facts.sealed_at = event, moment
+    facts.sealed_suspensions = history.standings[-1].suspensions
     history.rho_spent += event.rho
     require(event.rho_spent == history.rho_spent, "the rho spent is not the sum of all seals")
 

@@ -115,6 +115,10 @@ class RoundLedgerClient(ContractClient):
         """The round that a site is barred for; 0 when it is not."""
         return int(self._view("barredFor", study_id, site, block=block))
 
+    def times_barred(self, study_id: int, site: str, *, block: int | None = None) -> int:
+        """How often a site was barred, whatever became of it; a Readmission names this."""
+        return int(self._view("timesBarred", study_id, site, block=block))
+
     def delivery_of(
         self, study_id: int, number: int, site: str, *, block: int | None = None
     ) -> bytes:

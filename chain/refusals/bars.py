@@ -50,7 +50,8 @@ class BarsExcused(ContractRefused):
     site: Address
     says = (
         "A consent ended at site {site} after its commitment to round {round} of study {study_id}, "
-        "so it was right not to deliver and is not barred."
+        "or the study was suspended or amended after the seal, so the site was right not to "
+        "deliver and is not barred."
     )
 
 
@@ -72,8 +73,8 @@ class BarsNotReviewer(ContractRefused):
 class BarsSignatureInvalid(ContractRefused):
     account: Address
     says = (
-        "The readmission is not signed by {account} for the round that the site is barred for; "
-        "sign it again with that round."
+        "The readmission is not signed by {account} for as often as the site was barred by now; "
+        "sign it again with that number (timesBarred)."
     )
 
 

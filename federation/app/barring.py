@@ -2,8 +2,9 @@
 
 Who did not deliver is written down when a sealed round is aborted for it, and barred once the
 ledger allows that: after the delivery deadline, and before another round is sealed. The ledger
-excuses a site where a consent was withdrawn and one whose delivery is on record; what a site says
-of its own reasons counts for nothing here.
+excuses a site where a consent was withdrawn, one whose delivery is on record, and every site once
+the study was suspended or amended after the seal; what a site says of its own reasons counts for
+nothing here.
 """
 
 from __future__ import annotations

@@ -35,7 +35,8 @@ def readmit(
     """Let a barred site take part again; one reviewer is enough.
 
     A site is barred when it was sealed into a round and did not deliver, or did not answer a
-    challenge. Ask it why first: the bar is what makes silence cost something.
+    challenge. Ask it why first: the bar is what makes silence cost something. What you sign names
+    how often the site was barred by now: it lifts no later bar, whenever it is carried.
     """
     from chain.errors import BarsNotBarred
     from chain.messages import Readmission
@@ -48,7 +49,7 @@ def readmit(
         raise BarsNotBarred(study, site)
     signer = _reviewer(chain, study, key)
     require_yes(f"Readmit {site}, which is barred for round {number} of study {study}?", yes)
-    message = Readmission(study, site, number)
+    message = Readmission(study, site, chain.ledger.times_barred(study, site))
     act = SignedAct.sign(message, chain.ledger.domain, signer)
     if offline is not None:
         write_act(act, offline)

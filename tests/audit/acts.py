@@ -51,7 +51,7 @@ def resume(world: World, study: int, signing: Sequence[LocalAccount]) -> Receipt
 
 def readmit(world: World, study: int, site: str, reviewer: LocalAccount) -> Receipt:
     ledger = world.chain().ledger
-    message = Readmission(study, site, ledger.barred_for(study, site))
+    message = Readmission(study, site, ledger.times_barred(study, site))
     signature = message.sign(reviewer, ledger.domain)
     return ledger.readmit(study, site, signer_of_account(reviewer.address), signature)
 

@@ -76,6 +76,16 @@ NAMED: dict[str, tuple[list[Act], list[str]]] = {
             "LedgerPausedByAborts",
         ],
     ),
+    "a suspension or a new version since the seal excuses, and a site is barred again and again": (
+        [
+            *(ONE, ONE, TWO, TWO, SEALED, ("version", "tighter"), ("wait", 2000), ("bar", 0)),
+            *(("approve", 0, 9000), ("approve", 1, 9000), ("abort",), SEALED),
+            *(("suspend",), ("wait", 2000), ("bar", 0), ("resume",), ("bar", 0), ("abort",)),
+            *(SEALED, ("wait", 2000), ("bar", 0), ("abort",), ("readmit", 0), ("fault", 0)),
+            *(("bar", 0), ("bar", 1), ("readmit", 0), ("readmit", 1), ("readmit", 1)),
+        ],
+        ["BarsExcused", "BarsExcused", "BarsExcused", "BarsAlreadyBarred", "BarsNotBarred"],
+    ),
 }
 
 
@@ -177,6 +187,7 @@ def _compare_site(
     assert then.epoch(site) == consent.epoch(study, site, block=block)
     assert then.epoch_moved_at(site) == consent.epoch_moved_at(study, site, block=block)
     assert then.barred_for(site) == chain.ledger.barred_for(study, site, block=block)
+    assert then.times_barred(site) == chain.ledger.times_barred(study, site, block=block)
 
 
 def _compare_active(

@@ -95,6 +95,8 @@ LIES: list[tuple[str, type[ev.Event], Callable[[Any], Any], str]] = [
     ("delivered round", ev.DeliveryRecorded, replaced(round=more), "events.replay"),
     ("barred site", ev.Barred, replaced(site=STRANGER), "events.replay"),
     ("barred round", ev.Barred, replaced(round=1), "events.replay"),
+    ("times barred", ev.Barred, replaced(times=more), "events.replay"),
+    ("never barred", ev.Barred, replaced(times=0), "events.replay"),
     ("readmitted site", ev.Readmitted, replaced(site=STRANGER), "events.replay"),
     ("readmitted round", ev.Readmitted, replaced(round=more), "events.replay"),
     ("readmitting reviewer", ev.Readmitted, replaced(reviewer=STRANGER), "events.replay"),
@@ -211,6 +213,58 @@ def test_a_fault_that_nothing_calls_for_is_found(contested: Written) -> None:
     for kind in (ev.Faulted, ev.Challenged):
         lied = without(bundle, kind)
         assert "events.replay" in names(verify(lied, contested.trust_block))
+
+
+def test_a_fault_that_bars_another_number_of_times_is_found(contested: Written) -> None:
+    bundle = read_bundle(contested.folder)
+    for times in (0, 2):
+        lied = change_event(bundle, ev.Barred, replaced(times=times))
+        assert "events.replay" in names(verify(lied, contested.trust_block))
+
+
+def position_of(bundle: Bundle, kind: type[ev.Event], nth: int = 0) -> int:
+    """Where the nth event of a kind stands."""
+    events = [ev.decode(record) for record in records_of(bundle)]
+    return [p for p, event in enumerate(events) if isinstance(event, kind)][nth]
+
+
+def barred_after(bundle: Bundle, position: int, *without_: type[ev.Event]) -> Bundle:
+    """The coordinator bars as late as after another event; some kinds in between never were."""
+    records, barred = records_of(bundle), position_of(bundle, ev.Barred)
+    there, between = records[position], records[barred + 1 : position + 1]
+    late = ev.encode(ev.decode(records[barred]), there.block_number, there.block_timestamp)
+    left = [r for r in between if not isinstance(ev.decode(r), without_)]
+    return with_records(bundle, [*records[:barred], *left, late, *records[position + 1 :]])
+
+
+def replay_error(bundle: Bundle, trust_block: bytes) -> str:
+    """What the replay has against the events; empty when nothing."""
+    found = failures(verify(bundle, trust_block))
+    return "; ".join(check.detail for check in found if check.name == "events.replay")
+
+
+def test_a_bar_although_the_study_was_suspended_since_the_seal_is_found(
+    written: Written, bundle: Bundle
+) -> None:
+    suspended, resumed = (position_of(bundle, kind) for kind in (ev.Suspended, ev.Resumed))
+    just_in_time = barred_after(bundle, suspended - 1)
+    assert replay_error(just_in_time, written.trust_block) == ""
+    for position in (suspended, resumed):
+        lied = barred_after(bundle, position)
+        assert "a suspension since the seal" in replay_error(lied, written.trust_block)
+
+
+def test_a_bar_although_the_study_was_amended_since_the_seal_is_found(
+    written: Written, bundle: Bundle
+) -> None:
+    rounds = (ev.Opened, ev.Committed, ev.Sealed, ev.DeliveryRecorded, ev.Closed, ev.Aborted)
+    bars = (ev.Readmitted, ev.Challenged, ev.Answered)
+    stops = (ev.Suspended, ev.Resumed)
+    amended = position_of(bundle, ev.VersionActivated, 1)
+    lied = barred_after(bundle, amended, *rounds, *bars, *stops)
+    assert "a new version since the seal" in replay_error(lied, written.trust_block)
+    earlier = barred_after(bundle, amended - 3, *rounds, *bars, *stops)
+    assert "excuses" not in replay_error(earlier, written.trust_block)
 
 
 def test_a_barred_site_that_takes_part_is_found(written: Written, bundle: Bundle) -> None:

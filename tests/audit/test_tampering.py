@@ -142,7 +142,8 @@ def test_every_field_of_every_event_is_in_its_running_hash(
         value = getattr(record, field)
         other = value + 1 if isinstance(value, int) else flipped(value, len(value) - 1)
         changed = list(records)
-        changed[position] = dataclasses.replace(record, **{field: other})
+        changes: dict[str, Any] = {field: other}
+        changed[position] = dataclasses.replace(record, **changes)
         found = history_failures(with_records(bundle, changed), written.trust_block)
         assert ("events.running-hash", f"{record.contract}, study {record.study_id}") in found
 

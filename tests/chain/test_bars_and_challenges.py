@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -11,6 +12,7 @@ from eth_account.signers.local import LocalAccount
 from chain.errors import (
     BarsAlreadyBarred,
     BarsDeliveryRecorded,
+    BarsExcused,
     BarsSignatureInvalid,
     ChallengeNotEntitled,
     ChallengePending,
@@ -21,6 +23,7 @@ from chain.errors import (
 from chain.events import Answered, Barred, Challenged, DeliveryRecorded, Faulted, Readmitted
 from chain.messages import Challenge, ChallengeRecord, Readmission
 from chain.signed_act import SignedAct
+from tests.audit.acts import resume
 from tests.world import World, sha256
 
 NOTHING = bytes(32)
@@ -72,8 +75,11 @@ def test_a_member_that_did_not_deliver_is_barred_until_a_reviewer_readmits_it(
     own_world.pass_time(1800)
     with pytest.raises(BarsDeliveryRecorded):
         ledger.bar(number, round_, kept.address)
-    assert ledger.bar(number, round_, silent.address).event(Barred).site == silent.address
+    barred = ledger.bar(number, round_, silent.address).event(Barred)
+    assert (barred.site, barred.times) == (silent.address, 1)
     assert ledger.barred_for(number, silent.address) == round_
+    assert ledger.times_barred(number, silent.address) == 1
+    assert ledger.times_barred(number, kept.address) == 0
 
     ledger.abort(number, round_)
     following = own_world.open_round(number)
@@ -81,14 +87,61 @@ def test_a_member_that_did_not_deliver_is_barred_until_a_reviewer_readmits_it(
         own_world.commit(number, following, silent)
     assert (refused.value.site, refused.value.round) == (silent.address, round_)
 
-    readmission = Readmission(number, silent.address, round_)
+    readmission = Readmission(number, silent.address, 1)
     with pytest.raises(BarsSignatureInvalid):
-        study.carry(Readmission(number, silent.address, round_ + 1), own_world.reviewers[0])
+        study.carry(Readmission(number, silent.address, 2), own_world.reviewers[0])
     study.carry(readmission, own_world.reviewers[0])
     assert ledger.barred_for(number, silent.address) == 0
+    assert ledger.times_barred(number, silent.address) == 1
     own_world.commit(number, following, silent)
     with pytest.raises(BarsAlreadyBarred):
         ledger.bar(number, round_, silent.address)
+
+
+def test_a_readmission_lifts_no_later_bar_of_the_same_round_or_another(own_world: World) -> None:
+    study = Study(own_world)
+    ledger, number, reviewers = study.ledger, study.number, own_world.reviewers
+    site = own_world.sites[0]
+    first = study.aborted()
+    study.carry(Challenge(number, first, site.address, 0), reviewers[0])
+    own_world.pass_time(1800)
+    ledger.bar(number, first, site.address)
+    lifting = Readmission(number, site.address, 1)
+    study.carry(lifting, reviewers[0])
+    assert ledger.fault(number, first, site.address, 0).event(Barred).times == 2
+    with pytest.raises(BarsSignatureInvalid):
+        study.carry(lifting, reviewers[0])  # whoever kept it
+    study.carry(Readmission(number, site.address, 2), reviewers[0])
+
+    second = study.aborted()
+    own_world.pass_time(1800)
+    assert ledger.bar(number, second, site.address).event(Barred).times == 3
+    for times in (1, 2):
+        with pytest.raises(BarsSignatureInvalid):
+            study.carry(Readmission(number, site.address, times), reviewers[0])
+    assert ledger.barred_for(number, site.address) == second
+
+
+@pytest.mark.parametrize("excuse", ["suspended", "suspended and resumed", "amended"])
+def test_a_study_that_was_stopped_or_amended_since_the_seal_bars_nobody(
+    own_world: World, excuse: str
+) -> None:
+    study = Study(own_world)
+    round_, site = study.sealed(), own_world.sites[0].address
+    own_world.pass_time(1800)
+    if excuse == "amended":
+        registry = own_world.chain(own_world.sponsor).registry
+        terms = registry.terms(study.number, 1)
+        registry.propose_version(study.number, dataclasses.replace(terms, min_cohort=2))
+        own_world.approve(study.number, 2)
+    else:
+        own_world.chain(own_world.reviewers[0]).registry.suspend(study.number)
+    if excuse == "suspended and resumed":
+        resume(own_world, study.number, own_world.reviewers[:2])
+    with pytest.raises(BarsExcused) as refused:
+        study.ledger.bar(study.number, round_, site)
+    assert (refused.value.round, refused.value.site) == (round_, site)
+    assert study.ledger.times_barred(study.number, site) == 0
 
 
 def test_a_round_closes_with_the_delivery_that_is_on_record_or_not_at_all(world: World) -> None:
@@ -131,8 +184,9 @@ def test_a_site_that_does_not_answer_a_reviewer_is_barred(own_world: World) -> N
     own_world.pass_time(600)
     receipt = chain.ledger.fault(number, round_, site.address, 0)
     assert (receipt.event(Faulted).site, receipt.event(Barred).site) == (site.address,) * 2
+    assert receipt.event(Barred).times == 1
     assert chain.ledger.challenge_of(number, round_, site.address, 0).faulted
-    readmission = Readmission(number, site.address, round_)
+    readmission = Readmission(number, site.address, 1)
     act = SignedAct.sign(readmission, chain.ledger.domain, own_world.reviewers[1])
     assert act.carry(chain).event(Readmitted).reviewer == own_world.reviewers[1].address
 

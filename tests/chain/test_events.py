@@ -124,7 +124,7 @@ def hold_sites_to_account(world: World, study: int) -> None:
     world.chain(delivers).ledger.record_delivery(study, round_, bytes(31) + b"\x01")
     world.pass_time(1800)
     ledger.bar(study, round_, silent.address)
-    readmission = Readmission(study, silent.address, round_)
+    readmission = Readmission(study, silent.address, 1)
     SignedAct.sign(readmission, domain, reviewer).carry(world.chain())
     ledger.abort(study, round_)
     for site in (delivers, silent):

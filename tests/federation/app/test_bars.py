@@ -180,6 +180,21 @@ def test_who_withheld_because_a_consent_was_withdrawn_is_not_barred(
         federation.grant(SILENT, holder.record_id)
 
 
+def test_who_is_written_down_is_not_barred_once_the_study_was_suspended_since_the_seal(
+    federation: SmallFederation,
+) -> None:
+    with undelivered_round(federation, WithheldCode.FAILED) as (number, driving):
+        assert isinstance(driving.exception(), RoundAborted)
+    assert federation.coordinator().undelivered() == (number, [account(federation)])
+    federation.suspend()
+    federation.resume()
+    federation.advance(until_too_late(federation, number))
+    assert bar_undelivered(federation.coordinator()) == []
+    assert barred_for(federation) == 0
+    assert phases(federation, number)[-1] == "not-barred"
+    assert federation.coordinator().undelivered() == (0, [])
+
+
 def test_nobody_is_written_down_when_the_study_itself_was_stopped(
     federation: SmallFederation,
 ) -> None:
