@@ -8,7 +8,6 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -34,7 +33,6 @@ from federation.app.opening import (
 )
 from federation.app.reply import WithheldCode
 from federation.app.round_driver import RoundAborted
-from federation.app.site_round import Withheld
 from federation.app.strategy import ConsentedRounds, Schedule
 from federation.gate import deliveries
 from federation.gate.challenges import (
@@ -50,12 +48,17 @@ from federation.gate.preflight import Preflight
 from federation.gate.site import SITE_DIR, SiteConfig
 from federation.gate.status import read_status
 from stack import rpc
+from tests.federation.app.undelivered import (
+    SILENT,
+    Part,
+    account,
+    answer_of,
+    barred_for,
+    undelivered_round,
+    until_too_late,
+)
 from tests.federation.processes import phases
-from tests.small_federation import DAY, DESIGN, SmallFederation, small_federation, until
-
-SILENT = "site-3"
-YEAR = 364 * DAY
-Part = Future[tuple[bytes, bytes]]
+from tests.small_federation import DESIGN, SmallFederation, small_federation, until
 
 
 @pytest.fixture(scope="module")
@@ -65,47 +68,6 @@ def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallFedera
     folder = tmp_path_factory.mktemp("federation")
     with small_federation(folder, patients=4, granting=3, design=design) as running:
         yield running
-
-
-def account(federation: SmallFederation) -> str:
-    return federation.keys[SILENT].public.account
-
-
-def barred_for(federation: SmallFederation) -> int:
-    return federation.chain.ledger.barred_for(federation.study_id, account(federation))
-
-
-def until_too_late(federation: SmallFederation, number: int) -> int:
-    """Seconds of chain time to the round's delivery deadline."""
-    round_ = federation.chain.ledger.round(federation.study_id, number)
-    return round_.delivery_deadline - federation.chain.head().timestamp
-
-
-def answer_of(part: Part) -> WithheldCode:
-    error = part.exception()
-    assert isinstance(error, Withheld), error
-    return error.code
-
-
-@contextmanager
-def undelivered_round(
-    federation: SmallFederation, code: WithheldCode | None = None
-) -> Iterator[tuple[int, Future[bytes]]]:
-    """A sealed round to which the third site's delivery never comes, or a code in its place.
-
-    Gives the round's number and what the coordinator's driver makes of it.
-    """
-    number = federation.open_round()
-    with federation.sites_at(number) as parts, ThreadPoolExecutor(1) as pool:
-        federation.until_committed(number)
-        lost: Part = Future()
-        if code is not None:
-            lost.set_exception(Withheld(code, "as the test says"))
-        driving = pool.submit(federation.drive, number, parts | {SILENT: lost})
-        for part in parts.values():
-            part.exception()
-        yield number, driving
-        driving.exception()
 
 
 def test_a_member_that_delivers_nothing_is_barred_until_a_reviewer_readmits_it(
