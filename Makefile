@@ -2,15 +2,15 @@
 
 PYTHON ?= python3
 TOOLS := $(CURDIR)/.venv/bin
-PACKAGES := audit chain federation scripts stack twin
+PACKAGES := assurance audit chain federation scripts stack twin
 export PATH := $(TOOLS):$(PATH)
 export HARDHAT_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint contracts lock clean
+.PHONY: help setup demo test lint contracts audit-contracts lock clean
 
 help: ## Show these targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 setup: ## Install what is missing (safe to repeat)
 	@$(PYTHON) stack/bootstrap.py
@@ -28,6 +28,9 @@ lint: setup ## Check style, format and types
 
 contracts: setup ## Run the Solidity tests
 	cd hardhat-local && npx hardhat test solidity
+
+audit-contracts: setup ## Run Slither, halmos, coverage, gas and mutation testing (hours at most)
+	@python -m assurance
 
 lock: ## Write requirements.lock anew from requirements.in
 	@$(PYTHON) stack/bootstrap.py --lock

@@ -108,3 +108,20 @@ def lay_out(folder: Path, texts: dict[str, str]) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+
+
+def copy_project(folder: Path) -> Path:
+    """A copy of the contracts and of their Hardhat project in `folder`, which is emptied first.
+
+    The copy shares node_modules. Returns the folder to call Hardhat in.
+    """
+    if folder.exists():
+        shutil.rmtree(folder)
+    project = folder / HARDHAT.name
+    project.mkdir(parents=True)
+    shutil.copytree(ROOT / "contracts", folder / "contracts")
+    for name in ("package.json", "compiler.json", "hardhat.config.ts", "solc"):
+        shutil.copy2(HARDHAT / name, project / name)
+    (project / "node_modules").symlink_to(PACKAGES)
+    (project / "contracts").symlink_to("../contracts")
+    return project

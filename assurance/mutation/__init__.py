@@ -1,0 +1,1 @@
+"""Mutation testing: small changes to the contracts that some test must notice."""
