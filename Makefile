@@ -32,7 +32,7 @@ contracts: setup ## Run the Solidity tests
 audit-contracts: setup ## Run Slither, halmos, coverage, gas and mutation testing (hours at most)
 	@python -m assurance
 
-lock: ## Write requirements.lock anew from requirements.in
+lock: ## Write the lock files anew from requirements.in and assurance/requirements.in
 	@$(PYTHON) stack/bootstrap.py --lock
 
 clean: ## Remove what runs and tools wrote here (not .venv)

@@ -84,7 +84,7 @@ def set_up() -> None:
 
 
 def lock() -> None:
-    """Write requirements.lock from requirements.in, keeping the versions that still fit.
+    """Write requirements.lock from requirements.in, here and in assurance/, keeping what fits.
 
     Raises `SetupError`.
     """
@@ -93,11 +93,13 @@ def lock() -> None:
             if not step.is_done():
                 step.act()
                 step.record()
-        print("Resolving requirements.in (under a minute).", flush=True)
         flags = "--universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header"
-        flags += " --python-version 3.11 requirements.in -o requirements.lock"
-        run([str(TOOLS / "uv"), "pip", "compile", *flags.split()], ROOT, {})
-    print("requirements.lock is written: review what changed, then run `make setup`.")
+        for folder in (ROOT, ROOT / "assurance"):
+            name = (folder / "requirements").relative_to(ROOT)
+            print(f"Resolving {name}.in (under a minute).", flush=True)
+            files = f"--python-version 3.11 {name}.in -o {name}.lock"
+            run([str(TOOLS / "uv"), "pip", "compile", *f"{flags} {files}".split()], ROOT, {})
+    print("The lock files are written: review what changed, then run `make setup`.")
 
 
 def _steps() -> list[Step]:

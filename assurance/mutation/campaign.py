@@ -68,12 +68,15 @@ class _State:
         self._path, self._lock = path, threading.Lock()
         self.verdicts: dict[str, str] = {}
         if path.is_file():
-            for line in path.read_text(encoding="utf-8").splitlines():
+            text = path.read_text(encoding="utf-8")
+            if text and not text.endswith("\n"):
+                path.write_text(text + "\n", encoding="utf-8")
+            for line in text.splitlines():
                 try:
                     entry = json.loads(line)
                     self.verdicts[entry["mutant"]] = entry["verdict"]
                 except (ValueError, KeyError, TypeError):
-                    continue  # the last line of a run that was killed while writing it
+                    continue  # a run was killed while writing it
 
     def add(self, mutant: Mutant, verdict: str) -> None:
         with self._lock:
