@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from assurance.sources import OUT, ROOT
 
 #: Slither's operator around `if`, which negates too.
 _IF = "MIA"
+_WITH_ZERO = re.compile(r"(?P<what>[^&|<>=!]+?)\s*(?P<sign>==|!=|<=|>)\s*0")
 
 _SCRIPT = Path(__file__).parent.parent / "inside" / "mutants.py"
 
@@ -80,11 +82,20 @@ def all_mutants(root: Path = ROOT) -> list[Mutant]:
     for mutant in sorted(found, key=lambda one: (not one.is_negation, one)):
         original = (root / mutant.file).read_bytes()
         changed = mutant.text(original)
-        if changed != original:
+        if changed != original and not _says_the_same(original, mutant):
             unique.setdefault((mutant.file, changed), mutant)
     if not unique:
         raise CheckError("Slither's mutators found nothing to change.")
     return sorted(unique.values())
+
+
+def _says_the_same(original: bytes, mutant: Mutant) -> bool:
+    """`x == 0` for `x <= 0`, or `x != 0` for `x > 0`: the contracts have no signed numbers."""
+    before = _WITH_ZERO.fullmatch(original[mutant.start : mutant.end].decode().strip())
+    after = _WITH_ZERO.fullmatch(mutant.new.strip())
+    if before is None or after is None or before["what"] != after["what"]:
+        return False
+    return (before["sign"], after["sign"]) in {("==", "<="), ("!=", ">")}
 
 
 def sample(mutants: list[Mutant], size: int, seed: int) -> list[Mutant]:

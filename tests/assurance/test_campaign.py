@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,9 @@ def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setattr(campaign, "_STATE", tmp_path)
     monkeypatch.setattr(report, "REPORT", tmp_path / "mutation.json")
     monkeypatch.setattr(campaign, "all_mutants", lambda: mutants(20))
+    empty = tmp_path / "nothing.toml"
+    empty.write_text("")
+    monkeypatch.setattr(campaign, "judged", partial(report.judged, accepted_in=empty))
     monkeypatch.setattr(Bench, "tested", [])
     monkeypatch.setattr(Bench, "fails_after", 10_000)
     yield

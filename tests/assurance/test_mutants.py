@@ -1,13 +1,15 @@
 """Every condition is negated, and a sample is spread over what there is."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from assurance.mutation.conditions import NEGATION, negations
-from assurance.mutation.mutants import Mutant, sample
+from assurance.mutation.mutants import Mutant, _says_the_same, sample
 from assurance.outcome import CheckError
+from assurance.sources import contract_files, with_imports
 
 CONTRACT = """
 pragma solidity ^0.8.28;
@@ -95,3 +97,27 @@ def test_a_sample_is_spread_over_files_and_operators_and_holds_all_negations() -
         assert counts[file, "UOR"] == 3
         assert counts[file, "AOR"] in (4, 5) and counts[file, "ROR"] in (4, 5)
     assert len(chosen) == len(set(chosen)) >= 48
+
+
+@pytest.mark.parametrize(
+    ("condition", "new", "same"),
+    [
+        ("x == 0", "x  <=  0", True),
+        ("a.b[c] != 0", "a.b[c]  >  0", True),
+        ("x == 0", "x != 0", False),
+        ("x != 0", "x <= 0", False),
+        ("x == 0", "y <= 0", False),
+        ("x == 0 && y == 0", "x == 0 && y <= 0", False),
+        ("x == 01", "x <= 01", False),
+    ],
+)
+def test_no_unsigned_number_is_below_zero(condition: str, new: str, same: bool) -> None:
+    mutant = Mutant("contracts/A.sol", 4, 4 + len(condition), new, "ROR")
+    assert _says_the_same(f"if ({condition}) y;".encode(), mutant) is same
+
+
+def test_the_contracts_have_no_signed_numbers() -> None:
+    for name, text in with_imports(contract_files()).items():
+        if name.startswith("contracts/"):
+            code = re.sub(r"//.*", "", text)
+            assert re.search(r"\bint\d*\b", code) is None, name
