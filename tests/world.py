@@ -6,6 +6,7 @@ Everything goes through the public clients, as it would in use. Accounts are the
 import dataclasses
 import hashlib
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,6 +101,14 @@ class World:
         provider = self.chain().w3.provider
         provider.make_request("evm_increaseTime", [seconds])  # type: ignore[arg-type]
         provider.make_request("evm_mine", [])  # type: ignore[arg-type]
+
+    def wait(self, seconds: int) -> None:
+        """Until the clock of a node that others use too has gone on by itself; it follows ours."""
+        w3 = self.chain().w3
+        until = w3.eth.get_block("latest")["timestamp"] + seconds
+        while w3.eth.get_block("latest")["timestamp"] < until:
+            time.sleep(0.2)
+            w3.provider.make_request("evm_mine", [])  # type: ignore[arg-type]
 
     def register_sites(self) -> None:
         for site in self.sites:

@@ -96,6 +96,7 @@ def test_every_command_of_the_page_works_in_its_order(
         "irb approve": other_approves,
         "irb sign-resume": other_signs,
         "irb resume": a_round_to_ask_about,
+        "irb challenge": lambda _: desk.world.wait(1),
         "irb readmit": rounds_are_run,
         "irb sign-replacement": other_signs_for_the_seat,
         "study bundle": note_block,

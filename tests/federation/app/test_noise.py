@@ -217,10 +217,12 @@ def terms(**changes) -> Terms:
     values = {
         "protocol_hash": h,
         "consent_text_hash": h,
+        "dpia_hash": h,
         "app_hash": h,
         "recipe_hash": h,
         "initial_checkpoint": h,
         "purposes": 1,
+        "disease": 0,
         "coordinator": SITE,
         "sites": (SITE, OTHER_SITE),
         "min_cohort": 5,
@@ -236,6 +238,10 @@ def terms(**changes) -> Terms:
         "seal_seconds": 60,
         "delivery_seconds": 60,
         "close_seconds": 60,
+        "challenge_seconds": 60,
+        "answer_seconds": 60,
+        "waiting_rounds": 1,
+        "max_charged_aborts": 3,
         "late_revocation": LateRevocation.ABANDON,
     }
     return Terms(**(values | changes))
