@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ import solcx
 
 from assurance.outcome import CheckError
 from chain.compile import ROOT as ROOT
+from chain.compile import CompileError
+from chain.compile import with_imports as texts_of
 
 OUT = ROOT / "out" / "audit-contracts"
 HARDHAT = ROOT / "hardhat-local"
@@ -20,8 +21,6 @@ PACKAGES = HARDHAT / "node_modules"
 
 #: Folders of contracts/ that are not deployed: tests, and declarations without code.
 NOT_CODE = {"test", "interfaces"}
-
-_IMPORT = re.compile(r'^import\s[^;]*?"([^"]+)";', re.MULTILINE)
 
 
 def contract_files(root: Path = ROOT) -> list[str]:
@@ -37,32 +36,11 @@ def contract_files(root: Path = ROOT) -> list[str]:
 
 
 def with_imports(files: list[str], root: Path = ROOT) -> dict[str, str]:
-    """The text of `files` and of all that they import, by the name that the compiler uses."""
-    texts: dict[str, str] = {}
-    waiting = list(files)
-    while waiting:
-        name = waiting.pop()
-        if name in texts:
-            continue
-        base = PACKAGES if name.startswith("@") else root
-        try:
-            texts[name] = (base / name).read_text(encoding="utf-8")
-        except OSError as error:
-            raise CheckError(f"{name} is imported but cannot be read: {error}") from error
-        waiting += [_resolve(name, imported) for imported in _IMPORT.findall(texts[name])]
-    return dict(sorted(texts.items()))
-
-
-def _resolve(importer: str, imported: str) -> str:
-    if not imported.startswith("."):
-        return imported
-    parts = importer.split("/")[:-1]
-    for part in imported.split("/"):
-        if part == "..":
-            parts.pop()
-        elif part != ".":
-            parts.append(part)
-    return "/".join(parts)
+    """As `chain.compile.with_imports`. Raises CheckError when one cannot be read."""
+    try:
+        return texts_of(root, files)
+    except CompileError as error:
+        raise CheckError(str(error)) from error
 
 
 def compiler_settings() -> dict[str, Any]:
@@ -87,12 +65,12 @@ def compile_contracts(question: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def runtime_codes(root: Path = ROOT) -> dict[str, str]:
-    """The deployed bytecode of every contract of `root`, as it is deployed (about 15 s)."""
+def runtime_codes(root: Path, settings: dict[str, Any]) -> dict[str, str]:
+    """The deployed bytecode of every contract of `root`, compiled with `settings`."""
     files = contract_files(root)
     wanted = {name: {"*": ["evm.deployedBytecode.object"]} for name in files}
-    settings = {**compiler_settings(), "outputSelection": wanted}
-    answer = compile_contracts(standard_json(with_imports(files, root), settings))
+    question = standard_json(with_imports(files, root), {**settings, "outputSelection": wanted})
+    answer = compile_contracts(question)
     return {
         f"{name}:{contract}": output["evm"]["deployedBytecode"]["object"]
         for name in files

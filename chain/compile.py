@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -67,7 +68,9 @@ def _compile(root: Path, names: list[AnyName], fresh: bool) -> dict[AnyName, Com
     wanted = {place: {name: outputs} for name, place in places.items()}
     question = {
         "language": "Solidity",
-        "sources": _sources(root, list(wanted)),
+        "sources": {
+            place: {"content": text} for place, text in with_imports(root, list(wanted)).items()
+        },
         "settings": {**settings, "outputSelection": wanted},
     }
     asked = json.dumps(question, sort_keys=True) + package.read_text(encoding="utf-8")
@@ -103,10 +106,14 @@ def _keep(path: Path, answer: dict[str, Any]) -> None:
     Path(part.name).replace(path)
 
 
-def _sources(root: Path, entries: list[str]) -> dict[str, dict[str, str]]:
-    # Only what the contracts import, so that a test or a draft beside them changes nothing.
-    found: dict[str, dict[str, str]] = {}
-    pending = list(entries)
+def with_imports(root: Path, files: Sequence[str]) -> dict[str, str]:
+    """The text of `files` and of all that they import, by the name that the compiler uses, sorted.
+
+    Only what they import, so that a test or a draft beside them changes nothing. Raises
+    CompileError when one cannot be read.
+    """
+    found: dict[str, str] = {}
+    pending = list(files)
     while pending:
         name = pending.pop()
         if name in found:
@@ -116,7 +123,7 @@ def _sources(root: Path, entries: list[str]) -> dict[str, dict[str, str]]:
             text = (base / name).read_text(encoding="utf-8")
         except OSError as error:
             raise CompileError(f"{name} is imported but cannot be read: {error}") from error
-        found[name] = {"content": text}
+        found[name] = text
         pending += [_resolve(name, imported) for imported in _IMPORT.findall(text)]
     return dict(sorted(found.items()))
 

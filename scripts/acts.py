@@ -18,6 +18,10 @@ Offline = Annotated[
     Path | None,
     typer.Option(metavar="OUT.json", help="Write the signed act here and submit nothing."),
 ]
+AskedToken = Annotated[
+    str | None,
+    typer.Option(metavar="TOKEN", help="Whose receipt was asked for; a replay without it."),
+]
 ActFile = Annotated[Path, typer.Argument(help="A signed act (JSON).", metavar="FILE")]
 
 

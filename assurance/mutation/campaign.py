@@ -22,20 +22,19 @@ from assurance.mutation.mutants import Mutant, all_mutants, sample
 from assurance.mutation.report import judged
 from assurance.mutation.workshop import Verdict, Workshop
 from assurance.outcome import CheckError, Outcome
-from assurance.sources import (
-    OUT,
-    ROOT,
-    compile_contracts,
-    contract_files,
-    standard_json,
-    with_imports,
-)
+from assurance.sources import OUT, ROOT, compiler_settings, runtime_codes
 
 SAMPLE_SIZE = 300
 SEED = 1
 WORKERS = 2
 LIMIT_SECONDS = 2 * 60 * 60
 _STATE = OUT / "mutation"
+#: The quick code generator, optimized, without metadata: enough to tell whether code differs.
+_QUICK = {
+    "evmVersion": compiler_settings()["evmVersion"],
+    "optimizer": {"enabled": True, "runs": 200},
+    "metadata": {"bytecodeHash": "none"},
+}
 
 
 def check(
@@ -161,31 +160,14 @@ def _is_equivalent(root: Path, mutant: Mutant) -> bool:
     before = _codes_as_they_are(root)
     path.write_bytes(mutant.text(original))
     try:
-        return _codes(root) == before
+        return runtime_codes(root, _QUICK) == before
     finally:
         path.write_bytes(original)
 
 
 @lru_cache
 def _codes_as_they_are(root: Path) -> dict[str, str]:
-    return _codes(root)
-
-
-def _codes(root: Path) -> dict[str, str]:
-    """Runtime codes by the quick code generator, optimized, without metadata."""
-    files = contract_files(root)
-    settings = {
-        "evmVersion": "cancun",
-        "optimizer": {"enabled": True, "runs": 200},
-        "metadata": {"bytecodeHash": "none"},
-        "outputSelection": {name: {"*": ["evm.deployedBytecode.object"]} for name in files},
-    }
-    answer = compile_contracts(standard_json(with_imports(files, root), settings))
-    return {
-        f"{name}:{contract}": output["evm"]["deployedBytecode"]["object"]
-        for name in files
-        for contract, output in answer["contracts"].get(name, {}).items()
-    }
+    return runtime_codes(root, _QUICK)
 
 
 def _name(mutant: Mutant) -> str:

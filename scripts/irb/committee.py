@@ -76,7 +76,8 @@ def replace_reviewer(
 ) -> None:
     """Give a reviewer's seat to another, with as many signatures as approving takes.
 
-    Any account may carry them: --key only pays. The approval of who leaves no longer counts.
+    Any account may carry them: --key only pays. What the committee approved stands until it
+    expires; the approval of who leaves no longer counts towards a new version or a renewal.
     """
     from chain.messages import Replacement
     from chain.signed_act import replace_reviewer as carry_replacements

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from scripts.acts import AskedToken
 from scripts.console import JsonOption, say, show_json, show_table
 from scripts.site.options import Folder, existing_file, open_folder
 
@@ -68,10 +69,7 @@ def answer(
     folder: Folder,
     round_: RoundNumber,
     file: Annotated[Path, typer.Argument(help="The answer, a file.", metavar="FILE")],
-    token: Annotated[
-        str | None,
-        typer.Option(metavar="TOKEN", help="Whose receipt was asked for; a replay without it."),
-    ] = None,
+    token: AskedToken = None,
     json_: JsonOption = False,
 ) -> None:
     """Answer a challenge: put the SHA-256 of an answer on chain, before its time is over.

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from scripts.acts import AskedToken
 from scripts.connection import DeploymentFile, KeyFile, Rpc, StudyNumber, connect
 from scripts.console import JsonOption, say, show_json
 from scripts.irb.committee import require_address
@@ -19,10 +20,7 @@ def fault(
     key: KeyFile,
     rpc: Rpc,
     deployment: DeploymentFile,
-    token: Annotated[
-        str | None,
-        typer.Option(metavar="TOKEN", help="Whose receipt was asked for; a replay without it."),
-    ] = None,
+    token: AskedToken = None,
     json_: JsonOption = False,
 ) -> None:
     """Put on record that a site did not answer a challenge in time, which bars it. Anyone may.
