@@ -25,7 +25,7 @@ contract DataUseTest is Actors {
     uint64 private constant NPU = 1 << 45;
     uint64 private constant NCU = 1 << 46;
     uint24 private constant SCD = 11382;
-    uint24 private constant PBC = 5588;
+    uint24 private constant PBC = 5388;
 
     function test_EveryUseAndActivityThatIsAskedForMustBeCovered() external {
         _yes(TRAINING, TRAINING);

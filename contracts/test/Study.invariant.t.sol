@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {PRBTest} from "@prb/test/src/PRBTest.sol";
 
 import {Round, RoundState} from "../interfaces/IRoundLedger.sol";
+import {Study} from "../interfaces/IStudyRegistry.sol";
 import {DeployedLedger, DeployedRegistry, DeployedToken} from "./Deployment.t.sol";
 import {StudyHandler} from "./StudyHandler.t.sol";
 
@@ -36,7 +37,7 @@ contract StudyInvariantTest is PRBTest {
     }
 
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[21] memory acts = [
+        bytes4[20] memory acts = [
             StudyHandler.pass.selector,
             StudyHandler.grant.selector,
             StudyHandler.replay.selector,
@@ -56,8 +57,7 @@ contract StudyInvariantTest is PRBTest {
             StudyHandler.resume.selector,
             StudyHandler.amend.selector,
             StudyHandler.renew.selector,
-            StudyHandler.replaceReviewer.selector,
-            StudyHandler.open.selector
+            StudyHandler.replaceReviewer.selector
         ];
         targets = new FuzzSelector[](1);
         targets[0].addr = address(_handler);
@@ -150,6 +150,14 @@ contract StudyInvariantTest is PRBTest {
             if (ceiling > highest) highest = ceiling;
         }
         assertTrue(_ledger.rhoSpent(_studyId) <= highest);
+    }
+
+    /// The proof of the predicate rests on this: a version is in force exactly if its approval has an end.
+    function invariant_AVersionInForceHasAnExpiry() external {
+        for (uint64 studyId = 1; studyId <= _studyId + 1; ++studyId) {
+            Study memory study = _registry.study(studyId);
+            assertEq(study.currentVersion == 0, study.approvedUntil == 0);
+        }
     }
 
     /// @dev Guards the invariants above against a handler that does nothing.
