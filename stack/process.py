@@ -24,6 +24,7 @@ from stack.binaries import tool_environment
 TOOLS = Path(sys.executable).parent
 KEEPER = Path(__file__).with_name("keeper.py")
 LAST_LINES = 15
+_POLL_SECONDS = 0.05
 
 Probe = Callable[[], bool]
 
@@ -65,6 +66,7 @@ class ManagedProcess:
         self.env, self.programs = dict(env or {}), tuple(programs)
         self.outlives_us = outlives_us
         self._keeper: subprocess.Popen[bytes] | None = None
+        self._status: int | None = None
 
     def start(self) -> None:
         """Start it, without waiting. Raises `ProcessError` when it was started before."""
@@ -114,36 +116,59 @@ class ManagedProcess:
     @property
     def is_running(self) -> bool:
         """Whether it, or something that it started, is there."""
-        return self._keeper is not None and self._keeper.poll() is None
+        return self._keeper is not None and self.status is None
 
     @property
     def status(self) -> int | None:
         """Its exit status, None while it runs."""
-        return None if self._keeper is None else self._keeper.poll()
+        return self._reap(os.WNOHANG)
 
     @property
     def pid(self) -> int:
         """The keeper's process id: SIGTERM to it ends the program and all that it started."""
-        if self._keeper is None:
-            raise ProcessError(self.name, "is not started", self.log_path)
-        return self._keeper.pid
+        return self._started().pid
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait until it has ended; returns its exit status. Raises `subprocess.TimeoutExpired`."""
-        if self._keeper is None:
-            raise ProcessError(self.name, "is not started", self.log_path)
-        return self._keeper.wait(timeout)
+        self._started()
+        if timeout is None:
+            status = self._reap(0)
+            assert status is not None
+            return status
+        deadline = time.monotonic() + timeout
+        while (status := self.status) is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(self.argv, timeout)
+            time.sleep(_POLL_SECONDS)
+        return status
 
     def ask_to_stop(self) -> None:
         """Begin to stop it, without waiting."""
-        if self._keeper is not None and self._keeper.poll() is None:
-            self._keeper.terminate()
+        if self.is_running:
+            os.kill(self.pid, signal.SIGTERM)
 
     def stop(self) -> None:
         """Stop it and everything that it started, and wait until that is done. Safe to repeat."""
         self.ask_to_stop()
         if self._keeper is not None:
-            self._keeper.wait()
+            self.wait()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._keeper is None:
+            raise ProcessError(self.name, "is not started", self.log_path)
+        return self._keeper
+
+    def _reap(self, options: int) -> int | None:
+        # Not by Popen's poll and wait: Ctrl-C between their taking a lock and their `try` leaves it
+        # taken, and whoever waits afterwards waits for ever.
+        if self._status is None and self._keeper is not None:
+            try:
+                ended, status = os.waitpid(self._keeper.pid, options)
+            except ChildProcessError:  # collected in the moment of Ctrl-C: how it ended is lost
+                ended, status = self._keeper.pid, 0
+            if ended:
+                self._status = self._keeper.returncode = os.waitstatus_to_exitcode(status)
+        return self._status
 
 
 class ProcessGroup:

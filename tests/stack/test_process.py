@@ -203,3 +203,24 @@ def test_a_group_says_which_process_has_ended(tmp_path: Path) -> None:
         process.wait(30)
         with pytest.raises(ProcessError, match=r"brief ended with status 3\. Read .*brief.log"):
             group.check()
+
+
+def test_an_interrupt_at_any_moment_of_watching_leaves_it_possible_to_stop(tmp_path: Path) -> None:
+    """As Ctrl-C does: an exception between any two instructions of the one who watches."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    process = ManagedProcess("sleeper", SLEEP, tmp_path / "log")
+    before = signal.signal(signal.SIGVTALRM, interrupt)
+    try:
+        process.start()
+        for number in range(300):
+            with pytest.raises(KeyboardInterrupt):
+                signal.setitimer(signal.ITIMER_VIRTUAL, 0.001 + number * 1e-6)
+                while True:
+                    assert process.is_running
+    finally:
+        signal.signal(signal.SIGVTALRM, before)
+        process.stop()
+    assert not process.is_running
