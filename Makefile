@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 TOOLS := $(CURDIR)/.venv/bin
-PACKAGES := assurance audit chain federation scripts stack twin
+PACKAGES := api assurance audit chain federation ipfs scripts stack study twin
 export PATH := $(TOOLS):$(PATH)
 export HARDHAT_DISABLE_TELEMETRY := true
 

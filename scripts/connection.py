@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
 
     from chain.chain import Chain
-    from federation.app.objects import ObjectStore
+    from ipfs.objects import ObjectStore
 
 Rpc = Annotated[
     str,
@@ -91,7 +91,7 @@ def open_store(ipfs: str) -> ObjectStore:
     """The IPFS node's objects. Raises BadInput when the address is no multiaddress."""
     import ipfshttpclient.exceptions
 
-    from federation.app.objects import ObjectStore
+    from ipfs.objects import ObjectStore
 
     try:
         return ObjectStore(ipfs)

@@ -19,12 +19,12 @@ import pytest
 import yaml
 from eth_account.signers.local import LocalAccount
 
-from federation.app.objects import ObjectStore
-from federation.gate.enrolment_file import EnrolmentFile
 from federation.gate.private_files import write_private_file
+from ipfs.objects import ObjectStore
 from scripts.main import call
 from stack.hardhat import HardhatNode
 from stack.kubo import KuboDaemon
+from study.enrolment_file import EnrolmentFile
 from tests.audit.real_study import RealStudy
 from tests.world import World, deployed
 

@@ -20,8 +20,7 @@ from chain.chain import Chain
 from chain.deployment import Deployment
 from chain.grants import draft_grant
 from chain.messages import enrolment_proof, signer_of_account
-from federation.app.objects import ObjectStore
-from federation.gate.enrolment_file import EnrolmentFile
+from ipfs.objects import ObjectStore
 from scripts.main import call
 from stack import rpc
 from stack.flower import SuperLink
@@ -29,6 +28,7 @@ from stack.flower_run import register
 from stack.hardhat import HardhatNode
 from stack.kubo import KuboDaemon
 from stack.process import ProcessGroup
+from study.enrolment_file import EnrolmentFile
 from tests.world import PURPOSES, YEAR, World
 
 RECIPE = b'{"schema":"a recipe that sites can find on IPFS"}'

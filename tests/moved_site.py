@@ -12,7 +12,6 @@ from eth_account.signers.local import LocalAccount
 
 from chain.grants import draft_grant
 from chain.messages import enrolment_proof, signer_of_account
-from federation.gate.enrolment_file import EnrolmentFile
 from federation.gate.private_files import write_private_file
 from federation.gate.records.datasets.pbcseq import PbcSite
 from federation.gate.records.datasets.pbcseq_files import write_fhir
@@ -20,6 +19,7 @@ from scripts.local.chains import fund
 from scripts.local.federation import LocalFederation
 from scripts.local.people import THRESHOLD
 from stack.flower_run import FlowerRun, register
+from study.enrolment_file import EnrolmentFile
 from tests.hospital import Answer, assent
 from tests.other_user import OtherUser
 from tests.small_federation import DAY, DESIGN, TRAINING, SmallFederation

@@ -49,7 +49,7 @@ from federation.gate.records.datasets.pbcseq_files import write_fhir
 from federation.gate.records.fhir import load_fhir
 from federation.gate.records.store import RecordStore
 from federation.gate.site import Site
-from federation.study.design import StudyDesign
+from federation.planning.design import StudyDesign
 from scripts.local.federation import LocalFederation
 from scripts.local.layout import Layout
 from stack import rpc

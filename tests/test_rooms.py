@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from federation.app.package import PARTS
+
 ROOT = Path(__file__).resolve().parents[1]
 
 ROOMS = {
@@ -14,8 +16,11 @@ ROOMS = {
     "twin": set(),
     "audit": {"chain"},
     "stack": set(),
-    "federation": {"twin", "audit", "chain"},
-    "scripts": {"federation", "audit", "chain", "twin", "stack"},
+    "ipfs": {"audit"},
+    "study": {"audit", "chain", "ipfs"},
+    "federation": {"twin", "audit", "chain", "ipfs", "study"},
+    "api": {"audit", "chain", "ipfs", "study"},
+    "scripts": {"api", "federation", "study", "audit", "chain", "twin", "ipfs", "stack"},
     "assurance": {"chain", "stack"},
 }
 
@@ -27,7 +32,9 @@ FORBIDDEN = {
     "twin": {"flwr", "fastapi", "web3"},
     "audit": {"torch", "flwr", "fastapi", "web3", "requests", "httpx", "socket", "urllib"},
     "stack": {"torch"},
+    "study": {"torch", "flwr", "fastapi"},
     "federation": {"fastapi"},
+    "api": {"torch", "flwr"},
 }
 
 #: A site's own commands start its processes; they lie beside the gate that the hospital installs.
@@ -107,3 +114,17 @@ def test_every_import_is_declared() -> None:
     }
     missing = {name for name in names - known if packages.get(name, name).lower() not in declared}
     assert missing == set()
+
+
+def test_the_app_that_reviewers_approve_holds_all_that_it_imports() -> None:
+    """federation/app imports no room that a FAB does not carry."""
+    carried = {part.replace("/", ".") for part in PARTS}
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for part in PARTS
+        for path in sources(part)
+        for name in imports(path)
+        if name.partition(".")[0] in ROOMS
+        and not any(name == one or name.startswith(f"{one}.") for one in carried)
+    ]
+    assert wrong == []

@@ -12,11 +12,11 @@ from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
 from chain.errors import ChainError, LedgerStudyNotUsable
-from federation.app.objects import ObjectStoreError
 from federation.app.reply import WithheldCode, delivered, read_order, withheld
 from federation.app.site_round import SiteRound, Withheld
 from federation.gate.journal_schema import BudgetExceeded, ChargeContradicted, JournalError
 from federation.gate.site import Site, site_folder_from_environment
+from ipfs.objects import ObjectStoreError
 
 log = logging.getLogger("assent.site")
 

@@ -14,7 +14,7 @@ from eth_account import Account
 
 from chain.chain import Chain
 from chain.deployment import Deployment
-from federation.app.objects import ObjectStore
+from ipfs.objects import ObjectStore
 
 #: Names the coordinator's folder to the ServerApp's process; a path, never a secret.
 COORDINATOR_DIR = "ASSENT_COORDINATOR_DIR"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 from math import isqrt
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +16,7 @@ from numpy.typing import NDArray
 from federation.app.derive import address_bytes, derive_key, hash_bytes
 from federation.app.stream import KeyStream
 
-if TYPE_CHECKING:
-    from chain.messages import Terms
-
 _LABEL = "assent/noise/1"
-_NOISE_MULTIPLIER_UNIT = 10**6  # Terms.noise_multiplier is in millionths
 
 
 def noise_key(
@@ -65,24 +60,6 @@ def noise_key(
         hash_bytes(pinned_block_hash, "the pinned block's hash"),
         draw_number,
     )
-
-
-def site_variance(terms: Terms) -> Fraction:
-    """Variance of one site's noise in grid steps squared: (sigma C)^2 / (m - t).
-
-    Raises:
-        ValueError: the terms leave no site whose noise can be counted on, or no noise.
-    """
-    honest = terms.min_sites - terms.tolerated_colluders
-    if honest < 1:
-        raise ValueError(
-            f"minimum of sites {terms.min_sites} less tolerated colluders "
-            f"{terms.tolerated_colluders} leaves no honest site"
-        )
-    scale = Fraction(terms.noise_multiplier * terms.clipping_norm, _NOISE_MULTIPLIER_UNIT)
-    if scale <= 0:
-        raise ValueError("noise multiplier and clipping norm must be positive")
-    return scale**2 / honest
 
 
 def draw(key: bytes, variance: Fraction, count: int) -> NDArray[np.int64]:

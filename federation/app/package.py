@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
-_PARTS = ("federation/app", "twin", "audit", "chain")
+#: Folders that travel in the FAB.
+PARTS = ("federation/app", "twin", "audit", "chain", "ipfs")
 
 
 def stage_app(folder: Path) -> Path:
@@ -19,7 +20,7 @@ def stage_app(folder: Path) -> Path:
         The folder, ready for ``flwr build`` and ``flwr run``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for part in _PARTS:
+    for part in PARTS:
         shutil.copytree(
             _ROOT / part,
             folder / part,

@@ -26,9 +26,9 @@ from federation.app.barring import bar_undelivered
 from federation.app.chain_facts import chain_time, in_force
 from federation.app.coordinator import Coordinator
 from federation.app.inbox import Inbox, Replies
-from federation.app.objects import ObjectStoreError
 from federation.app.opening import barred_sites
 from federation.app.round_result import RoundResult, result_of
+from ipfs.objects import ObjectStoreError
 
 _STORE_RETRY_SECONDS = 1.0
 

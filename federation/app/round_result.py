@@ -41,7 +41,7 @@ def result_of(
 
     Raises:
         audit.errors.AuditError: the base or the sum cannot give a checkpoint.
-        federation.app.objects.ObjectStoreError, chain.errors.ChainError
+        ipfs.objects.ObjectStoreError, chain.errors.ChainError
     """
     chain, study = coordinator.chain, coordinator.config.study_id
     sealed_round = chain.ledger.round(study, round_number)

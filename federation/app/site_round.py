@@ -18,6 +18,7 @@ from audit.checkpoint import read as read_checkpoint
 from audit.cid import cid_of_sha256
 from audit.codec import to_bytes, wrap
 from audit.cohort import vector_hash
+from audit.privacy import site_variance
 from audit.recipe import Recipe
 from audit.recipe import parse as parse_recipe
 from chain.errors import (
@@ -41,7 +42,7 @@ from federation.app.chain_facts import chain_time, in_force, sealed_event
 from federation.app.environment import environment_hash
 from federation.app.masks import mask, mask_key_pair
 from federation.app.models import model_named
-from federation.app.noise import draw, noise_key, site_variance
+from federation.app.noise import draw, noise_key
 from federation.app.reply import WithheldCode
 from federation.app.train import cohort_series, contribution
 from federation.gate.journal_schema import Attempt

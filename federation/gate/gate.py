@@ -12,7 +12,6 @@ from chain.chain import Chain
 from chain.errors import ChainError
 from chain.messages import RoundState, Study, terms_hash
 from federation.app.chain_facts import chain_time
-from federation.app.objects import ObjectStore, ObjectStoreError
 from federation.gate.fork_server.verdict import GateRefused
 from federation.gate.lineage import BaseDoesNotFollow, check_base_follows
 from federation.gate.site import (
@@ -21,6 +20,7 @@ from federation.gate.site import (
     connect,
     site_folder_from_environment,
 )
+from ipfs.objects import ObjectStore, ObjectStoreError
 
 
 def decide(app_dir: Path, fab_hash: str) -> None:

@@ -15,7 +15,7 @@ from audit.update import apply_round, unmask_sum
 from chain.chain import Chain
 from chain.messages import RoundState
 from federation.app.chain_facts import RoundEventMissing, closed_event
-from federation.app.objects import ObjectStore
+from ipfs.objects import ObjectStore
 
 
 class BaseDoesNotFollow(Exception):
@@ -27,7 +27,7 @@ def check_base_follows(chain: Chain, store: ObjectStore, study_id: int, number: 
 
     Raises:
         BaseDoesNotFollow: the base differs; the message names round and hashes.
-        federation.app.objects.ObjectStoreError: an object that the recomputation needs is missing.
+        ipfs.objects.ObjectStoreError: an object that the recomputation needs is missing.
     """
     opened = chain.ledger.round(study_id, number)
     if opened.previous_closed == 0:

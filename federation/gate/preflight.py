@@ -19,7 +19,6 @@ from audit.cid import cid_of_sha256
 from chain.chain import Chain
 from chain.errors import ChainError
 from chain.messages import Study, Terms
-from federation.app.objects import ObjectStore, ObjectStoreError, ObjectStoreUnreachable
 from federation.gate.flower_settings import FlowerSettings, ask_superlink, read_authority
 from federation.gate.fork_server.libraries import (
     FLWR_VERSION,
@@ -36,6 +35,7 @@ from federation.gate.records.errors import RecordsError
 from federation.gate.records.store import RecordStore
 from federation.gate.site import SiteConfig, SiteFolderInvalid, connect
 from federation.gate.status import cohort_size_now
+from ipfs.objects import ObjectStore, ObjectStoreError, ObjectStoreUnreachable
 
 #: A site's two long processes and a round's children, measured at about 1.4 GB.
 NEEDED_MEMORY = 2 * 10**9

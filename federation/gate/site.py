@@ -9,10 +9,10 @@ from pathlib import Path
 
 from chain.chain import Chain
 from chain.deployment import Deployment
-from federation.app.objects import ObjectStore
 from federation.gate.journal import Journal
 from federation.gate.keys import SiteKeys
 from federation.gate.records.store import RecordStore
+from ipfs.objects import ObjectStore
 
 #: Names the site's folder to the site's own processes; a path, never a secret.
 SITE_DIR = "ASSENT_SITE_DIR"

@@ -20,7 +20,6 @@ from chain.chain import Chain
 from chain.messages import Purpose
 from federation.app.admit import refusal
 from federation.app.learning.recipe import CLIP_NORM, ROUNDS, recommended_recipe
-from federation.gate.data_use_text import describe_conditions, describe_disease
 from federation.gate.keys import SiteKeys
 from federation.gate.records.datasets.pbcseq import PbcSite, read_pbcseq, split_sites
 from federation.gate.records.datasets.pbcseq_files import LIS_SITE, write_fhir, write_lis
@@ -28,9 +27,7 @@ from federation.gate.records.fhir import load_fhir
 from federation.gate.records.lis import load_lis
 from federation.gate.records.lis_mapping import read_mapping
 from federation.gate.records.store import RecordStore
-from federation.study.bundle import gather_bundle
-from federation.study.consenting import moment
-from federation.study.design import StudyDesign
+from federation.planning.design import StudyDesign
 from scripts.demo.evaluation import Comparison, compare
 from scripts.demo.memory import MemoryWatch
 from scripts.demo.patients import TRAINING, Choice, Patient, PatientActs, choice_of
@@ -40,6 +37,9 @@ from scripts.local.federation import LocalFederation
 from scripts.local.layout import Layout
 from scripts.steps import Steps
 from stack.process import ProcessGroup
+from study.bundle import gather_bundle
+from study.consenting import moment
+from study.data_use_text import describe_conditions, describe_disease
 from twin.log_linear import LogLinearModel
 
 SPARE_ROUNDS = 2

@@ -24,7 +24,7 @@ from scripts.keys import read_key
 if TYPE_CHECKING:
     from chain.chain import Chain
     from chain.messages import Approval
-    from federation.study.examination import Examination
+    from study.examination import Examination
 
 Expires = Annotated[
     str | None,
@@ -81,7 +81,7 @@ def renew(
     It shows what the study has done so far and checks every document again. The study's approval
     is extended when as many reviewers have renewed as approving takes.
     """
-    from federation.study.overview import require_study
+    from study.overview import require_study
 
     chain = connect(rpc, deployment, None if offline else carrier_key or key)
     current = require_study(chain, study).current_version
@@ -107,7 +107,7 @@ def _sign(
     from chain.messages import approval_for
     from chain.signed_act import SignedAct
     from federation.app.chain_facts import chain_time
-    from federation.study.approving import expiry
+    from study.approving import expiry
 
     study, version = found.study_id, found.version
     if not found.ok:
@@ -135,7 +135,7 @@ def _sign(
 
 
 def _tell(chain: Chain, message: Approval, json_: bool) -> None:
-    from federation.study.consenting import moment
+    from study.consenting import moment
 
     standing = chain.registry.study(message.study_id)
     in_force = standing.current_version == message.version
@@ -161,7 +161,7 @@ def _tell(chain: Chain, message: Approval, json_: bool) -> None:
 
 
 def _what_is_signed(chain: Chain, message: Approval, account: str) -> list[tuple[str, object]]:
-    from federation.study.consenting import moment
+    from study.consenting import moment
 
     return [
         ("Approval", f"study {message.study_id}, version {message.version}"),
@@ -176,8 +176,8 @@ def _what_is_signed(chain: Chain, message: Approval, account: str) -> list[tuple
 
 
 def _record(chain: Chain, study: int, version: int) -> list[tuple[str, object]]:
-    from federation.study.answerability import answerability
-    from federation.study.consenting import moment
+    from study.answerability import answerability
+    from study.consenting import moment
 
     found = answerability(chain, study, version)
     ceiling = chain.registry.terms(study, version).rho_ceiling

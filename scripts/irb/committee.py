@@ -47,7 +47,7 @@ def sign_replacement(
     from chain.errors import RegistryNotReviewer
     from chain.messages import Replacement
     from chain.signed_act import SignedAct
-    from federation.study.overview import require_study
+    from study.overview import require_study
 
     for option, address in (("--outgoing", outgoing), ("--incoming", incoming)):
         require_address(option, address)

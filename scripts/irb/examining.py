@@ -12,7 +12,7 @@ from scripts.console import JsonOption, say, show_facts, show_json, show_table, 
 from scripts.exit_codes import REFUSED
 
 if TYPE_CHECKING:
-    from federation.study.examination import Examination
+    from study.examination import Examination
 
 Version = Annotated[
     int | None, typer.Option(min=1, help="Which version; the newest proposed without it.")
@@ -54,9 +54,9 @@ def examined(
     study: int, version: int | None, rpc: str, deployment: Path, ipfs: str, compare_app: bool
 ) -> Examination:
     """A version's documents, fetched and opened again; the newest proposed when none is named."""
-    from federation.study.app_bundle import installed_app
-    from federation.study.examination import examine
-    from federation.study.overview import require_study
+    from federation.planning.app_bundle import installed_app
+    from study.examination import examine
+    from study.overview import require_study
 
     chain = connect(rpc, deployment)
     chosen = version or require_study(chain, study).proposed_version
@@ -66,8 +66,8 @@ def examined(
 
 def show_examination(found: Examination) -> None:
     """Prints terms, findings and what patients read."""
-    from federation.gate.terms_text import describe_terms
-    from federation.study.examination import consent_texts
+    from study.examination import consent_texts
+    from study.terms_text import describe_terms
 
     title = f"Study {found.study_id}, version {found.version}"
     show_facts(title, describe_terms(found.terms, ""))
@@ -83,7 +83,7 @@ def show_examination(found: Examination) -> None:
 
 
 def _json(found: Examination) -> dict[str, object]:
-    from federation.gate.terms_text import describe_terms
+    from study.terms_text import describe_terms
 
     return {
         "study": found.study_id,

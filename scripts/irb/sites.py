@@ -81,7 +81,7 @@ def challenge(
     from chain.events import Challenged
     from chain.messages import Challenge
     from chain.signed_act import SignedAct
-    from federation.study.consenting import moment
+    from study.consenting import moment
 
     require_address("SITE", site)
     chain = connect(rpc, deployment, None if offline else carrier_key or key)

@@ -29,7 +29,7 @@ def suspend(
     """
     from chain.messages import Suspension
     from chain.signed_act import SignedAct
-    from federation.study.overview import require_study
+    from study.overview import require_study
 
     chain = connect(rpc, deployment, None if offline else carrier_key or key)
     standing = require_study(chain, study)
@@ -62,7 +62,7 @@ def sign_resume(
     from chain.errors import RegistryNotSuspended
     from chain.messages import Resumption
     from chain.signed_act import SignedAct
-    from federation.study.overview import require_study
+    from study.overview import require_study
 
     chain = connect(rpc, deployment)
     standing = require_study(chain, study)

@@ -18,16 +18,14 @@ from chain.messages import approval_for, signer_of_account
 from chain.rpc import connect_node
 from chain.signed_act import SignedAct
 from federation.app.coordinator import CoordinatorConfig
-from federation.app.objects import ObjectStore
 from federation.app.package import stage_app
 from federation.gate.fork_server.fab import build_fab
 from federation.gate.keys import SiteKeys
 from federation.gate.records.store import RecordStore
 from federation.gate.site import SiteConfig
-from federation.study.approving import expiry
-from federation.study.design import StudyDesign
-from federation.study.documents import StudyDocuments
-from federation.study.proposing import make_documents
+from federation.planning.design import StudyDesign
+from federation.planning.proposing import make_documents
+from ipfs.objects import ObjectStore
 from scripts.local.chains import Node, fund, make_node
 from scripts.local.layout import Layout
 from scripts.local.people import THRESHOLD, People, key_of
@@ -36,6 +34,8 @@ from stack.flower import SuperLink, Value
 from stack.flower_run import FlowerRun, run_app
 from stack.kubo import KuboDaemon
 from stack.process import ProcessGroup
+from study.approving import expiry
+from study.documents import StudyDocuments
 
 
 class LocalFederation:

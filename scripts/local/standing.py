@@ -8,8 +8,7 @@ from pathlib import Path
 from chain.chain import Finality
 from federation.app.learning.recipe import CLIP_NORM, ROUNDS, recommended_recipe
 from federation.gate.flower_settings import CA_FILE, FlowerSettings
-from federation.study.consenting import moment
-from federation.study.design import StudyDesign
+from federation.planning.design import StudyDesign
 from scripts.demo.texts import CONSENT_TEXTS, DPIA, PROTOCOL
 from scripts.local.chains import (
     GAS_TO_ACT,
@@ -25,6 +24,7 @@ from scripts.local.people import People
 from scripts.local.running import LastingGroup
 from scripts.local.settings import Settings
 from scripts.steps import Steps
+from study.consenting import moment
 from twin.log_linear import LogLinearModel
 
 STEPS = 3

@@ -31,7 +31,7 @@ def challenge(
     """
     from chain.events import Challenged
     from chain.messages import Challenge, split_token_id
-    from federation.study.consenting import moment
+    from study.consenting import moment
 
     number = token_number(token)
     study, site, _ = split_token_id(number)

@@ -24,7 +24,7 @@ from scripts.keys import make_key, read_key
 if TYPE_CHECKING:
     from chain.chain import Chain
     from chain.messages import Grant
-    from federation.gate.enrolment_file import EnrolmentFile
+    from study.enrolment_file import EnrolmentFile
 
 Enrolment = Annotated[
     Path, typer.Argument(help="What the hospital gave (JSON).", metavar="ENROLMENT.json")
@@ -121,7 +121,7 @@ def grant(
     """
     from chain.events import Granted
     from chain.signed_act import SignedAct
-    from federation.study.other_signers import guardian_grant, within_guardianship
+    from study.other_signers import guardian_grant, within_guardianship
 
     chain = connect(rpc, deployment, None if offline else carrier_key or key)
     holder = read_key(key)
@@ -161,8 +161,8 @@ def _drafted(
     language: str,
 ) -> tuple[Grant, EnrolmentFile]:
     from federation.app.chain_facts import chain_time
-    from federation.gate.enrolment_file import EnrolmentFile
-    from federation.study.consenting import grant_of_enrolment
+    from study.consenting import grant_of_enrolment
+    from study.enrolment_file import EnrolmentFile
 
     file = EnrolmentFile.load(path)
     try:
@@ -181,7 +181,7 @@ def _drafted(
 
 
 def _show(chain: Chain, grant_: Grant, ipfs: str | None) -> None:
-    from federation.study.consenting import describe_grant, terms_in_force
+    from study.consenting import describe_grant, terms_in_force
 
     if ipfs is None:
         warn("The consent text is not shown: name an IPFS node with --ipfs, or read it elsewhere.")
@@ -192,14 +192,14 @@ def _show(chain: Chain, grant_: Grant, ipfs: str | None) -> None:
 
 
 def _language(grant_: Grant) -> str:
-    from federation.study.consenting import language_of
+    from study.consenting import language_of
 
     return language_of(grant_)
 
 
 def _consent_text(grant_: Grant, ipfs: str) -> str:
     from audit.cid import cid_of_sha256
-    from federation.study.examination import consent_texts
+    from study.examination import consent_texts
 
     with open_store(ipfs) as store:
         texts = consent_texts(store.get(cid_of_sha256(grant_.consent_text_hash)))

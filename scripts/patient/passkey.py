@@ -76,8 +76,8 @@ def assemble(
 
     The browser's challenge has to be the EIP-712 digest of the typed data.
     """
-    from federation.gate.enrolment_file import EnrolmentFile
-    from federation.study.other_signers import act_of_assertion
+    from study.enrolment_file import EnrolmentFile
+    from study.other_signers import act_of_assertion
 
     act = act_of_assertion(
         _json(typed_data),

@@ -119,7 +119,7 @@ def signed_by_holder(
 def _revocation(chain: Chain, token: int, key: Path, guardian_account: str | None) -> SignedAct:
     from chain.errors import ConsentAlreadyRevoked
     from chain.messages import Revocation
-    from federation.study.other_signers import guardian_revocation
+    from study.other_signers import guardian_revocation
 
     if chain.consent.consent(token).revoked_at:
         raise ConsentAlreadyRevoked(token)

@@ -21,13 +21,13 @@ def status(token: TokenId, rpc: Rpc, deployment: DeploymentFile, json_: JsonOpti
     from chain.messages import split_token_id
     from chain.solidity import ZERO_ADDRESS
     from federation.app.chain_facts import chain_time
-    from federation.gate.data_use_text import (
+    from study.consenting import moment, terms_in_force
+    from study.data_use_text import (
         describe_conditions,
         describe_disease,
         describe_purposes,
     )
-    from federation.study.consenting import moment, terms_in_force
-    from federation.study.overview import replay, rounds_of_token
+    from study.overview import replay, rounds_of_token
 
     chain, number = connect(rpc, deployment), token_number(token)
     consent = chain.consent.consent(number)

@@ -46,7 +46,7 @@ def all_vectors() -> dict[str, dict[str, Any]]:
         registry_domain,
         token_id,
     )
-    from federation.study.consenting import DAY
+    from study.consenting import DAY
 
     site, holder = "0x" + "22" * 20, Account.from_key(_HOLDER).address
     start = 1_767_225_600

@@ -24,7 +24,7 @@ def challenges(folder: Folder, json_: JsonOption = False) -> None:
     from federation.gate.challenges import open_challenges
     from federation.gate.keys import SiteKeys
     from federation.gate.site import SiteConfig, connect
-    from federation.study.consenting import moment
+    from study.consenting import moment
 
     found = open_folder(folder)
     config = SiteConfig.load(found)

@@ -49,7 +49,7 @@ def join(
     from federation.gate.keys import SiteKeys
     from federation.gate.site import SiteConfig
     from federation.gate.site_folder import DEPLOYMENT_FILE
-    from federation.gate.terms_text import describe_terms
+    from study.terms_text import describe_terms
 
     found = open_folder(folder)
     _refuse_bad_committee(reviewer, threshold)
@@ -115,7 +115,7 @@ def _refuse_bad_committee(reviewers: list[str], threshold: int) -> None:
 def _refuse_bad_multiaddress(text: str) -> None:
     import ipfshttpclient.exceptions
 
-    from federation.app.objects import ObjectStore
+    from ipfs.objects import ObjectStore
 
     try:
         ObjectStore(text).close()

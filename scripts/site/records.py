@@ -99,10 +99,10 @@ def enrol(
     from eth_utils.address import is_checksum_address
 
     from federation.app.chain_facts import issue_time
-    from federation.gate.enrolment_file import EnrolmentFile
     from federation.gate.keys import SiteKeys
     from federation.gate.records.store import RecordStore
     from federation.gate.site import SiteConfig, connect
+    from study.enrolment_file import EnrolmentFile
 
     found = open_folder(folder)
     if not is_checksum_address(holder):

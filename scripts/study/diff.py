@@ -19,8 +19,8 @@ def diff(
     json_: JsonOption = False,
 ) -> None:
     """Show which terms differ between two versions, and whether patients must consent anew."""
-    from federation.study.differences import compare_terms
-    from federation.study.overview import require_study
+    from study.differences import compare_terms
+    from study.overview import require_study
 
     chain = connect(rpc, deployment)
     for version in (before, after):

@@ -27,8 +27,8 @@ def bundle(
     ask two sites for theirs.
     """
     from audit.bundle import read_bundle
-    from federation.study.bundle import gather_bundle
-    from federation.study.overview import require_study
+    from study.bundle import gather_bundle
+    from study.overview import require_study
 
     _refuse_full(out)
     chain = connect(rpc, deployment)
@@ -83,8 +83,8 @@ def documents(
     Checkpoints are the first, and the newest if a round has closed. What IPFS gives is hashed
     before it is written.
     """
-    from federation.study.documents import fetch_for_reading
-    from federation.study.overview import require_study
+    from study.documents import fetch_for_reading
+    from study.overview import require_study
 
     _refuse_full(out)
     chain = connect(rpc, deployment)

@@ -27,7 +27,7 @@ def fault(
 
     `assent study show` lists the challenges; those that are overdue have no answer.
     """
-    from federation.study.overview import require_study
+    from study.overview import require_study
 
     require_address("SITE", site)
     asked = 0 if token is None else token_number(token)

@@ -28,9 +28,9 @@ def propose(
     The key's account becomes the sponsor, who may not review. Nothing is in force until the
     reviewers approve. The form of a plan is described in docs/data-scientist.md.
     """
-    from federation.gate.terms_text import describe_terms
-    from federation.study.plan import read_plan
-    from federation.study.proposing import propose as propose_plan
+    from federation.planning.plan import read_plan
+    from federation.planning.proposing import propose as propose_plan
+    from study.terms_text import describe_terms
 
     read = read_plan(plan)
     chain = connect(rpc, deployment, key)

@@ -44,7 +44,7 @@ def run(
     with 1 when the app is not the approved one, or the rounds did not all close.
     """
     from federation.app.coordinator import CoordinatorConfig
-    from federation.study.running import require_approved_app
+    from federation.planning.running import require_approved_app
     from stack.flower_run import FlowerHome, run_app
 
     config = CoordinatorConfig.load(coordinator)
@@ -103,7 +103,7 @@ def abort(
 
 @contextmanager
 def _staged(app: Path | None) -> Iterator[Path]:
-    from federation.study.app_bundle import staged_app
+    from federation.planning.app_bundle import staged_app
 
     if app is not None:
         if not (app / "pyproject.toml").is_file():

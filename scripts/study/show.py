@@ -13,8 +13,8 @@ from scripts.console import JsonOption, say, show_facts, show_json, show_table
 if TYPE_CHECKING:
     from audit.round_state import RoundFacts
     from chain.messages import Study
-    from federation.study.answerability import Answerability
-    from federation.study.overview import Spending
+    from study.answerability import Answerability
+    from study.overview import Spending
 
 
 def show(
@@ -33,10 +33,10 @@ def show(
     It believes the node that you name; `assent verify` believes nobody.
     """
     from federation.app.chain_facts import chain_time
-    from federation.gate.terms_text import describe_terms
-    from federation.study.answerability import answerability
-    from federation.study.consenting import moment
-    from federation.study.overview import replay, require_study, spending
+    from study.answerability import answerability
+    from study.consenting import moment
+    from study.overview import replay, require_study, spending
+    from study.terms_text import describe_terms
 
     chain = connect(rpc, deployment)
     standing = require_study(chain, study)
@@ -103,7 +103,7 @@ def rounds(
     study: StudyNumber, rpc: Rpc, deployment: DeploymentFile, json_: JsonOption = False
 ) -> None:
     """List a study's rounds: how each ended, who took part, what it cost."""
-    from federation.study.overview import replay
+    from study.overview import replay
 
     state = replay(connect(rpc, deployment), study)
     found = [_round(facts) for facts in state.history.rounds.values()]
@@ -143,7 +143,7 @@ def _status(study: Study, now: int) -> str:
 
 
 def _approvals(answers: Answerability, now: int) -> str:
-    from federation.study.consenting import moment
+    from study.consenting import moment
 
     return "\n".join(
         f"{reviewer}, {'until' if until > now else 'expired on'} {moment(until)}"

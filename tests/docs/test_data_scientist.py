@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from audit.recipe import Recipe, parse
-from federation.study.design import StudyDesign
-from federation.study.plan import DesignPlan, Plan, read_plan
+from federation.planning.design import StudyDesign
+from federation.planning.plan import DesignPlan, Plan, read_plan
 from tests.desk import Answer, Desk, desk
 from tests.docs.page import Reader, blocks, page
 

@@ -12,10 +12,10 @@ from eth_account import Account
 from chain.grants import draft_grant
 from chain.messages import Challenge, enrolment_proof, signer_of_account
 from chain.signed_act import SignedAct
-from federation.gate.enrolment_file import EnrolmentFile
 from federation.gate.keys import SiteKeys
 from scripts.site.app import COMMANDS
 from stack.binaries import ROOT
+from study.enrolment_file import EnrolmentFile
 from tests.hospital import Hospital, Services, assent, services, site_world, write_export
 from tests.world import PURPOSES, YEAR, World
 

@@ -25,12 +25,12 @@ from chain.errors import (
 )
 from chain.messages import Closure, Commitment, Delivery, RoundState
 from federation.app.coordinator import MaskedDelivery
-from federation.app.objects import ObjectCorrupt, ObjectMissing
 from federation.app.round_driver import RoundAborted
 from federation.app.site_round import SiteRound
 from federation.gate.journal import Journal
 from federation.gate.journal_schema import BudgetExceeded, SealContradicted
 from federation.gate.site import Site
+from ipfs.objects import ObjectCorrupt, ObjectMissing
 from stack import rpc
 from tests.federation.processes import changed_on_ipfs, phases
 from tests.small_federation import DESIGN, SmallFederation, small_federation

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from audit.privacy import site_variance
 from chain.messages import LateRevocation, Terms
-from federation.app.noise import draw, noise_key, site_variance
+from federation.app.noise import draw, noise_key
 from federation.app.stream import KeyStream, StreamCrossedFork
 
 LEDGER = "0x00000000000000000000000000000000000000aA"

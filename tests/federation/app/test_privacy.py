@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
+from audit import privacy
+from audit.privacy import noise_multiplier_for
 from chain.messages import LateRevocation, Terms, rho_of_round
-from federation.app import privacy
-from federation.app.privacy import PrivacyAccountContradiction, epsilon_spent, noise_multiplier_for
+from federation.app.privacy import PrivacyAccountContradiction, epsilon_spent
 
 DELTA = 10**13  # 1e-5
 

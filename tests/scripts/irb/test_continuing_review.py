@@ -11,7 +11,7 @@ from eth_account import Account
 
 from chain.messages import approval_for
 from chain.signed_act import SignedAct
-from federation.study.approving import DAY, LONGEST_SECONDS, USUAL_SECONDS, expiry
+from study.approving import DAY, LONGEST_SECONDS, USUAL_SECONDS, expiry
 from tests.desk import Desk
 
 NOW = 1_800_000_000  # 2027-01-15 08:00 UTC

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from eth_account import Account
 
-from federation.gate.enrolment_file import EnrolmentFile, EnrolmentFileInvalid
+from study.enrolment_file import EnrolmentFile, EnrolmentFileInvalid
 from tests.hospital import Hospital, assent, write_export
 
 MAPPING = """

@@ -11,7 +11,7 @@ import yaml
 
 from audit.checkpoint import read as read_checkpoint
 from audit.recipe import parse as parse_recipe
-from federation.study.app_bundle import installed_app
+from federation.planning.app_bundle import installed_app
 from tests.desk import Desk
 
 

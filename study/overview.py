@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from audit.consent_state import StudyState
+from audit.privacy import RHO_UNIT, epsilon_canonne_kamath_steinke, log_slack_of_round
 from audit.round_state import RoundFacts
 from chain.chain import Chain
 from chain.errors import RegistryStudyUnknown
 from chain.messages import Study, Terms, rho_of_round, split_token_id
-from federation.app.privacy import RHO_UNIT, epsilon_canonne_kamath_steinke, log_slack_of_round
 
 
 @dataclass(frozen=True)

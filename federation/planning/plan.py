@@ -33,8 +33,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from audit.data_use import CONDITIONS, is_valid
 from chain.messages import LateRevocation, Purpose, language_tag
-from federation.gate.data_use_text import parse_disease, purposes_named, uses_named
-from federation.study.design import StudyDesign
+from federation.planning.design import StudyDesign
+from study.data_use_text import parse_disease, purposes_named, uses_named
 
 
 class PlanInvalid(Exception):

@@ -10,14 +10,14 @@ from chain.chain import Chain
 from chain.errors import RegistryStudyUnknown
 from chain.grants import NO_END, draft_grant
 from chain.messages import Grant, Purpose, Terms
-from federation.gate.data_use_text import (
+from study.data_use_text import (
     describe_conditions,
     describe_disease,
     describe_purposes,
     purposes_named,
     uses_named,
 )
-from federation.gate.enrolment_file import EnrolmentFile, EnrolmentFileInvalid
+from study.enrolment_file import EnrolmentFile, EnrolmentFileInvalid
 
 DAY = 86_400
 _CONDITIONS = KNOWN & ~(USES | ACTIVITIES)

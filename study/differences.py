@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from audit.rules import needs_fresh_consent
 from chain.messages import Terms
-from federation.gate.data_use_text import (
+from study.data_use_text import (
     describe_conditions,
     describe_disease,
     describe_purposes,

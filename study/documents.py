@@ -10,7 +10,7 @@ from audit.cid import cid_of_sha256
 from audit.recipe import Recipe
 from chain.chain import Chain
 from chain.messages import Terms
-from federation.app.objects import ObjectStore
+from ipfs.objects import ObjectStore
 
 #: What each document is called in a folder or bundle, and the member of `Terms` that names it.
 DOCUMENTS = {
@@ -80,7 +80,7 @@ def fetch_documents(store: ObjectStore, terms: Terms) -> dict[str, bytes]:
     """A version's documents as a bundle names them, fetched by the hashes in the terms.
 
     Raises:
-        federation.app.objects.ObjectStoreError
+        ipfs.objects.ObjectStoreError
     """
     return {
         name: store.get(cid_of_sha256(getattr(terms, member)))
@@ -98,7 +98,7 @@ def fetch_for_reading(
     round N, if any.
 
     Raises:
-        federation.app.objects.ObjectStoreError, chain.errors.ChainError
+        ipfs.objects.ObjectStoreError, chain.errors.ChainError
     """
     terms = chain.registry.terms(study_id, version)
     files = fetch_documents(store, terms)

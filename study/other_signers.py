@@ -20,7 +20,7 @@ from chain.messages import (
 )
 from chain.passkeys import passkey_signer, webauthn_signature
 from chain.signed_act import SignedAct, SignedActInvalid, read_typed_data
-from federation.gate.enrolment_file import EnrolmentFile
+from study.enrolment_file import EnrolmentFile
 
 _MESSAGES: dict[str, type[Grant] | type[Revocation] | type[Challenge]] = {
     kind.__name__: kind for kind in (Grant, Revocation, Challenge)

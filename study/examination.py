@@ -14,9 +14,9 @@ from audit.recipe import parse as parse_recipe
 from audit.rules import broken_terms
 from chain.chain import Chain
 from chain.messages import Terms, terms_hash
-from federation.app.objects import ObjectStore, ObjectStoreError, ObjectStoreUnreachable
-from federation.study.documents import DOCUMENTS
-from federation.study.overview import require_study
+from ipfs.objects import ObjectStore, ObjectStoreError, ObjectStoreUnreachable
+from study.documents import DOCUMENTS
+from study.overview import require_study
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from audit.privacy import noise_multiplier_for
 from chain.messages import LateRevocation, Purpose, Terms, rho_of_round
-from federation.app.privacy import noise_multiplier_for
-from federation.study.documents import StudyDocuments
+from study.documents import StudyDocuments
 
 _FRACTION_BITS = 24
 _DAY = 86_400

@@ -16,10 +16,10 @@ from chain.events import StudyProposed, VersionProposed
 from chain.messages import Terms
 from federation.app.learning.recipe import recommended_recipe
 from federation.app.models import model_named
-from federation.app.objects import ObjectStore
-from federation.study.app_bundle import installed_app
-from federation.study.documents import StudyDocuments, consent_text_document
-from federation.study.plan import Plan, PlanInvalid
+from federation.planning.app_bundle import installed_app
+from federation.planning.plan import Plan, PlanInvalid
+from ipfs.objects import ObjectStore
+from study.documents import StudyDocuments, consent_text_document
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 from chain.messages import Domain, Enrolment, consent_domain, recover
-from federation.gate.private_files import write_private_file
 
 SCHEMA = "assent-enrolment-2"
 _MEMBERS = ("schema", "chain_id", "consent_token", "enrolment", "signature")
@@ -79,9 +78,12 @@ class EnrolmentFile:
         Raises:
             FileExistsError: there is one.
         """
-        if os.path.lexists(path):
-            raise FileExistsError(f"{path} exists; name another file")
-        write_private_file(path, self.to_bytes())
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            raise FileExistsError(f"{path} exists; name another file") from None
+        with os.fdopen(handle, "wb") as file:
+            file.write(self.to_bytes())
 
     @classmethod
     def load(cls, path: Path) -> EnrolmentFile:

@@ -7,7 +7,7 @@ from pathlib import Path
 from chain.chain import Chain
 from federation.app.chain_facts import chain_time
 from federation.gate.fork_server.fab import build_fab
-from federation.study.overview import require_study
+from study.overview import require_study
 
 
 class RunRefused(Exception):

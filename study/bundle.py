@@ -10,8 +10,8 @@ from audit.manifest import parse as parse_manifest
 from chain.chain import Chain
 from chain.evidence import collect
 from chain.messages import RoundState
-from federation.app.objects import ObjectStore
-from federation.study.documents import fetch_documents
+from ipfs.objects import ObjectStore
+from study.documents import fetch_documents
 
 
 def gather_bundle(chain: Chain, store: ObjectStore, study_id: int, folder: Path) -> bytes:
@@ -24,7 +24,7 @@ def gather_bundle(chain: Chain, store: ObjectStore, study_id: int, folder: Path)
         The hash of that block: what a reviewer should learn from two sites before trusting it.
 
     Raises:
-        chain.errors.ChainError, federation.app.objects.ObjectStoreError, audit.errors.AuditError
+        chain.errors.ChainError, ipfs.objects.ObjectStoreError, audit.errors.AuditError
     """
     head = chain.head()
     evidence = collect(chain, study_id, head.number)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from audit.privacy import RHO_UNIT, epsilon_canonne_kamath_steinke
 from chain.messages import LateRevocation, Terms, rho_of_round
-from federation.app.privacy import RHO_UNIT, epsilon_canonne_kamath_steinke
-from federation.gate.data_use_text import (
+from study.data_use_text import (
     describe_conditions,
     describe_disease,
     describe_purposes,

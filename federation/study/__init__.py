@@ -1,1 +1,0 @@
-"""A study from its sponsor's side: documents, terms, proposal, and the bundle that proves it."""

@@ -1,0 +1,1 @@
+"""Python's view of IPFS: objects by their hash."""
