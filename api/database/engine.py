@@ -1,0 +1,49 @@
+"""Engines that keep what they were told, on either database."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import QueuePool
+
+_BUSY_SECONDS = 30.0
+
+
+def make_engine(url: str, pool_size: int = 10) -> Engine:
+    """An engine for `sqlite:///PATH` or `postgresql+psycopg://...`.
+
+    An SQLite file is made with mode 0600, in WAL mode, and a transaction that writes takes the
+    write lock when it begins, so that it never fails half way because somebody else wrote.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(
+            parsed, pool_size=pool_size, pool_pre_ping=True, connect_args={"connect_timeout": 5}
+        )
+    if not parsed.database or parsed.database == ":memory:":
+        raise ValueError("the service keeps what it is told: name a file, sqlite:///PATH")
+    path = Path(parsed.database)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    engine = create_engine(
+        parsed, poolclass=QueuePool, pool_size=pool_size, connect_args={"timeout": _BUSY_SECONDS}
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver would begin transactions by its own rules; `_begin_sqlite` does.
+    connection.isolation_level = None
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Any) -> None:
+    reads = connection.get_execution_options().get("reads_only", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

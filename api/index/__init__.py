@@ -1,0 +1,1 @@
+"""The chain's events in the database: followed, resumed, and rolled back when the chain does."""

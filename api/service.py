@@ -1,0 +1,56 @@
+"""What every request shares: settings, database, chain, documents, clock, metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session, sessionmaker
+
+from api.clock import Clock, system_clock
+from api.database.engine import make_engine
+from api.database.migrate import migrate
+from api.index.tables import IndexedBlock
+from api.node import Node
+from api.settings import Settings
+from ipfs.objects import ObjectStore
+
+
+@dataclass
+class Service:
+    """One running service. `sessions` makes a database session; close the service when done."""
+
+    settings: Settings
+    engine: Engine
+    node: Node
+    clock: Clock = system_clock
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+    def __post_init__(self) -> None:
+        self.sessions: sessionmaker[Session] = sessionmaker(self.engine, expire_on_commit=False)
+
+    @classmethod
+    def start(cls, settings: Settings, clock: Clock = system_clock) -> Service:
+        """Opens the database, at this installation's schema. The chain is asked when needed.
+
+        Raises:
+            DatabaseNewer, sqlalchemy.exc.SQLAlchemyError, ValueError
+        """
+        engine = make_engine(settings.database_url.get_secret_value())
+        migrate(engine)
+        return cls(settings, engine, Node(str(settings.rpc_url), settings.deployment), clock)
+
+    def lag(self, database: Session) -> int:
+        """How many blocks the index is behind the chain's head. Raises ChainError."""
+        newest = database.scalar(select(IndexedBlock.number).order_by(IndexedBlock.number.desc()))
+        start = self.node.deployment.block_number - 1
+        return self.node.chain().head().number - (start if newest is None else newest)
+
+    def documents(self) -> ObjectStore | None:
+        """A connection to IPFS, to be closed; None when the service has none."""
+        return None if self.settings.ipfs is None else ObjectStore(self.settings.ipfs)
+
+    def close(self) -> None:
+        """Closes the database's connections."""
+        self.engine.dispose()

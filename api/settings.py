@@ -1,0 +1,120 @@
+"""The service's configuration: environment variables `ASSENT_API_...`; what is unsafe is refused."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import stat
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, HttpUrl, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+DEFAULT_DATABASE = "sqlite:///assent-api.db"
+
+
+class Settings(BaseSettings):
+    """The service's configuration.
+
+    Attributes:
+        rpc_url: the chain's node, best one of the operator's own.
+        deployment: deployment.json of the contracts.
+        ipfs: multiaddr of the IPFS node's API, None: documents are not shown.
+        database_url: SQLAlchemy URL, `sqlite:///PATH` or `postgresql+psycopg://...`.
+        public_url: the origin under which browsers reach the service; sign-in is bound to it.
+        relayer_key: key file (mode 0600) of the account that pays for relayed acts; None: nothing
+            is relayed, the service only reads.
+        cors_origins: origins of other pages that may call it with a session; each spelled out.
+        session_minutes: how long a sign-in lasts.
+        nonce_minutes: how long a sign-in may take.
+        acts_per_hour: signed acts that one address may have relayed (revocations not counted).
+        requests_per_minute: of one client address.
+        max_body_bytes: longest request body.
+        max_lag_blocks: how far the index may be behind before `/readyz` fails.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="ASSENT_API_", env_nested_delimiter=None, extra="forbid", frozen=True
+    )
+
+    rpc_url: HttpUrl
+    deployment: Path
+    ipfs: str | None = None
+    database_url: SecretStr = SecretStr(DEFAULT_DATABASE)
+    public_url: HttpUrl = HttpUrl("http://127.0.0.1:8800")
+    relayer_key: Path | None = None
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    session_minutes: Annotated[int, Field(ge=1, le=720)] = 30
+    nonce_minutes: Annotated[int, Field(ge=1, le=60)] = 5
+    acts_per_hour: Annotated[int, Field(ge=1)] = 20
+    requests_per_minute: Annotated[int, Field(ge=1)] = 600
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
+    max_lag_blocks: Annotated[int, Field(ge=1)] = 12
+
+    @property
+    def origin(self) -> str:
+        """`public_url` without path, as browsers send it in `Origin`."""
+        return str(self.public_url).rstrip("/")
+
+    @property
+    def domain(self) -> str:
+        """Host and port of `public_url`: the domain that sign-in messages name (ERC-4361)."""
+        return urlsplit(self.origin).netloc
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_origins(cls, values: dict[str, object]) -> dict[str, object]:
+        origins = values.get("cors_origins")
+        if isinstance(origins, str):
+            values["cors_origins"] = tuple(one.strip() for one in origins.split(",") if one.strip())
+        return values
+
+    @model_validator(mode="after")
+    def _refuse_what_is_unsafe(self) -> Self:
+        _require_safe_origin("public_url", self.origin)
+        for origin in self.cors_origins:
+            _require_safe_origin("cors_origins", origin)
+        if not self.deployment.is_file():
+            raise ValueError(f"deployment: there is no file {self.deployment}")
+        if self.relayer_key is not None:
+            _require_private(self.relayer_key)
+        url = self.database_url.get_secret_value()
+        if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError(
+                "database_url: sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME is supported"
+            )
+        return self
+
+
+def _require_safe_origin(name: str, origin: str) -> None:
+    parts = urlsplit(origin)
+    if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username:
+        raise ValueError(f"{name}: {origin!r} is no origin: scheme, host and port alone")
+    if "*" in origin or not parts.hostname:
+        raise ValueError(f"{name}: {origin!r}: every origin is spelled out, there is no wildcard")
+    if parts.scheme == "https":
+        return
+    if parts.scheme != "http" or not _is_this_machine(parts.hostname):
+        raise ValueError(
+            f"{name}: {origin!r} is not https; only this machine itself may be reached without TLS"
+        )
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _require_private(path: Path) -> None:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise ValueError(f"relayer_key: {path}: {error.strerror}") from None
+    if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO) or found.st_uid != os.geteuid():
+        raise ValueError(f"relayer_key: {path} is open to others; chmod 600 it, owned by yourself")

