@@ -1,4 +1,4 @@
-"""The service's configuration: environment variables `ASSENT_API_...`; what is unsafe is refused."""
+"""The configuration: environment variables `ASSENT_API_...`; what is unsafe is refused."""
 
 from __future__ import annotations
 

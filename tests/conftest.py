@@ -1,6 +1,8 @@
 """Shared by all tests: a real Hardhat node, and a fresh deployment of the contracts on it."""
 
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,11 @@ from tests.world import World, deployed
 
 # A runner in the background ignores Ctrl-C, and every process started by a test would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Hundreds of processes import web3, torch and opacus, and many containers forbid Python to keep what
+# it compiles: each would compile thousands of files again, which takes most of its start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A test says what must hold, never how fast: a busy machine is no failure.
 settings.register_profile("assent", deadline=None)

@@ -117,7 +117,7 @@ def test_every_import_is_declared() -> None:
 
 
 def test_the_app_that_reviewers_approve_holds_all_that_it_imports() -> None:
-    """Nothing in a FAB imports what is neither in it nor part of the gate that a hospital installs."""
+    """Nothing in a FAB imports what it does not carry, the gate that hospitals install aside."""
     carried = {*(part.replace("/", ".") for part in PARTS), "federation.gate"}
     wrong = [
         f"{path.relative_to(ROOT)} imports {name}"
