@@ -24,6 +24,10 @@ class Settings(BaseSettings):
         ipfs: multiaddr of the IPFS node's API, None: documents are not shown.
         database_url: SQLAlchemy URL, `sqlite:///PATH` or `postgresql+psycopg://...`.
         public_url: the origin under which browsers reach the service; sign-in is bound to it.
+            Passkeys want a name there, such as localhost, not an IP address.
+        host, port: where the web process listens. Other machines reach it through a proxy that
+            speaks TLS; `public_url` is then the proxy's.
+        trusted_proxies: addresses of proxies whose `X-Forwarded-For` is believed.
         relayer_key: key file (mode 0600) of the account that pays for relayed acts; None: nothing
             is relayed, the service only reads.
         cors_origins: origins of other pages that may call it with a session; each spelled out.
@@ -43,7 +47,10 @@ class Settings(BaseSettings):
     deployment: Path
     ipfs: str | None = None
     database_url: SecretStr = SecretStr(DEFAULT_DATABASE)
-    public_url: HttpUrl = HttpUrl("http://127.0.0.1:8800")
+    public_url: HttpUrl = HttpUrl("http://localhost:8800")
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8800
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     relayer_key: Path | None = None
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     session_minutes: Annotated[int, Field(ge=1, le=720)] = 30
@@ -65,10 +72,11 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _split_origins(cls, values: dict[str, object]) -> dict[str, object]:
-        origins = values.get("cors_origins")
-        if isinstance(origins, str):
-            values["cors_origins"] = tuple(one.strip() for one in origins.split(",") if one.strip())
+    def _split_lists(cls, values: dict[str, object]) -> dict[str, object]:
+        for name in ("cors_origins", "trusted_proxies"):
+            listed = values.get(name)
+            if isinstance(listed, str):
+                values[name] = tuple(one.strip() for one in listed.split(",") if one.strip())
         return values
 
     @model_validator(mode="after")
@@ -76,6 +84,11 @@ class Settings(BaseSettings):
         _require_safe_origin("public_url", self.origin)
         for origin in self.cors_origins:
             _require_safe_origin("cors_origins", origin)
+        if not _is_this_machine(self.host) and not self.origin.startswith("https:"):
+            raise ValueError(
+                f"host: {self.host} is reachable from elsewhere, and public_url is not https; put"
+                " a proxy that speaks TLS in front, and name its address as public_url"
+            )
         if not self.deployment.is_file():
             raise ValueError(f"deployment: there is no file {self.deployment}")
         if self.relayer_key is not None:

@@ -29,6 +29,8 @@ EXIT_CODE_OF: Final[dict[str, int]] = {
     "chain.failures.ContractMissing": UNUSABLE,
     "chain.failures.WrongCode": UNUSABLE,
     "chain.failures.ChainError": REFUSED,
+    "chain.compile.CompileError": UNREACHABLE,
+    "api.database.migrate.DatabaseNewer": UNUSABLE,
     "audit.errors.AuditError": UNUSABLE,
     "ipfs.objects.ObjectStoreUnreachable": UNREACHABLE,
     "ipfs.objects.ObjectStoreError": REFUSED,

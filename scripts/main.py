@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "irb": Command("scripts.irb.app:app", "Review studies: read, sign, stop."),
     "patient": Command("scripts.patient.app:app", "Consent, revoke, and look after it."),
     "data": Command("scripts.data.app:app", "Make data to try things with."),
+    "serve": Command("scripts.serve:serve", "Serve consent and audit over HTTP."),
     "verify": Command("scripts.verify:verify", "Recompute a study from its bundle, offline."),
 }
 

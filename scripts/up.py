@@ -45,7 +45,7 @@ def up(
     ] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Start chain, IPFS, Flower and five sites with an approved study, and leave them running.
+    """Start chain, IPFS, Flower, five sites, an approved study and the HTTP service, and leave them.
 
     Run again after `assent down`, a crash or a reboot, it brings back the same contracts, study,
     keys and rounds; while everything runs it changes nothing. A chain that has lost anything that
@@ -83,7 +83,7 @@ def _bring_up(layout: Layout, settings: Settings) -> None:
 
 
 def _show(layout: Layout, settings: Settings, json_: bool) -> None:
-    from scripts.local.facts import chain_facts, ipfs_api, processes, rpc_url
+    from scripts.local.facts import chain_facts, ipfs_api, processes, rpc_url, service_url
     from scripts.local.next_steps import next_commands
 
     facts = chain_facts(layout, settings)
@@ -95,6 +95,7 @@ def _show(layout: Layout, settings: Settings, json_: bool) -> None:
             {
                 "state": str(layout.state),
                 "ipfs_api": ipfs_api(settings),
+                "service": service_url(settings),
                 "chain": facts,
                 "study": number,
                 "sites": folders,
@@ -110,6 +111,7 @@ def _show(layout: Layout, settings: Settings, json_: bool) -> None:
             ("state folder", layout.state),
             ("chain (RPC)", facts["rpc_url"]),
             ("IPFS API", ipfs_api(settings)),
+            ("HTTP service", service_url(settings)),
             ("deployment file", layout.deployment),
             *facts["contracts"].items(),
             ("study", number),

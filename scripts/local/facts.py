@@ -31,6 +31,11 @@ def ipfs_api(settings: Settings) -> str:
     return f"/ip4/{HOST}/tcp/{settings.ports['ipfs']}/http"
 
 
+def service_url(settings: Settings) -> str:
+    """The HTTP service's address; a name and no number, as passkeys want."""
+    return f"http://localhost:{settings.ports['service']}"
+
+
 def processes(layout: Layout) -> list[dict[str, Any]]:
     """Each process that was left running: name, pid, log, and whether it is there."""
     return [

@@ -43,6 +43,11 @@ class Layout:
         return self.state / "deployment.json"
 
     @property
+    def service(self) -> Path:
+        """The HTTP service's database and what it makes."""
+        return self.state / "service"
+
+    @property
     def logs(self) -> Path:
         return self.state / "logs"
 
@@ -98,6 +103,7 @@ class Layout:
             self.logs,
             self.superlink,
             self.coordinator,
+            self.service,
             self.state / "sites",
             self.fork_server_socket.parent,
             self.temporary,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scripts.local.facts import service_url
 from scripts.local.layout import Layout
 from scripts.local.settings import Settings
 
@@ -31,6 +32,10 @@ def next_commands(layout: Layout, settings: Settings, study: int | None) -> dict
         "coordinator": [
             f"assent study run {number} --coordinator {layout.coordinator} --app {layout.app}",
             f"assent study bundle {number} BUNDLE",
+        ],
+        "app developer": [
+            f"curl {service_url(settings)}/v1/studies",
+            f"curl {service_url(settings)}/openapi.json",
         ],
         "everyone": [
             f"assent study show {number}",

@@ -15,6 +15,7 @@ from stack.flower import SuperLink, SuperNode
 from stack.flower_run import register
 from stack.kubo import KuboDaemon
 from stack.process import ManagedProcess, ProcessGroup
+from stack.service import ServiceProcesses
 
 _CLIENTAPP = Path(__file__).resolve().parents[2] / "federation" / "gate" / "bin"
 _FORK_SERVER_SECONDS = 180.0
@@ -95,6 +96,12 @@ class Services:
         self.fork_server.wait_until_ready(
             lambda: b"ready at" in log.read_bytes()[self._log_began :], _FORK_SERVER_SECONDS
         )
+
+    def start_http_service(self, environment: Mapping[str, str], address: str) -> None:
+        """Starts the HTTP service and waits until it answers. Raises ProcessError."""
+        service = ServiceProcesses(environment, self.layout.logs, address)
+        self.group.start(service.web, service.worker)
+        service.wait_until_answering()
 
     def _supernode(self, name: str) -> SuperNode:
         folder = self.layout.site(name)

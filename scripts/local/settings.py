@@ -131,7 +131,7 @@ def _chosen(path: Path, asked: Mapping[str, str | int | None]) -> Settings:
         raise StateRefused("--deployer-key is for somebody else's chain (--chain URL)")
     if not own and not asked["--deployer-key"]:
         raise StateRefused(f"--chain {chain} needs --deployer-key PATH: who deploys there?")
-    services = (["chain"] if own else []) + ["ipfs", "ipfs-gateway", "superlink", *names]
+    services = (["chain"] if own else []) + ["ipfs", "ipfs-gateway", "superlink", "service", *names]
     made = Settings(
         chain,
         names,

@@ -13,21 +13,24 @@ from scripts.demo.texts import CONSENT_TEXTS, DPIA, PROTOCOL
 from scripts.local.chains import (
     GAS_TO_ACT,
     GAS_TO_DEPLOY,
+    fund,
     make_node,
     refuse_chain_behind,
     refuse_missing_data,
     require_funds,
 )
+from scripts.local.facts import ipfs_api, rpc_url, service_url
 from scripts.local.federation import LocalFederation
 from scripts.local.layout import Layout
-from scripts.local.people import People
+from scripts.local.people import People, key_of
 from scripts.local.running import LastingGroup
 from scripts.local.settings import Settings
 from scripts.steps import Steps
+from stack.ports import HOST
 from study.consenting import moment
 from twin.log_linear import LogLinearModel
 
-STEPS = 3
+STEPS = 4
 SPARE_ROUNDS = 2
 _MIN_COHORT = 5
 
@@ -63,11 +66,34 @@ def bring_up(layout: Layout, settings: Settings, steps: Steps) -> int:
             federation.services.wait_until_connected()
             steps.line(f"{len(settings.sites)} SuperNodes are connected to the SuperLink")
             federation.services.wait_for_fork_server()
+        with steps.step("The HTTP service, for patients' apps and reviewers"):
+            _serve(federation, settings)
+            steps.line(f"answers at {service_url(settings)}")
         chain = federation.connect()
         chain.rely_on(chain.head())
         group.check()
         group.leave_running()
     return study_id
+
+
+def _serve(federation: LocalFederation, settings: Settings) -> None:
+    layout = federation.layout
+    # Not the relayer that commands use: an account has one journal of what it has sent.
+    key_file = layout.people / "service.key"
+    fund(federation.node, [key_of(key_file).address])
+    port = settings.ports["service"]
+    values = {
+        "RPC_URL": rpc_url(settings),
+        "DEPLOYMENT": str(layout.deployment),
+        "IPFS": ipfs_api(settings),
+        "DATABASE_URL": f"sqlite:///{layout.service / 'service.db'}",
+        "RELAYER_KEY": str(key_file),
+        "PUBLIC_URL": service_url(settings),
+        "HOST": HOST,
+        "PORT": str(port),
+    }
+    environment = {f"ASSENT_API_{name}": value for name, value in values.items()}
+    federation.services.start_http_service(environment, f"http://{HOST}:{port}")
 
 
 def design(site_count: int) -> StudyDesign:
