@@ -45,7 +45,7 @@ def up(
     ] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Start chain, IPFS, Flower, five sites, an approved study and the HTTP service, and leave them.
+    """Start chain, IPFS, Flower, five sites, a study and the HTTP service, and leave them running.
 
     Run again after `assent down`, a crash or a reboot, it brings back the same contracts, study,
     keys and rounds; while everything runs it changes nothing. A chain that has lost anything that

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from eth_account.signers.local import LocalAccount
+
 from chain.chain import Finality
 from federation.app.learning.recipe import CLIP_NORM, ROUNDS, recommended_recipe
 from federation.gate.flower_settings import CA_FILE, FlowerSettings
@@ -78,22 +80,29 @@ def bring_up(layout: Layout, settings: Settings, steps: Steps) -> int:
 
 def _serve(federation: LocalFederation, settings: Settings) -> None:
     layout = federation.layout
-    # Not the relayer that commands use: an account has one journal of what it has sent.
-    key_file = layout.people / "service.key"
-    fund(federation.node, [key_of(key_file).address])
+    fund(federation.node, [_service_key(layout).address])
     port = settings.ports["service"]
     values = {
         "RPC_URL": rpc_url(settings),
         "DEPLOYMENT": str(layout.deployment),
         "IPFS": ipfs_api(settings),
         "DATABASE_URL": f"sqlite:///{layout.service / 'service.db'}",
-        "RELAYER_KEY": str(key_file),
+        "RELAYER_KEY": str(_service_key_file(layout)),
         "PUBLIC_URL": service_url(settings),
         "HOST": HOST,
         "PORT": str(port),
     }
     environment = {f"ASSENT_API_{name}": value for name, value in values.items()}
     federation.services.start_http_service(environment, f"http://{HOST}:{port}")
+
+
+def _service_key_file(layout: Layout) -> Path:
+    # Not the relayer that commands use: an account has one journal of what it has sent.
+    return layout.people / "service.key"
+
+
+def _service_key(layout: Layout) -> LocalAccount:
+    return key_of(_service_key_file(layout))
 
 
 def design(site_count: int) -> StudyDesign:
@@ -163,6 +172,7 @@ def _require_funds(federation: LocalFederation) -> None:
         people.sponsor.address: ("the deployer", GAS_TO_DEPLOY),
         people.coordinator.address: ("the coordinator", GAS_TO_ACT),
         people.relayer.address: ("who carries what others sign", GAS_TO_ACT),
+        _service_key(federation.layout).address: ("the HTTP service", GAS_TO_ACT),
     }
     for name in federation.site_names:
         needed[federation.site_keys(name).public.account] = (name, GAS_TO_ACT)
