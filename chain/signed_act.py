@@ -26,7 +26,7 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.address import is_checksum_address
 
 from chain.chain import Chain
-from chain.clients.base import Receipt
+from chain.clients.base import ContractClient, Receipt
 from chain.messages import (
     Approval,
     Challenge,
@@ -50,6 +50,7 @@ Act = (
     Approval | Suspension | Resumption | Replacement | Grant | Revocation | Readmission | Challenge
 )
 M = TypeVar("M", bound=SignedMessage)
+_MOST_DIGITS = 78
 
 _DOMAIN_NAMES: dict[type[Act], str] = {
     Approval: "Assent StudyRegistry",
@@ -115,28 +116,7 @@ class SignedAct:
             SignedActInvalid: it is for another chain or contract.
             chain.errors.ChainError: a contract's refusal among them.
         """
-        self.require_for(chain)
-        registry, consent, ledger = chain.registry, chain.consent, chain.ledger
-        signed = self.signer, self.signature
-        match self.message:
-            case Approval(study_id=study, version=version, expires_at=expires_at):
-                return registry.approve(study, version, expires_at, *signed)
-            case Suspension(study_id=study):
-                return registry.suspend_by_sig(study, *signed)
-            case Resumption():
-                return resume(chain, [self])
-            case Replacement():
-                return replace_reviewer(chain, [self])
-            case Revocation(token_id=token):
-                return consent.revoke_by_sig(token, *signed)
-            case Readmission(study_id=study, site=site):
-                return ledger.readmit(study, site, *signed)
-            case Challenge(study_id=study, round=round_, site=site, token_id=token):
-                return ledger.challenge(study, round_, site, token, *signed)
-            case Grant() as grant:
-                assert self.enrolment is not None
-                proof = enrolment_proof(self.enrolment, self.enrolment_signature)
-                return consent.grant_by_sig(grant, *signed, proof)
+        return _written(chain, [self])
 
     def require_for(self, chain: Chain) -> None:
         """Raises SignedActInvalid unless the act is for the contracts that the chain has."""
@@ -189,8 +169,13 @@ class SignedAct:
         """As `load`, from bytes."""
         try:
             raw = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise SignedActInvalid("it is not JSON") from None
+        return cls.from_json(raw)
+
+    @classmethod
+    def from_json(cls, raw: Any) -> SignedAct:
+        """The inverse of `to_json`. Raises SignedActInvalid."""
         if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
             raise SignedActInvalid(f"its schema is not {SCHEMA!r}")
         is_grant = "enrolment" in raw
@@ -216,8 +201,8 @@ def resume(chain: Chain, acts: Sequence[SignedAct]) -> Receipt:
         SignedActInvalid: they are not Resumptions, or differ.
         chain.errors.ChainError
     """
-    message, signers, signatures = _together(chain, acts, Resumption)
-    return chain.registry.resume(message.study_id, signers, signatures)
+    _together(chain, acts, Resumption)
+    return _written(chain, acts)
 
 
 def replace_reviewer(chain: Chain, acts: Sequence[SignedAct]) -> Receipt:
@@ -227,10 +212,53 @@ def replace_reviewer(chain: Chain, acts: Sequence[SignedAct]) -> Receipt:
         SignedActInvalid: they are not Replacements, or differ.
         chain.errors.ChainError
     """
-    message, signers, signatures = _together(chain, acts, Replacement)
-    return chain.registry.replace_reviewer(
-        message.study_id, message.outgoing, message.incoming, signers, signatures
-    )
+    _together(chain, acts, Replacement)
+    return _written(chain, acts)
+
+
+def call_of(chain: Chain, acts: Sequence[SignedAct]) -> tuple[ContractClient, str, list[Any]]:
+    """The call that carries one act, or several reviewers' that say the same, to the chain.
+
+    Returns:
+        Client of the contract, name of the function, its arguments.
+
+    Raises:
+        SignedActInvalid: an act is for another chain or contract, or they do not say the same.
+    """
+    act = acts[0]
+    registry, consent, ledger = chain.registry, chain.consent, chain.ledger
+    signed = act.signer, act.signature
+    match act.message:
+        case Resumption(study_id=study):
+            _, signers, signatures = _together(chain, acts, Resumption)
+            return registry, "resume", [study, signers, signatures]
+        case Replacement(study_id=study, outgoing=outgoing, incoming=incoming):
+            _, signers, signatures = _together(chain, acts, Replacement)
+            named = [study, outgoing, incoming]
+            return registry, "replaceReviewer", [*named, signers, signatures]
+    if len(acts) != 1:
+        raise SignedActInvalid(f"a {type(act.message).__name__} is carried alone")
+    act.require_for(chain)
+    match act.message:
+        case Approval(study_id=study, version=version, expires_at=expires_at):
+            return registry, "approve", [study, version, expires_at, *signed]
+        case Suspension(study_id=study):
+            return registry, "suspendBySig", [study, *signed]
+        case Revocation(token_id=token):
+            return consent, "revokeBySig", [token, *signed]
+        case Readmission(study_id=study, site=site):
+            return ledger, "readmit", [study, site, *signed]
+        case Challenge(study_id=study, round=round_, site=site, token_id=token):
+            return ledger, "challenge", [study, round_, site, token, *signed]
+        case Grant() as grant:
+            assert act.enrolment is not None
+            proof = enrolment_proof(act.enrolment, act.enrolment_signature)
+            return consent, "grantBySig", [grant, *signed, proof]
+
+
+def _written(chain: Chain, acts: Sequence[SignedAct]) -> Receipt:
+    client, function, arguments = call_of(chain, acts)
+    return client.write(function, *arguments)
 
 
 def _together(
@@ -311,7 +339,8 @@ def _value(raw: Any, hint: Any, name: str) -> Any:
 def _integer(raw: Any, name: str) -> int:
     if type(raw) is int:
         return raw
-    if isinstance(raw, str) and raw.isascii() and raw.isdigit():
+    # No uint256 has more digits, and Python refuses to read very many.
+    if isinstance(raw, str) and raw.isascii() and raw.isdigit() and len(raw) <= _MOST_DIGITS:
         return int(raw)
     raise SignedActInvalid(f"{name} is not a whole number")
 

@@ -74,10 +74,11 @@ class ContractClient:
     def _addresses_of(self, function: str, *arguments: Any, block: int | None) -> list[str]:
         return [str(account) for account in self._view(function, *arguments, block=block)]
 
-    def _write(self, function: str, *arguments: Any) -> Receipt:
+    def write(self, function: str, *arguments: Any) -> Receipt:
+        """Calls a function by its Solidity name from the account; the named methods do so too."""
         if self._sender is None:
             raise AccountMissing
-        mined = self._sender.send(self.address, self._call_data(function, *arguments))
+        mined = self._sender.send(self.address, self.call_data(function, *arguments))
         events = (self._event(log, mined.block) for log in mined.logs)
         return Receipt(
             mined.tx_hash,
@@ -87,7 +88,8 @@ class ContractClient:
             mined.block.hash,
         )
 
-    def _call_data(self, function: str, *arguments: Any) -> bytes:
+    def call_data(self, function: str, *arguments: Any) -> bytes:
+        """The data of a call, for whoever sends it by other means."""
         data = self._contract.encode_abi(function, args=[_plain(a) for a in arguments])
         return bytes.fromhex(data[2:])
 

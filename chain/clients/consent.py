@@ -16,21 +16,21 @@ class ConsentTokenClient(ContractClient):
 
         `chain.messages.enrolment_proof` makes the proof of a signed enrolment.
         """
-        return self._write("grant", grant, enrolment)
+        return self.write("grant", grant, enrolment)
 
     def grant_by_sig(
         self, grant: Grant, signer: bytes, signature: bytes, enrolment: EnrolmentProof
     ) -> Receipt:
         """Carries a holder's signed Grant; `signer` is ERC-7913."""
-        return self._write("grantBySig", grant, signer, signature, enrolment)
+        return self.write("grantBySig", grant, signer, signature, enrolment)
 
     def revoke(self, token_id: int) -> Receipt:
         """Revokes; the account is the holder."""
-        return self._write("revoke", token_id)
+        return self.write("revoke", token_id)
 
     def revoke_by_sig(self, token_id: int, signer: bytes, signature: bytes) -> Receipt:
         """Carries a holder's signed Revocation."""
-        return self._write("revokeBySig", token_id, signer, signature)
+        return self.write("revokeBySig", token_id, signer, signature)
 
     def is_consent_active(
         self, token_id: int, purposes: int, at: int, *, block: int | None = None

@@ -38,4 +38,4 @@ class ConsortiumClient(ContractClient):
         if len(signers) != len(signatures):
             raise ValueError(f"{len(signers)} signers cannot have {len(signatures)} signatures")
         signed = encode(["bytes[]", "bytes[]"], [list(signers), list(signatures)])
-        return self._write("execute", execution.target, execution.data, signed)
+        return self.write("execute", execution.target, execution.data, signed)

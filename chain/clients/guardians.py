@@ -52,11 +52,11 @@ class GuardianAccountClient(ContractClient):
 
     def rotate(self, rotation: Rotation, signatures: bytes) -> Receipt:
         """Carries a rotation; `signatures` is `quorum_signatures` of two guardians over it."""
-        return self._write("rotate", rotation.new_key, signatures)
+        return self.write("rotate", rotation.new_key, signatures)
 
     def revoke_by_guardians(self, token_id: int, signatures: bytes) -> Receipt:
         """Carries a revocation that two guardians signed under the consent token's domain."""
-        return self._write("revokeByGuardians", token_id, signatures)
+        return self.write("revokeByGuardians", token_id, signatures)
 
 
 class GuardianAccountsClient(ContractClient):
@@ -93,7 +93,7 @@ class GuardianAccountsClient(ContractClient):
         accounts the same guardian would link them. Raises GuardianAccountEnded, GuardianKeyInvalid,
         QuorumVerifierMissing and MultiSignerERC7913..., beside what every write raises.
         """
-        self._write("create", *self._arguments(study_id, end, acting_key, guardians))
+        self.write("create", *self._arguments(study_id, end, acting_key, guardians))
         return self.account(self.account_of(study_id, end, acting_key, guardians))
 
     def is_guardian_account(self, address: str, *, block: int | None = None) -> bool:

@@ -11,15 +11,15 @@ class RoundLedgerClient(ContractClient):
 
     def open(self, study_id: int) -> Receipt:
         """Opens the next round; the account is the coordinator. See `receipt.event(Opened)`."""
-        return self._write("open", study_id)
+        return self.write("open", study_id)
 
     def commit(self, study_id: int, round_: int, commitment: Commitment) -> Receipt:
         """Commits, or recommits; the account is a site."""
-        return self._write("commit", study_id, round_, commitment)
+        return self.write("commit", study_id, round_, commitment)
 
     def seal(self, study_id: int, round_: int) -> Receipt:
         """Fixes the contributors and charges rho. See `receipt.event(Sealed)`."""
-        return self._write("seal", study_id, round_)
+        return self.write("seal", study_id, round_)
 
     def close(
         self,
@@ -32,7 +32,7 @@ class RoundLedgerClient(ContractClient):
         coordinator_signature: bytes,
     ) -> Receipt:
         """Closes with the evidence; hashes and signatures in the order of the members."""
-        return self._write(
+        return self.write(
             "close",
             study_id,
             round_,
@@ -45,19 +45,19 @@ class RoundLedgerClient(ContractClient):
 
     def abort(self, study_id: int, round_: int) -> Receipt:
         """Ends a round that is open or sealed. See `receipt.event(Aborted)` for the reason."""
-        return self._write("abort", study_id, round_)
+        return self.write("abort", study_id, round_)
 
     def record_delivery(self, study_id: int, round_: int, masked_hash: bytes) -> Receipt:
         """Puts the account's delivery on record; the account is a member of the sealed round."""
-        return self._write("recordDelivery", study_id, round_, masked_hash)
+        return self.write("recordDelivery", study_id, round_, masked_hash)
 
     def bar(self, study_id: int, round_: int, site: str) -> Receipt:
         """Bars a member that did not deliver; the account is the coordinator."""
-        return self._write("bar", study_id, round_, site)
+        return self.write("bar", study_id, round_, site)
 
     def readmit(self, study_id: int, site: str, signer: bytes, signature: bytes) -> Receipt:
         """Carries one reviewer's signed Readmission."""
-        return self._write("readmit", study_id, site, signer, signature)
+        return self.write("readmit", study_id, site, signer, signature)
 
     def challenge(
         self,
@@ -69,15 +69,15 @@ class RoundLedgerClient(ContractClient):
         signature: bytes,
     ) -> Receipt:
         """Carries a signed Challenge: a reviewer's (token 0) or the token's holder's."""
-        return self._write("challenge", study_id, round_, site, token_id, signer, signature)
+        return self.write("challenge", study_id, round_, site, token_id, signer, signature)
 
     def answer(self, study_id: int, round_: int, token_id: int, answer_hash: bytes) -> Receipt:
         """Answers a challenge with the SHA-256 of the answer; the account is the site."""
-        return self._write("answer", study_id, round_, token_id, answer_hash)
+        return self.write("answer", study_id, round_, token_id, answer_hash)
 
     def fault(self, study_id: int, round_: int, site: str, token_id: int) -> Receipt:
         """Puts on record that a site did not answer in time, which bars it; anyone may."""
-        return self._write("fault", study_id, round_, site, token_id)
+        return self.write("fault", study_id, round_, site, token_id)
 
     def round(self, study_id: int, number: int, *, block: int | None = None) -> Round:
         """A round's standing; RoundState.NONE and zeros when there is none."""

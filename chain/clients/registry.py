@@ -11,19 +11,19 @@ class StudyRegistryClient(ContractClient):
 
     def register_site(self, enrolment_key: str, noise_secret_hash: bytes) -> Receipt:
         """Registers the account as a site; `noise_secret_hash` (SHA-256) can never change."""
-        return self._write("registerSite", enrolment_key, noise_secret_hash)
+        return self.write("registerSite", enrolment_key, noise_secret_hash)
 
     def rotate_enrolment_key(self, enrolment_key: str) -> Receipt:
         """Replaces the account's enrolment key (an address)."""
-        return self._write("rotateEnrolmentKey", enrolment_key)
+        return self.write("rotateEnrolmentKey", enrolment_key)
 
     def propose_study(self, reviewers: Sequence[str], threshold: int, terms: Terms) -> Receipt:
         """Proposes a study; its number is `receipt.event(StudyProposed).study_id`."""
-        return self._write("proposeStudy", reviewers, threshold, terms)
+        return self.write("proposeStudy", reviewers, threshold, terms)
 
     def propose_version(self, study_id: int, terms: Terms) -> Receipt:
         """Proposes the next version; its number is `receipt.event(VersionProposed).version`."""
-        return self._write("proposeVersion", study_id, terms)
+        return self.write("proposeVersion", study_id, terms)
 
     def approve(
         self, study_id: int, version: int, expires_at: int, signer: bytes, signature: bytes
@@ -32,7 +32,7 @@ class StudyRegistryClient(ContractClient):
 
         Of the newest proposed version, or, to renew it, of the one in force.
         """
-        return self._write("approve", study_id, version, expires_at, signer, signature)
+        return self.write("approve", study_id, version, expires_at, signer, signature)
 
     def replace_reviewer(
         self,
@@ -43,30 +43,30 @@ class StudyRegistryClient(ContractClient):
         signatures: Sequence[bytes],
     ) -> Receipt:
         """Carries k reviewers' signed Replacements."""
-        return self._write("replaceReviewer", study_id, outgoing, incoming, signers, signatures)
+        return self.write("replaceReviewer", study_id, outgoing, incoming, signers, signatures)
 
     def record_successor(self, successor: str) -> Receipt:
         """Names the registry that new studies go to. Only the authority's members may, after
         its delay (`chain.governance`)."""
-        return self._write("recordSuccessor", successor)
+        return self.write("recordSuccessor", successor)
 
     def record_successor_call(self, successor: str) -> bytes:
         """The call data of `record_successor`, for a consortium to agree on."""
-        return self._call_data("recordSuccessor", successor)
+        return self.call_data("recordSuccessor", successor)
 
     def suspend(self, study_id: int) -> Receipt:
         """Stops the study; the account is a reviewer."""
-        return self._write("suspend", study_id)
+        return self.write("suspend", study_id)
 
     def suspend_by_sig(self, study_id: int, signer: bytes, signature: bytes) -> Receipt:
         """Carries a reviewer's signed Suspension."""
-        return self._write("suspendBySig", study_id, signer, signature)
+        return self.write("suspendBySig", study_id, signer, signature)
 
     def resume(
         self, study_id: int, signers: Sequence[bytes], signatures: Sequence[bytes]
     ) -> Receipt:
         """Carries k reviewers' signed Resumptions."""
-        return self._write("resume", study_id, signers, signatures)
+        return self.write("resume", study_id, signers, signatures)
 
     def site(self, account: str, *, block: int | None = None) -> Site:
         """A site's keys; zeros when it is not registered."""
