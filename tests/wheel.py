@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stack.binaries import ROOT
 
-PACKAGES = ("audit", "chain", "federation", "scripts", "stack", "twin")
+PACKAGES = ("api", "audit", "chain", "federation", "ipfs", "scripts", "stack", "study", "twin")
 
 
 def build_wheel(folder: Path) -> Path:

@@ -4,7 +4,9 @@ import sys
 from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, PathFinder
 from pathlib import PurePosixPath
 
-PROJECT_NAMES = frozenset({"api", "audit", "chain", "federation", "scripts", "stack", "twin"})
+PROJECT_NAMES = frozenset(
+    {"api", "audit", "chain", "federation", "ipfs", "scripts", "stack", "study", "twin"}
+)
 """Packages that a child takes from the approved app alone, whatever else is installed."""
 
 SITE_PACKAGE = "federation.gate"

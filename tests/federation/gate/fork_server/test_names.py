@@ -4,7 +4,9 @@ import sys
 
 import pytest
 
+from federation.app.package import PARTS
 from federation.gate.fork_server.names import (
+    PROJECT_NAMES,
     is_app_project_module,
     is_site_module,
     top_level_names,
@@ -15,6 +17,10 @@ from federation.gate.fork_server.names import (
 def test_an_app_of_project_packages_and_its_own_names_is_fine() -> None:
     files = ["pyproject.toml", "audit/sum.py", "federation/app/client.py", "my_study/a.py"]
     assert why_names_refused(dict.fromkeys(files, ""), sys.path) is None
+
+
+def test_every_part_of_the_app_is_of_the_project() -> None:
+    assert {part.partition("/")[0] for part in PARTS} <= PROJECT_NAMES
 
 
 @pytest.mark.parametrize(
