@@ -16,8 +16,8 @@ from tests.world import World, deployed
 # A runner in the background ignores Ctrl-C, and every process started by a test would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Hundreds of processes import web3, torch and opacus, and many containers forbid Python to keep what
-# it compiles: each would compile thousands of files again, which takes most of its start.
+# Hundreds of processes import web3, torch and opacus, and many containers forbid Python to keep
+# what it compiles: each would compile thousands of files again, which is most of its start.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
