@@ -37,6 +37,9 @@ class Settings(BaseSettings):
         requests_per_minute: of one client address.
         max_body_bytes: longest request body.
         max_lag_blocks: how far the index may be behind before `/readyz` fails.
+        bundle_folder: where evidence bundles are kept (made with mode 0700).
+        bundle_days: for how long a bundle can be downloaded.
+        max_bundle_bytes: a larger bundle is not gathered here; `assent study bundle` still does.
     """
 
     model_config = SettingsConfigDict(
@@ -59,6 +62,9 @@ class Settings(BaseSettings):
     requests_per_minute: Annotated[int, Field(ge=1)] = 600
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
     max_lag_blocks: Annotated[int, Field(ge=1)] = 12
+    bundle_folder: Path = Path("assent-bundles")
+    bundle_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    max_bundle_bytes: Annotated[int, Field(ge=1_048_576)] = 268_435_456
 
     @property
     def origin(self) -> str:
