@@ -28,6 +28,7 @@ STAMPS = VENV / ".stamps"
 LOCK = ROOT / "requirements.lock"
 HARDHAT = ROOT / "hardhat-local"
 BROWSER = ROOT / "tests" / "browser"
+VIEM = ROOT / "tests" / "viem"
 
 __all__ = ["SetupError", "lock", "set_up"]
 
@@ -106,6 +107,7 @@ def _steps() -> list[Step]:
     npm_files = ("package.json", "package-lock.json")
     npm_inputs = tuple((HARDHAT / name).read_bytes() for name in npm_files)
     browser_inputs = tuple((BROWSER / name).read_bytes() for name in (*npm_files, "unpack.mjs"))
+    viem_inputs = tuple((VIEM / name).read_bytes() for name in npm_files)
     locked, project = LOCK.read_bytes(), _read("pyproject.toml")
     steps = [
         Step("venv", "A virtual environment in .venv (seconds)", (), TOOLS / "python", _make_venv),
@@ -139,6 +141,13 @@ def _steps() -> list[Step]:
             browser_inputs,
             BROWSER / "chromium" / "chromium",
             _install_browser,
+        ),
+        Step(
+            "viem",
+            "What the guide for app developers uses (seconds)",
+            viem_inputs,
+            VIEM / "node_modules" / "viem" / "package.json",
+            lambda: _install_npm(VIEM),
         ),
     ]
     if not ipfs_is_provided():

@@ -83,7 +83,7 @@ def test_uv_itself_is_installed_with_hashes() -> None:
 def test_lock_files_carry_no_download_addresses() -> None:
     for name in ("requirements.lock", "ipfs-local/go.mod", "geth-local/go.mod"):
         assert "://" not in (ROOT / name).read_text(), name
-    for folder, fewest in (("hardhat-local", 50), ("tests/browser", 10)):
+    for folder, fewest in (("hardhat-local", 50), ("tests/browser", 10), ("tests/viem", 10)):
         locked = json.loads((ROOT / folder / "package-lock.json").read_text())["packages"]
         assert len(locked) > fewest
         assert [name for name, entry in locked.items() if "resolved" in entry] == []
