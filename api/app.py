@@ -16,7 +16,10 @@ from api.http.limits import BodyLimit, make_limiter
 from api.observability import endpoints as observability
 from api.observability.requests import ObservedRequests, RequestMetrics
 from api.observability.traces import install_traces
+from api.outbox import endpoints as outbox
 from api.service import Service
+from api.signin import account_endpoints as signin_account
+from api.signin import endpoints as signin
 
 _DESCRIPTION = """
 Consent and audit over HTTP. A convenience over the contracts, never an authority: whatever this
@@ -25,7 +28,7 @@ Errors are problem details (RFC 9457); `/problems` lists their codes.
 """
 
 #: One router a feature.
-ROUTERS: tuple[APIRouter, ...] = ()
+ROUTERS: tuple[APIRouter, ...] = (signin.router, signin_account.router, outbox.router)
 
 
 def create_app(service: Service) -> FastAPI:

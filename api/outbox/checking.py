@@ -1,0 +1,95 @@
+"""Whether the contracts would accept a signed act as the chain stands, and what it would cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eth_utils.crypto import keccak
+
+from api.outbox.problems import ActForAnotherChain
+from chain.chain import Chain
+from chain.errors import RegistryQuorumNotReached
+from chain.messages import Replacement, Resumption, Revocation, Suspension, split_token_id
+from chain.signed_act import SignedAct, SignedActInvalid, call_of
+
+#: Smaller goes first: who withdraws waits for nobody, who stops a study only for them.
+_PRIORITIES: dict[type, int] = {Revocation: 0, Suspension: 1}
+_LAST = 2
+
+
+@dataclass(frozen=True)
+class Call:
+    """What carries an act: contract (EIP-55) and call data."""
+
+    contract: str
+    data: bytes
+
+    def parameters(self, sender: str | None = None) -> dict[str, str]:
+        """As eth_call and eth_estimateGas take it."""
+        named = {"to": self.contract, "data": "0x" + self.data.hex()}
+        return named if sender is None else {"from": sender, **named}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An act taken apart for keeping; `digest` names it whoever brings it, `said` its message."""
+
+    act: SignedAct
+    call: Call
+    digest: bytes
+    said: bytes
+
+    @property
+    def kind(self) -> str:
+        """Name of the EIP-712 type."""
+        return type(self.act.message).__name__
+
+    @property
+    def priority(self) -> int:
+        """Place in the queue: smaller goes first."""
+        return _PRIORITIES.get(type(self.act.message), _LAST)
+
+    @property
+    def study_id(self) -> int:
+        """The study that it is about."""
+        if isinstance(self.act.message, Revocation):
+            return split_token_id(self.act.message.token_id)[0]
+        return self.act.message.study_id
+
+    @property
+    def needs_others(self) -> bool:
+        """Whether the contract takes it only together with other reviewers'."""
+        return isinstance(self.act.message, Resumption | Replacement)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it counts against a quota."""
+        return not isinstance(self.act.message, Revocation)
+
+
+def prepare(chain: Chain, act: SignedAct) -> Prepared:
+    """Raises ActForAnotherChain."""
+    try:
+        client, function, arguments = call_of(chain, [act])
+    except SignedActInvalid as error:
+        raise ActForAnotherChain(str(error)) from None
+    call = Call(client.address, client.call_data(function, *arguments))
+    said = act.message.digest(act.domain)
+    return Prepared(act, call, keccak(said + act.signer), said)
+
+
+def estimate(chain: Chain, prepared: Prepared) -> int | None:
+    """Gas that the act takes on the newest block; None when it waits for other reviewers.
+
+    The contract checks everything here, signatures included, whatever the kind of signer.
+
+    Raises:
+        chain.errors.ChainError: the contract's refusal among them.
+    """
+    try:
+        return int(chain.w3.eth.estimate_gas(prepared.call.parameters(), "latest"))  # type: ignore[arg-type]
+    except RegistryQuorumNotReached:
+        # The registry counts after it has found every signature valid.
+        if prepared.needs_others:
+            return None
+        raise

@@ -1,0 +1,43 @@
+"""An act as the endpoints tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from api.outbox.models import ActShown, BlockShown, Reason
+from api.outbox.repository import state_of
+from api.outbox.states import STATES
+from api.outbox.tables import OutboxAct, RelayTransaction
+
+
+def shown(act: OutboxAct, carried: tuple[RelayTransaction, Sequence[bytes]] | None) -> ActShown:
+    """The act with the transaction that carries it, if there is one."""
+    state = state_of(act)
+    told = ActShown(
+        id=act.id,
+        kind=act.kind,
+        study_id=act.study_id,
+        account=act.account,
+        state=state,
+        says=STATES[state],
+        accepted_at=act.accepted_at,
+        transactions=[],
+        token_id=None if act.token_id is None else str(act.token_id),
+        settled_at=act.settled_at,
+    )
+    if act.reason_code is not None:
+        told.reason = Reason(code=act.reason_code, detail=act.reason or "")
+    if carried is None:
+        return told
+    transaction, hashes = carried
+    told.transactions = [_hex(one) for one in hashes]
+    if transaction.tx_hash is not None:
+        assert transaction.block_number is not None
+        assert transaction.block_hash is not None
+        told.transaction = _hex(transaction.tx_hash)
+        told.block = BlockShown(number=transaction.block_number, hash=_hex(transaction.block_hash))
+    return told
+
+
+def _hex(value: bytes) -> str:
+    return "0x" + value.hex()
