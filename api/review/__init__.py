@@ -1,0 +1,1 @@
+"""What an ethics reviewer reads, signs, stops and checks of a study."""

@@ -1,0 +1,100 @@
+"""The folder of bundle files: one writer at a time, each file called by its SHA-256."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_README = """An evidence bundle of Assent, study {study}, as of block {block}.
+
+Whoever gave you this file is not believed, and need not be. Ask two sites, over a channel that the
+coordinator does not control, which hash their own nodes have for block {block}:
+
+    assent study block {block}
+
+Both must say the same. Then, on any machine, with no network:
+
+    assent verify bundle --trust-block THAT-HASH
+"""
+_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say; the bytes depend on nothing else
+
+
+class FolderBusy(Exception):
+    """Another process gathers bundles in this folder now."""
+
+
+class BundleFolder:
+    """Files `SHA256.zip` of mode 0600 in a folder of mode 0700."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the folder, until the block or the process ends. Raises FolderBusy."""
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise FolderBusy from None
+            yield
+        finally:
+            os.close(descriptor)
+
+    def workshop(self) -> Path:
+        """An empty folder to work in; what a process that died left there is gone."""
+        path = self.path / "work"
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(mode=0o700)
+        return path
+
+    def file(self, sha256: bytes) -> Path:
+        """Where the file of this hash is, or would be."""
+        return self.path / f"{sha256.hex()}.zip"
+
+    def keep(self, packed: Path) -> bytes:
+        """Takes a finished file in; its SHA-256. It is there whole or not at all."""
+        with packed.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+            os.fsync(file.fileno())
+        packed.chmod(0o600)
+        packed.replace(self.file(digest))
+        directory = os.open(self.path, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+        return digest
+
+    def remove_all_but(self, kept: set[bytes]) -> None:
+        """Removes the files that no job has any more, and what was being worked on."""
+        names = {self.file(digest).name for digest in kept}
+        for path in self.path.glob("*.zip"):
+            if path.name not in names:
+                path.unlink(missing_ok=True)
+        shutil.rmtree(self.path / "work", ignore_errors=True)
+
+
+def pack(bundle: Path, target: Path, study_id: int, block_number: int) -> None:
+    """Writes a zip that holds the folder as `bundle/`; the same folder gives the same bytes."""
+    readme = _README.format(study=study_id, block=block_number).encode()
+    files = sorted(path for path in bundle.rglob("*") if path.is_file())
+    with zipfile.ZipFile(target, "x") as packed:
+        _add(packed, "README.txt", readme)
+        for path in files:
+            _add(packed, f"bundle/{path.relative_to(bundle).as_posix()}", path.read_bytes())
+
+
+def _add(packed: zipfile.ZipFile, name: str, data: bytes) -> None:
+    entry = zipfile.ZipInfo(name, _TIME)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o600 << 16
+    packed.writestr(entry, data)

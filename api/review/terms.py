@@ -1,0 +1,143 @@
+"""A study's terms in words and numbers, what differs, and what a reviewer should find in them."""
+
+from __future__ import annotations
+
+from api.index.values import struct_values
+from api.problems import NotFound
+from api.review.problems import DocumentMissing, DocumentsNotServed
+from api.review.terms_models import (
+    DocumentOfTerms,
+    ExaminationFinding,
+    ExaminationTold,
+    TermsDifference,
+    VersionDifferences,
+    VersionTerms,
+)
+from api.review.words import facts
+from api.service import Service
+from audit.cid import cid_of_sha256
+from chain.chain import Chain
+from chain.errors import RegistryStudyUnknown
+from chain.messages import Study, terms_hash
+from ipfs.objects import ObjectStoreError, ObjectStoreUnreachable
+from study.differences import compare_terms
+from study.documents import DOCUMENTS
+from study.examination import Examination, consent_texts, examine
+from study.overview import require_study
+from study.terms_text import describe_terms
+
+
+def known_study(chain: Chain, study_id: int, version: int = 1) -> Study:
+    """A study that has such a version. Raises NotFound, chain.errors.ChainError."""
+    try:
+        return require_study(chain, study_id, version)
+    except RegistryStudyUnknown:
+        raise NotFound from None
+
+
+def terms_of_version(chain: Chain, study_id: int, version: int) -> VersionTerms:
+    """One version's terms, as of the newest block. Raises NotFound, chain.errors.ChainError."""
+    standing = known_study(chain, study_id, version)
+    block = chain.head().number
+    registry = chain.registry
+    terms = registry.terms(study_id, version, block=block)
+    return VersionTerms(
+        study_id=study_id,
+        version=version,
+        in_force=standing.current_version == version,
+        newest=standing.proposed_version == version,
+        terms_hash="0x" + terms_hash(terms).hex(),
+        hash_on_chain="0x" + registry.terms_hash(study_id, version, block=block).hex(),
+        words=facts(describe_terms(terms, "")),
+        terms=struct_values(terms),
+        documents=[
+            DocumentOfTerms(
+                name=name,
+                sha256="0x" + getattr(terms, member).hex(),
+                cid=cid_of_sha256(getattr(terms, member)),
+            )
+            for name, member in DOCUMENTS.items()
+        ],
+        approvals={
+            reviewer: registry.approval_of(study_id, version, reviewer, block=block)
+            for reviewer in registry.reviewers(study_id, block=block)
+        },
+        threshold=standing.threshold,
+    )
+
+
+def differences(chain: Chain, study_id: int, before: int, after: int) -> VersionDifferences:
+    """What differs between two versions. Raises NotFound, chain.errors.ChainError."""
+    for version in (before, after):
+        known_study(chain, study_id, version)
+    registry = chain.registry
+    found = compare_terms(registry.terms(study_id, before), registry.terms(study_id, after))
+    if not found.differences:
+        words = "The terms are the same."
+    elif found.fresh_consent:
+        words = f"Consent given under version {before} does not carry over: patients grant anew."
+    else:
+        words = f"Consent given under version {before} carries over."
+    return VersionDifferences(
+        study_id=study_id,
+        before=before,
+        after=after,
+        fresh_consent=found.fresh_consent,
+        words=words,
+        differences=[
+            TermsDifference(member=one.member, before=one.before, after=one.after)
+            for one in found.differences
+        ],
+    )
+
+
+def examination(service: Service, chain: Chain, study_id: int, version: int) -> Examination:
+    """Every document fetched from IPFS, hashed and opened again.
+
+    Raises:
+        NotFound, DocumentsNotServed, ObjectStoreUnreachable, chain.errors.ChainError
+    """
+    known_study(chain, study_id, version)
+    store = service.documents()
+    if store is None:
+        raise DocumentsNotServed
+    with store:
+        return examine(chain, store, study_id, version)
+
+
+def told(found: Examination) -> ExaminationTold:
+    """An examination as it is told; consent texts only when everything holds."""
+    texts = consent_texts(found.documents["consent-text.json"]) if found.ok else {}
+    return ExaminationTold(
+        study_id=found.study_id,
+        version=found.version,
+        ok=found.ok,
+        terms_hash="0x" + found.terms_hash.hex(),
+        findings=[
+            ExaminationFinding(name=one.name, ok=one.ok, found=one.found) for one in found.findings
+        ],
+        consent_texts=texts,
+    )
+
+
+def document(service: Service, chain: Chain, study_id: int, version: int, name: str) -> bytes:
+    """One document's bytes, hashed.
+
+    Raises:
+        NotFound, DocumentsNotServed, DocumentMissing, ObjectStoreUnreachable, ChainError
+    """
+    known_study(chain, study_id, version)
+    if name not in DOCUMENTS:
+        raise NotFound
+    store = service.documents()
+    if store is None:
+        raise DocumentsNotServed
+    terms = chain.registry.terms(study_id, version)
+    cid = cid_of_sha256(getattr(terms, DOCUMENTS[name]))
+    with store:
+        try:
+            return store.get(cid)
+        except ObjectStoreUnreachable:
+            raise
+        except ObjectStoreError as error:
+            raise DocumentMissing(f"{name} of version {version}, CID {cid}") from error
