@@ -10,9 +10,10 @@ from api.problems import catalogue, refusal_codes
 
 _HEAD = """# Errors of the service
 
-Every error is a problem details object (RFC 9457, `application/problem+json`) with a stable `code`. `type` is its page on the
-service itself (`/problems/CODE`), `detail` says what was wrong with the very request, `request_id` is what an operator asks for.
-Codes do not change; a new kind of error gets a new one. Written by `python -m api.catalogue`; a test compares.
+Every error is a problem details object (RFC 9457, `application/problem+json`) with a stable
+`code`. `type` is its page on the service itself (`/problems/CODE`), `detail` says what was wrong
+with the very request, `request_id` is what an operator asks for. Codes do not change; a new kind of
+error gets a new one. Written by `python -m api.catalogue`; a test compares.
 
 """
 

@@ -109,10 +109,10 @@ class Settings(BaseSettings):
 
 def _require_safe_origin(name: str, origin: str) -> None:
     parts = urlsplit(origin)
-    if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username:
-        raise ValueError(f"{name}: {origin!r} is no origin: scheme, host and port alone")
     if "*" in origin or not parts.hostname:
         raise ValueError(f"{name}: {origin!r}: every origin is spelled out, there is no wildcard")
+    if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username:
+        raise ValueError(f"{name}: {origin!r} is no origin: scheme, host and port alone")
     if parts.scheme == "https":
         return
     if parts.scheme != "http" or not _is_this_machine(parts.hostname):
