@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from chain.off_chain_messages import Erased, ErasureRequest, ReceiptKey
 from chain.purposes import Purpose
 from chain.signed_messages import (
     Approval,
@@ -67,12 +68,15 @@ __all__ = [
     "Domain",
     "Enrolment",
     "EnrolmentProof",
+    "Erased",
+    "ErasureRequest",
     "Execution",
     "Grant",
     "GrantRules",
     "LateRevocation",
     "Purpose",
     "Readmission",
+    "ReceiptKey",
     "Replacement",
     "Resumption",
     "Revocation",

@@ -35,7 +35,7 @@ def registry_domain(chain_id: int, contract: str) -> Domain:
 
 
 def consent_domain(chain_id: int, contract: str) -> Domain:
-    """Domain of Grant, Enrolment and Revocation."""
+    """Domain of Grant, Enrolment and Revocation, and of `chain.off_chain_messages`."""
     return Domain("Assent ConsentToken", chain_id, contract)
 
 

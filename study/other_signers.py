@@ -15,6 +15,7 @@ from chain.messages import (
     Domain,
     Grant,
     Revocation,
+    SignedMessage,
     account_of_signer,
     signer_of_account,
 )
@@ -57,14 +58,7 @@ def act_of_assertion(
     if name not in _MESSAGES:
         raise SignedActInvalid(f"typed data of {name!r}; a passkey signs {', '.join(_MESSAGES)}")
     domain, message = read_typed_data(typed_data, _MESSAGES[name])
-    try:
-        signer = passkey_signer(verifier, public_key)
-        authenticator_data, client_data, signature = _members(assertion)
-        signed = webauthn_signature(
-            signer, message.digest(domain), authenticator_data, client_data, signature
-        )
-    except ValueError as error:
-        raise SignerUnusable(str(error)) from None
+    signer, signed = signature_of_assertion(message, domain, public_key, assertion, verifier)
     if not isinstance(message, Grant):
         if enrolment is not None:
             raise SignerUnusable(f"a {name} takes no enrolment")
@@ -73,6 +67,25 @@ def act_of_assertion(
         raise SignerUnusable("a Grant needs the enrolment that it was made from")
     _require_enrolled(enrolment, message, account_of_signer(signer), domain)
     return SignedAct(domain, message, signer, signed, enrolment.enrolment, enrolment.signature)
+
+
+def signature_of_assertion(
+    message: SignedMessage, domain: Domain, public_key: bytes, assertion: Any, verifier: str
+) -> tuple[bytes, bytes]:
+    """(signer, signature), ERC-7913, of a passkey's answer; arguments as of `act_of_assertion`.
+
+    Raises:
+        SignerUnusable: the assertion is another's or for something else.
+    """
+    try:
+        signer = passkey_signer(verifier, public_key)
+        authenticator_data, client_data, signature = _members(assertion)
+        signed = webauthn_signature(
+            signer, message.digest(domain), authenticator_data, client_data, signature
+        )
+    except ValueError as error:
+        raise SignerUnusable(str(error)) from None
+    return signer, signed
 
 
 def guardian_grant(

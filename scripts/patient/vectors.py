@@ -38,7 +38,9 @@ def all_vectors() -> dict[str, dict[str, Any]]:
         Approval,
         Challenge,
         Enrolment,
+        ErasureRequest,
         Grant,
+        ReceiptKey,
         Revocation,
         consent_domain,
         language_tag,
@@ -95,6 +97,8 @@ def all_vectors() -> dict[str, dict[str, Any]]:
         (enrolment, consent, _ENROLMENT_KEY),
         (Challenge(1, 3, site, token_id(1, site, 5)), ledger, _HOLDER),
         (approval, registry, _REVIEWER),
+        (ReceiptKey(holder, bytes([0x99]) * 32, start), consent, _HOLDER),
+        (ErasureRequest(holder, start), consent, _HOLDER),
     ]
     return {
         f"{type(message).__name__.lower()}.json": {

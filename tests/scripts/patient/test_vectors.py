@@ -13,8 +13,9 @@ from stack.binaries import ROOT
 from tests.desk import Desk
 
 FOLDER = ROOT / "docs" / "vectors"
-# Recorded in a browser (tests/chain/test_passkey_vector.py).
-RECORDED = {"passkey.json"}
+# Recorded: in a browser (tests/chain/test_passkey_vector.py), and since encryption is never the same
+# twice (tests/study/test_receipt.py).
+RECORDED = {"passkey.json", "receipt.json"}
 
 
 def test_the_committed_vectors_are_those_that_the_command_writes(desk: Desk) -> None:
