@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, TypeVar
 
 from audit.round_state import Moment, RoundFacts
 from chain.events import Event
 from chain.messages import Grant, Terms
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -154,6 +156,29 @@ class History:
     rho_spent: int = 0
     due: Event | None = None
 
+    def fork(self) -> History:
+        """The same history, to which events can be added while others read this one.
+
+        What has a moment may be shared: a `StudyState` does not see later ones.
+        """
+        return replace(
+            self,
+            moments=[*self.moments],
+            sites=[*self.sites],
+            committees=[*self.committees],
+            versions={**self.versions},
+            standings=[*self.standings],
+            tokens=_forked(self.tokens),
+            records={**self.records},
+            counters={**self.counters},
+            revocations=_forked(self.revocations),
+            rounds={number: facts.fork() for number, facts in self.rounds.items()},
+            commits=_forked(self.commits),
+            bars=_forked(self.bars),
+            was_barred={*self.was_barred},
+            challenges={**self.challenges},
+        )
+
     @property
     def reviewers(self) -> tuple[str, ...]:
         return self.committees[-1].reviewers if self.committees else ()
@@ -171,3 +196,7 @@ class History:
     @property
     def current_version(self) -> int:
         return self.standings[-1].current_version if self.standings else 0
+
+
+def _forked(lists: dict[str, list[T]]) -> dict[str, list[T]]:
+    return {site: [*entries] for site, entries in lists.items()}

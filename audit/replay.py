@@ -55,8 +55,17 @@ _CONSEQUENCES: dict[type[ev.Event], _Handler] = {
 
 def replay(records: Iterable[ev.EventRecord], study_id: int) -> History:
     """The history of one study. Raises HistoryInvalid, naming the event."""
-    history = History(study_id)
-    for position, record in enumerate(records):
+    return extended(History(study_id), records)
+
+
+def extended(before: History, records: Iterable[ev.EventRecord]) -> History:
+    """A study's history with the events that follow; `before` stays fit to be read.
+
+    Raises HistoryInvalid, naming the event.
+    """
+    history = before.fork()
+    study_id = history.study_id
+    for position, record in enumerate(records, start=len(history.moments)):
         moment = Moment(position, record.block_number, record.block_timestamp)
         try:
             _check_order(history, moment)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from chain.events import Aborted, Closed, Opened, Sealed
@@ -48,6 +48,10 @@ class RoundFacts:
     aborted: Aborted | None = None
     aborted_at: Moment | None = None
     aborted_suspensions: int = 0
+
+    def fork(self) -> RoundFacts:
+        """The same facts, to which events can be added while others read these."""
+        return replace(self, commitments=[*self.commitments], deliveries={**self.deliveries})
 
     @property
     def state(self) -> RoundState:

@@ -1,23 +1,23 @@
 """The chain as everything else here sees it: one deployment on one node, checked on connecting."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from eth_account.signers.local import LocalAccount
 from web3 import Web3
 
 from chain.blocks import Block, Finality, block_of, raw_block
-from chain.clients.base import record_of
 from chain.clients.consent import ConsentTokenClient
 from chain.clients.consortium import ConsortiumClient
 from chain.clients.guardians import GuardianAccountsClient
 from chain.clients.ledger import RoundLedgerClient
 from chain.clients.registry import StudyRegistryClient
 from chain.deployment import Deployment, check_deployment
-from chain.errors import BadEvidence, ChainUnreachable
+from chain.errors import ChainUnreachable
 from chain.events import CONTRACT_NAMES, EventRecord
 from chain.high_water import HighWater
+from chain.logs import Log, read_logs
 from chain.messages import (
     consent_domain,
     consortium_domain,
@@ -28,9 +28,6 @@ from chain.rpc import DEFAULT_TIMEOUT, NodeProvider, connect_node
 from chain.sender import Sender
 
 __all__ = ["Block", "Chain", "Finality"]
-
-# Blocks that one eth_getLogs covers: hosted nodes commonly refuse more than 10,000.
-_LOG_SPAN = 5_000
 
 
 class Chain:
@@ -158,26 +155,15 @@ class Chain:
         self, study_ids: Iterable[int], from_block: int = 0, to_block: int | None = None
     ) -> list[EventRecord]:
         """As `events`, for several studies in one common log order."""
+        return [log.record for log in self.logs(from_block, to_block, study_ids)]
+
+    def logs(
+        self,
+        from_block: int = 0,
+        to_block: int | None = None,
+        study_ids: Iterable[int] | None = None,
+    ) -> Iterator[Log]:
+        """As `events_of`, each with its block, transaction and place; all studies by default."""
         last = self.head().number if to_block is None else to_block
         first = max(from_block, self.deployment.block_number)
-        topics = sorted({"0x" + study_id.to_bytes(32).hex() for study_id in study_ids})
-        found: list[tuple[int, int, EventRecord]] = []
-        blocks: dict[int, Block] = {}
-        for start in range(first, last + 1, _LOG_SPAN):
-            asked = {
-                "address": sorted(self._addresses),
-                "topics": [None, topics],
-                "fromBlock": hex(start),
-                "toBlock": hex(min(start + _LOG_SPAN - 1, last)),
-            }
-            for log in self.w3.provider.make_request("eth_getLogs", [asked])["result"]:  # type: ignore[arg-type]
-                number = int(log["blockNumber"], 16)
-                if number not in blocks:
-                    blocks[number] = self.block(number)
-                block = blocks[number]
-                if block.hash != bytes.fromhex(log["blockHash"][2:]):
-                    raise BadEvidence(f"The node gives an event of another block {number}.")
-                record = record_of(log, self._addresses, block)
-                if record is not None:
-                    found.append((number, int(log["logIndex"], 16), record))
-        return [record for _, _, record in sorted(found, key=lambda item: item[:2])]
+        return read_logs(self.w3, self._addresses, first, last, study_ids)
