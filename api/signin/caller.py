@@ -1,0 +1,141 @@
+"""Who a request speaks for: `CallerOf`, `MaybeCallerOf`, and `requires(scope)`.
+
+A bearer token is looked at first, and if there is one the cookie is not. Each names one address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.orm import Session
+
+from api.dependencies import ServiceOf
+from api.service import Service
+from api.signin import repository
+from api.signin.cookie import cookie_name, require_own_page
+from api.signin.problems import NotSignedIn, ScopeMissing, SessionNeeded
+from api.signin.scopes import ALL_SCOPES, Scope
+from api.signin.secrets import digest_of
+
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="assent"'}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks.
+
+    Attributes:
+        address: EIP-55 text; of a passkey the low 160 bits of keccak256(signer).
+        signer: ERC-7913 bytes.
+        scopes: what may be done; a session has all scopes.
+    """
+
+    address: str
+    signer: bytes
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """A caller and what shows it: a session, or an access token when `session_id` is None."""
+
+    caller: Caller
+    expires_at: datetime
+    session_id: str | None = None
+
+
+def _maybe_sign_in(request: Request, service: ServiceOf) -> SignIn | None:
+    header = request.headers.get("authorization")
+    if header is not None:
+        return _of_bearer(header, service)
+    cookie = request.cookies.get(cookie_name(service.settings))
+    found = None if cookie is None else _of_cookie(cookie, service)
+    if found is not None:
+        require_own_page(request, service.settings)
+    return found
+
+
+_MaybeSignInOf = Annotated[SignIn | None, Depends(_maybe_sign_in)]
+
+
+def _sign_in(found: _MaybeSignInOf) -> SignIn:
+    if found is None:
+        raise NotSignedIn(headers=dict(_CHALLENGE))
+    return found
+
+
+#: Raises NotSignedIn.
+SignInOf = Annotated[SignIn, Depends(_sign_in)]
+
+
+def _maybe_caller(found: _MaybeSignInOf) -> Caller | None:
+    return None if found is None else found.caller
+
+
+def _caller(found: SignInOf) -> Caller:
+    return found.caller
+
+
+def _session(found: SignInOf) -> SignIn:
+    if found.session_id is None:
+        raise SessionNeeded
+    return found
+
+
+#: None for whoever is not signed in.
+MaybeCallerOf = Annotated[Caller | None, Depends(_maybe_caller)]
+#: Raises NotSignedIn.
+CallerOf = Annotated[Caller, Depends(_caller)]
+#: A session, never an access token. Raises NotSignedIn, SessionNeeded.
+SessionOf = Annotated[SignIn, Depends(_session)]
+
+
+def requires(scope: Scope) -> Callable[[Caller], Caller]:
+    """A dependency that gives a caller who has the scope; raises NotSignedIn, ScopeMissing.
+
+    `caller: Annotated[Caller, Depends(requires(Scope.STUDY_READ))]`
+    """
+
+    def caller_with_scope(caller: CallerOf) -> Caller:
+        if scope not in caller.scopes:
+            raise ScopeMissing(f"the scope {scope.value} is needed")
+        return caller
+
+    return caller_with_scope
+
+
+# Both look in a database session of their own and give it back at once: a request that waited for a
+# second connection while it holds one could wait for itself.
+
+
+def _of_bearer(header: str, service: Service) -> SignIn:
+    scheme, _, token = header.partition(" ")
+    digest = digest_of(token.strip()) if scheme.lower() == "bearer" else None
+    if digest is not None:
+        with service.sessions() as database:
+            row = repository.find_access_token(_reading(database), digest, service.clock())
+        if row is not None:
+            scopes = frozenset(row.scopes.split())
+            return SignIn(Caller(row.address, row.signer, scopes), row.expires_at)
+    # What claims to be a token and is none is refused, also where nobody need be signed in.
+    raise NotSignedIn(headers=dict(_CHALLENGE))
+
+
+def _of_cookie(cookie: str, service: Service) -> SignIn | None:
+    digest = digest_of(cookie)
+    if digest is None:
+        return None
+    with service.sessions() as database:
+        row = repository.find_session(_reading(database), digest, service.clock())
+    if row is None:
+        return None
+    return SignIn(Caller(row.address, row.signer, ALL_SCOPES), row.expires_at, row.id)
+
+
+def _reading(database: Session) -> Session:
+    database.connection(execution_options={"reads_only": True})
+    return database

@@ -1,0 +1,50 @@
+"""Sign-in by Ethereum accounts, and sessions."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from api.dependencies import ServiceOf, Transaction
+from api.signin import cookie, ethereum, sessions
+from api.signin.models import EthereumSignIn, Nonce, SignedIn
+from api.signin.tables import SessionRow
+from chain.messages import signer_of_account
+
+router = APIRouter(tags=["sign-in"])
+
+
+@router.post("/signin/nonce", summary="A nonce for one sign-in", status_code=201)
+def nonce(service: ServiceOf, database: Transaction) -> Nonce:
+    settings = service.settings
+    given, expires_at = sessions.give_nonce(database, settings, service.clock())
+    return Nonce(
+        nonce=given,
+        expires_at=expires_at,
+        domain=settings.domain,
+        uri=settings.origin,
+        chain_id=service.node.deployment.chain_id,
+    )
+
+
+@router.post("/signin/ethereum", summary="Sign in with an Ethereum account", status_code=201)
+def sign_in_with_ethereum(
+    body: EthereumSignIn,
+    request: Request,
+    response: Response,
+    service: ServiceOf,
+    database: Transaction,
+) -> SignedIn:
+    cookie.refuse_foreign_page(request, service.settings)
+    now = service.clock()
+    message = ethereum.verify_sign_in(
+        body.message, body.signature, service.settings, service.node, now
+    )
+    sessions.take_nonce(database, message.nonce, now)
+    signer = signer_of_account(message.address)
+    token, row = sessions.begin_session(database, service.settings, signer, "ethereum", now)
+    cookie.set_cookie(response, service.settings, token)
+    return _signed_in(row)
+
+
+def _signed_in(row: SessionRow) -> SignedIn:
+    return SignedIn(address=row.address, signer="0x" + row.signer.hex(), expires_at=row.expires_at)
