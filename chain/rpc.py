@@ -5,7 +5,9 @@ REQUESTS_CA_BUNDLE), except that a node on this machine is always reached direct
 """
 
 import ipaddress
+import json
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +20,10 @@ from web3.types import RPCEndpoint, RPCResponse
 from chain.errors import ChainUnreachable, ContractRefused, RpcRefused, refusal_of
 
 DEFAULT_TIMEOUT = 30.0
+#: Hosted nodes commonly refuse more than a hundred calls in one request.
+_MOST_TOGETHER = 100
+#: A method of JSON-RPC and its parameters.
+Call = tuple[str, list[Any]]
 
 
 def connect_node(
@@ -49,24 +55,48 @@ class NodeProvider(JSONBaseProvider):
         self._local = threading.local()
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        body = self.encode_rpc_request(method, params)
+        decoded = self._post(self.encode_rpc_request(method, params))
+        if not isinstance(decoded, dict) or ("error" not in decoded and "result" not in decoded):
+            raise ChainUnreachable(self.shown_url, "its answer is not JSON-RPC")
+        if decoded.get("error") is not None:
+            raise _as_exception(str(method), decoded["error"])
+        return RPCResponse(**decoded)  # type: ignore[typeddict-item]
+
+    def make_many(self, calls: Sequence[Call]) -> list[Any]:
+        """The results of several calls, sent together (JSON-RPC 2.0, section 6) and in order.
+
+        A call that the node refuses has an RpcRefused or ContractRefused in its place; the others
+        are answered all the same. Raises ChainUnreachable.
+        """
+        found: list[Any] = []
+        for start in range(0, len(calls), _MOST_TOGETHER):
+            found += self._make_some(calls[start : start + _MOST_TOGETHER])
+        return found
+
+    def _make_some(self, calls: Sequence[Call]) -> list[Any]:
+        asked = [
+            {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+            for number, (method, params) in enumerate(calls)
+        ]
+        decoded = self._post(json.dumps(asked).encode())
+        answers = {a.get("id"): a for a in decoded} if _is_list_of_objects(decoded) else {}
+        if set(answers) != set(range(len(calls))):
+            raise ChainUnreachable(self.shown_url, "its answer to several calls is not JSON-RPC")
+        return [_result(method, answers[number]) for number, (method, _) in enumerate(calls)]
+
+    def _post(self, body: bytes) -> Any:
         headers = {"Content-Type": "application/json"}
         try:
             answer = self._session().post(
                 self._url, data=body, headers=headers, timeout=self._timeout
             )
             # Some nodes answer JSON-RPC errors with an HTTP error status, so the body decides.
-            decoded: Any = answer.json()
+            return answer.json()
         except requests.exceptions.JSONDecodeError as error:
             reason = f"it answers HTTP {answer.status_code} without JSON"
             raise ChainUnreachable(self.shown_url, reason) from error
         except requests.RequestException as error:
             raise ChainUnreachable(self.shown_url, _reason(error)) from error
-        if not isinstance(decoded, dict) or ("error" not in decoded and "result" not in decoded):
-            raise ChainUnreachable(self.shown_url, "its answer is not JSON-RPC")
-        if decoded.get("error") is not None:
-            raise _as_exception(str(method), decoded["error"])
-        return RPCResponse(**decoded)  # type: ignore[typeddict-item]
 
     def _session(self) -> requests.Session:
         # requests does not promise that a session is safe between threads.
@@ -99,6 +129,16 @@ def _reason(error: requests.RequestException) -> str:
         (requests.exceptions.ConnectionError, "the connection is refused or lost"),
     ]
     return next((text for kind, text in kinds if isinstance(error, kind)), type(error).__name__)
+
+
+def _is_list_of_objects(decoded: Any) -> bool:
+    return isinstance(decoded, list) and all(isinstance(answer, dict) for answer in decoded)
+
+
+def _result(method: str, answer: dict[str, Any]) -> Any:
+    if answer.get("error") is not None:
+        return _as_exception(method, answer["error"])
+    return answer.get("result")
 
 
 def _as_exception(method: str, error: Any) -> ContractRefused | RpcRefused:

@@ -26,12 +26,11 @@ from chain.errors import (
     TransactionPending,
 )
 from chain.journal import Entry, Journal
+from chain.transactions import Fees, sign_call
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 # Gas differs a little between estimate and execution when other transactions come between.
 _GAS_MARGIN = 1.25
-# The same bytes must still be acceptable when they are sent again later, at a higher base fee.
-_BASE_FEE_MARGIN = 4
 
 
 @dataclass(frozen=True)
@@ -104,21 +103,19 @@ class Sender:
     def _signer(self, to: str | None, data: bytes, gas: int) -> Callable[[int], Entry]:
         base_fee = int(raw_block(self._w3, "latest").get("baseFeePerGas", "0x0"), 16)
         tip = self._w3.eth.max_priority_fee
-        transaction: dict[str, Any] = {
-            "type": 2,
-            "chainId": self._chain_id,
-            "gas": gas,
-            "maxFeePerGas": _BASE_FEE_MARGIN * base_fee + tip,
-            "maxPriorityFeePerGas": tip,
-            "value": 0,
-            "data": data,
-        }
-        if to is not None:
-            transaction["to"] = to
+        fees = Fees.suggested(base_fee, tip)
 
         def sign(nonce: int) -> Entry:
-            signed = self.account.sign_transaction(transaction | {"nonce": nonce})
-            return Entry(nonce, bytes(signed.hash), bytes(signed.raw_transaction))
+            signed = sign_call(
+                self.account,
+                chain_id=self._chain_id,
+                nonce=nonce,
+                to=to,
+                data=data,
+                gas=gas,
+                fees=fees,
+            )
+            return Entry(nonce, signed.tx_hash, signed.raw)
 
         return sign
 
