@@ -105,3 +105,13 @@ class IdempotencyKey(Base):
     request: Mapped[Hash]
     act_id: Mapped[Word]
     used_at: Mapped[Moment] = mapped_column(index=True)
+
+
+class RelayerFacts(Base):
+    """What the worker last saw of its account, for the metrics of the web process."""
+
+    __tablename__ = "relayer_facts"
+
+    account: Mapped[Address] = mapped_column(primary_key=True)
+    balance: Mapped[Uint256]
+    seen_at: Mapped[Moment]

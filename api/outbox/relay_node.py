@@ -1,0 +1,117 @@
+"""What the relayer asks of the node: as few requests as possible, each with many questions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from api.outbox.checking import Call
+from chain.blocks import Block, block_of
+from chain.chain import Chain
+from chain.errors import ChainError, ChainUnreachable
+from chain.rpc import NodeProvider
+from chain.transactions import Fees
+
+
+@dataclass(frozen=True)
+class View:
+    """The newest block, the account's next nonce there, and what a transaction should pay."""
+
+    head: Block
+    nonce: int
+    fees: Fees
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Where a transaction was mined, whether it succeeded, and the node's raw logs."""
+
+    tx_hash: bytes
+    block_number: int
+    block_hash: bytes
+    succeeded: bool
+    logs: Sequence[dict[str, Any]]
+
+
+class RelayNode:
+    """One account's node. Everything raises ChainUnreachable when it is away."""
+
+    def __init__(self, chain: Chain, account: str) -> None:
+        provider = chain.w3.provider
+        assert isinstance(provider, NodeProvider)
+        self.chain, self._provider, self._account = chain, provider, account
+
+    def look(self) -> View:
+        """Raises ChainError."""
+        block, nonce, tip = _all(
+            self._provider.make_many(
+                [
+                    ("eth_getBlockByNumber", ["latest", False]),
+                    ("eth_getTransactionCount", [self._account, "latest"]),
+                    ("eth_maxPriorityFeePerGas", []),
+                ]
+            )
+        )
+        base_fee = int(block.get("baseFeePerGas", "0x0"), 16)
+        return View(block_of(block), int(nonce, 16), Fees.suggested(base_fee, int(tip, 16)))
+
+    def nonce_at(self, block_number: int) -> int:
+        """The account's next nonce at a past block. Raises ChainError."""
+        asked = [self._account, hex(max(0, block_number))]
+        return int(_all(self._provider.make_many([("eth_getTransactionCount", asked)]))[0], 16)
+
+    def balance(self) -> int:
+        """Wei. Raises ChainError."""
+        asked = [self._account, "latest"]
+        return int(_all(self._provider.make_many([("eth_getBalance", asked)]))[0], 16)
+
+    def receipts(self, hashes: Sequence[bytes]) -> dict[bytes, Receipt]:
+        """The receipts of those that are mined. Raises ChainError."""
+        asked = [("eth_getTransactionReceipt", ["0x" + one.hex()]) for one in hashes]
+        return {
+            one: _receipt(one, raw)
+            for one, raw in zip(hashes, _all(self._provider.make_many(asked)), strict=True)
+            if raw is not None
+        }
+
+    def send(self, forms: Sequence[tuple[bytes, bytes]]) -> list[ChainError | None]:
+        """Hands over (hash, raw) in order; None where the node has the transaction now."""
+        asked = [("eth_sendRawTransaction", ["0x" + raw.hex()]) for _, raw in forms]
+        answers = self._provider.make_many(asked)
+        refused = [place for place, one in enumerate(answers) if isinstance(one, ChainError)]
+        # Sent before, mined already, or (Hardhat) mined and reverted: of these it knows the hash.
+        known = self._provider.make_many(
+            [("eth_getTransactionByHash", ["0x" + forms[place][0].hex()]) for place in refused]
+        )
+        result: list[ChainError | None] = [None] * len(forms)
+        for place, found in zip(refused, known, strict=True):
+            if found is None or isinstance(found, ChainError):
+                result[place] = answers[place]
+        return result
+
+    def estimate(self, calls: Sequence[Call]) -> list[int | ChainError]:
+        """Gas of each call from the account on the newest block, or why it is refused."""
+        asked = [("eth_estimateGas", [call.parameters(self._account), "latest"]) for call in calls]
+        answers = self._provider.make_many(asked)
+        return [one if isinstance(one, ChainError) else int(one, 16) for one in answers]
+
+
+def _all(answers: list[Any]) -> list[Any]:
+    for one in answers:
+        if isinstance(one, ChainError):
+            raise one
+    return answers
+
+
+def _receipt(tx_hash: bytes, raw: dict[str, Any]) -> Receipt:
+    try:
+        return Receipt(
+            tx_hash,
+            int(raw["blockNumber"], 16),
+            bytes.fromhex(raw["blockHash"][2:]),
+            int(raw["status"], 16) == 1,
+            raw["logs"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ChainUnreachable("?", "it gives a receipt that cannot be read") from error

@@ -1,0 +1,136 @@
+"""The worker process: `python -m api.worker`, configured by the environment (`api.settings`).
+
+Reads the chain into the index, carries signed acts to it, and delivers webhooks, each in a thread
+of its own. It alone holds the relayer's key. SIGTERM ends it after what each is doing.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+import structlog
+from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError
+
+from api.index.indexer import Indexer
+from api.observability.logs import configure_logs
+from api.outbox.relayer import Relayer
+from api.outbox.starting import RelayerRefused, start_relayer
+from api.service import Service
+from api.settings import Settings
+from api.web import UNUSABLE, refusal_of_settings
+from api.worker_lock import AnotherWorker, WorkerLock, lock_worker
+from chain.errors import ChainError, ChainUnreachable
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+_INDEX_PAUSE, _RELAY_PAUSE = 0.5, 0.05
+
+_log = structlog.get_logger("worker")
+
+
+class Loop:
+    """Calls `run_once` again and again: at once after work, after `pause` (s) without any."""
+
+    def __init__(self, name: str, run_once: Callable[[], int], pause: float) -> None:
+        self.name, self._run_once, self._pause = name, run_once, pause
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop`; what is away is tried again later and later. Raises AnotherWorker and
+        RelayerRefused, after which nothing here may go on.
+        """
+        wait = _FIRST_PAUSE
+        while not stop.is_set():
+            try:
+                if not self._run_once():
+                    stop.wait(self._pause)
+                wait = _FIRST_PAUSE
+            except (AnotherWorker, RelayerRefused):
+                raise
+            except (ChainError, DBAPIError) as error:
+                # Not its text, which may hold what was sent.
+                _log.warning("away", loop=self.name, kind=type(error).__name__)
+            except Exception as error:  # noqa: BLE001, one defect must not end the others
+                _log.error("defect", loop=self.name, kind=type(error).__name__, exc_info=error)
+            else:
+                continue
+            stop.wait(wait)
+            wait = min(2 * wait, _LONGEST_PAUSE)
+
+
+class Relay:
+    """The relayer, made once the chain answers, and run only while the worker's lock is held."""
+
+    def __init__(self, service: Service, lock: WorkerLock) -> None:
+        """Raises RelayerRefused, ChainError (other than the node being away)."""
+        self._service, self._lock = service, lock
+        self._relayer: Relayer | None = None
+        try:
+            self._relayer = start_relayer(service)
+        except ChainUnreachable:
+            _log.warning("away", loop="relayer", kind="ChainUnreachable")
+
+    def run_once(self) -> int:
+        """See `Relayer.run_once`."""
+        self._lock.ensure()
+        if self._relayer is None:
+            self._relayer = start_relayer(self._service)
+        return 0 if self._relayer is None else self._relayer.run_once()
+
+
+def main() -> int:
+    """Works until it is told to stop; returns the exit status."""
+    try:
+        settings = Settings()  # type: ignore[call-arg]  # from the environment
+    except ValidationError as error:
+        print(refusal_of_settings(error), file=sys.stderr)
+        return UNUSABLE
+    configure_logs()
+    service = Service.start(settings)
+    try:
+        lock = lock_worker(service.engine)
+        try:
+            return work(service, lock)
+        finally:
+            lock.release()
+    except (AnotherWorker, RelayerRefused, ChainError) as error:
+        print(f"The worker was not started, or has ended: {error}", file=sys.stderr)
+        return UNUSABLE
+    finally:
+        service.close()
+
+
+def work(service: Service, lock: WorkerLock) -> int:
+    """Runs the loops until SIGTERM or SIGINT. Raises RelayerRefused, AnotherWorker, ChainError."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    loops = [Loop("indexer", Indexer(service).run_once, _INDEX_PAUSE)]
+    if service.settings.relayer_key is not None:
+        loops.append(Loop("relayer", Relay(service, lock).run_once, _RELAY_PAUSE))
+    ended: list[BaseException] = []
+
+    def run(loop: Loop) -> None:
+        try:
+            loop.run(stop)
+        except BaseException as error:  # noqa: BLE001, told by the main thread
+            ended.append(error)
+            stop.set()
+
+    threads = [threading.Thread(target=run, args=[loop], name=loop.name) for loop in loops]
+    for thread in threads:
+        thread.start()
+    _log.info("working", loops=[loop.name for loop in loops])
+    while not stop.wait(1.0):
+        pass
+    for thread in threads:
+        thread.join()
+    if ended:
+        raise ended[0]
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
