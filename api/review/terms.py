@@ -120,8 +120,10 @@ def told(found: Examination) -> ExaminationTold:
     )
 
 
-def document(service: Service, chain: Chain, study_id: int, version: int, name: str) -> bytes:
-    """One document's bytes, hashed.
+def document(
+    service: Service, chain: Chain, study_id: int, version: int, name: str
+) -> tuple[bytes, bytes]:
+    """One document: its SHA-256 and its bytes, which hash to that.
 
     Raises:
         NotFound, DocumentsNotServed, DocumentMissing, ObjectStoreUnreachable, ChainError
@@ -132,11 +134,11 @@ def document(service: Service, chain: Chain, study_id: int, version: int, name: 
     store = service.documents()
     if store is None:
         raise DocumentsNotServed
-    terms = chain.registry.terms(study_id, version)
-    cid = cid_of_sha256(getattr(terms, DOCUMENTS[name]))
+    sha256: bytes = getattr(chain.registry.terms(study_id, version), DOCUMENTS[name])
+    cid = cid_of_sha256(sha256)
     with store:
         try:
-            return store.get(cid)
+            return sha256, store.get(cid)
         except ObjectStoreUnreachable:
             raise
         except ObjectStoreError as error:

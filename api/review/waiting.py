@@ -75,9 +75,9 @@ class _Waiting:
 
     def items(self) -> Iterator[WaitingItem]:
         study = self._study
-        if study.proposed_version != study.current_version:
-            if self._approval(study.proposed_version) <= self._now:
-                yield self._approve(study.proposed_version)
+        newest = study.proposed_version
+        if newest != study.current_version and self._approval(newest) <= self._now:
+            yield self._approve(newest)
         if study.current_version:
             yield from self._renew()
             yield from self._stands_still()
