@@ -10,6 +10,10 @@ from fastapi import APIRouter, FastAPI
 from slowapi.middleware import SlowAPIASGIMiddleware
 from starlette.middleware.cors import CORSMiddleware
 
+from api.consents import endpoints as consents
+from api.enrolments import endpoints as enrolments
+from api.erasures import endpoints as erasures
+from api.fhir import endpoints as fhir
 from api.http.errors import install_error_handlers
 from api.http.headers import EntityTags, RequestHeaders
 from api.http.limits import BodyLimit, make_limiter
@@ -17,9 +21,17 @@ from api.observability import endpoints as observability
 from api.observability.requests import ObservedRequests, RequestMetrics
 from api.observability.traces import install_traces
 from api.outbox import endpoints as outbox
+from api.outbox.metrics import OutboxMetrics
+from api.receipts import endpoints as receipts
+from api.review import acting_endpoints as review_acting
+from api.review import reading_endpoints as review_reading
+from api.review.bundling import endpoints as bundling
+from api.review.log import endpoints as audit_log
+from api.roles import endpoints as roles
 from api.service import Service
 from api.signin import account_endpoints as signin_account
 from api.signin import endpoints as signin
+from api.sites import endpoints as sites
 
 _DESCRIPTION = """
 Consent and audit over HTTP. A convenience over the contracts, never an authority: whatever this
@@ -28,7 +40,21 @@ Errors are problem details (RFC 9457); `/problems` lists their codes.
 """
 
 #: One router a feature.
-ROUTERS: tuple[APIRouter, ...] = (signin.router, signin_account.router, outbox.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    signin.router,
+    signin_account.router,
+    roles.router,
+    outbox.router,
+    review_reading.router,
+    review_acting.router,
+    bundling.router,
+    audit_log.router,
+    sites.router,
+    consents.router,
+    receipts.router,
+    enrolments.router,
+    erasures.router,
+)
 
 
 def create_app(service: Service) -> FastAPI:
@@ -54,6 +80,8 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(observability.router)
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
+    app.include_router(fhir.router, prefix="/fhir")
+    service.registry.register(OutboxMetrics(service))
     install_error_handlers(app, settings.origin)
     # The last that is added meets a request first.
     app.add_middleware(EntityTags)

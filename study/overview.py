@@ -102,6 +102,14 @@ class TokenRound:
     state: str
     used: bool | None
 
+    @property
+    def says(self) -> str:
+        """In words; what the site did is for a receipt to prove."""
+        return _USED[self.used]
+
+
+_USED = {True: "may have used it", False: "did not use it", None: "the hospital sent nothing"}
+
 
 def rounds_of_token(state: StudyState, token_id: int) -> list[TokenRound]:
     """Every round of the study, as seen from one token: by chain facts alone, as sites admit.

@@ -6,8 +6,6 @@ from scripts.connection import DeploymentFile, Rpc, connect
 from scripts.console import JsonOption, say, show_facts, show_json, show_table
 from scripts.patient.revoking import TokenId, token_number
 
-_USED = {True: "may have used it", False: "did not use it", None: "the hospital sent nothing"}
-
 
 def status(token: TokenId, rpc: Rpc, deployment: DeploymentFile, json_: JsonOption = False) -> None:
     """Show whether a consent is active now, for what and until when, and each round's relation.
@@ -81,7 +79,7 @@ def status(token: TokenId, rpc: Rpc, deployment: DeploymentFile, json_: JsonOpti
     show_table(
         "Rounds",
         ("round", "ended", "your record"),
-        [(r.number, r.state, _USED[r.used]) for r in rounds],
+        [(one.number, one.state, one.says) for one in rounds],
     )
     if not rounds:
         say("No round has been opened yet.")

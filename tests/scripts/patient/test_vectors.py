@@ -13,7 +13,7 @@ from stack.binaries import ROOT
 from tests.desk import Desk
 
 FOLDER = ROOT / "docs" / "vectors"
-# Recorded: in a browser (tests/chain/test_passkey_vector.py), and since encryption is never the same
+# Recorded: in a browser (tests/chain/test_passkey_vector.py), and as no encryption is the same
 # twice (tests/study/test_receipt.py).
 RECORDED = {"passkey.json", "receipt.json"}
 

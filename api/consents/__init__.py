@@ -1,0 +1,1 @@
+"""What patients do here: see what a grant would say, sign, and follow their consents."""

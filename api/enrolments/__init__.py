@@ -1,0 +1,1 @@
+"""Enrolment by a one-time code that this service never sees."""

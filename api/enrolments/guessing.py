@@ -1,0 +1,25 @@
+"""A limit on looking for offers: a code has 128 bits, and nobody shall even try many."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from limits import parse
+from slowapi import Limiter
+from slowapi.util import get_remote_address
+
+from api.problems import TooManyRequests
+
+_LOOKS = parse("60/minute")
+
+
+def _counted(request: Request) -> None:
+    limiter: Limiter = request.app.state.limiter
+    if not limiter.limiter.hit(_LOOKS, "enrolment-offers", get_remote_address(request)):
+        raise TooManyRequests(f"at most {_LOOKS}", headers={"Retry-After": "60"})
+
+
+#: Counts one look of a client address. Raises TooManyRequests.
+COUNTED = Depends(_counted)
+CountedLook = Annotated[None, COUNTED]

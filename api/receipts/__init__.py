@@ -1,0 +1,1 @@
+"""Receipts: kept as sites encrypted them, for keys that holders named."""
