@@ -75,7 +75,7 @@ def _check_time(message: SiweMessage, now: datetime, longest: timedelta) -> None
 
 
 def _moment(written: ISO8601Datetime) -> datetime:
-    moment = written._datetime
+    moment: datetime = written._datetime
     if moment.tzinfo is None:
         raise SignInMessageInvalid("a time without a time zone")
     return moment
@@ -92,6 +92,6 @@ def _signed_by_key(message: SiweMessage, signature: str, now: datetime) -> bool:
 def _ask_contract(message: SiweMessage, signature: str, node: Node, now: datetime) -> None:
     provider = node.chain().w3.provider
     try:
-        message.verify(signature, timestamp=now, provider=provider)  # type: ignore[arg-type]
+        message.verify(signature, timestamp=now, provider=provider)
     except (InvalidSignature, BadSignature, ContractRefused, RpcRefused):
         raise SignatureWrong from None

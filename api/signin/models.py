@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from api.signin.scopes import Scope
 
@@ -24,14 +25,14 @@ Version: 1
 Chain ID: 31337
 Nonce: {_NONCE}
 Issued At: {_NOW}"""
-_SESSION = {
+_SESSION: JsonDict = {
     "id": _ID,
     "method": "ethereum",
     "created_at": _NOW,
     "expires_at": _LATER,
     "current": True,
 }
-_TOKEN = {
+_TOKEN: JsonDict = {
     "id": _ID,
     "name": "reads our receipts at night",
     "scopes": ["consent:read"],
@@ -40,7 +41,7 @@ _TOKEN = {
 }
 
 
-def _example(value: dict[str, object]) -> ConfigDict:
+def _example(value: JsonDict) -> ConfigDict:
     return ConfigDict(extra="forbid", json_schema_extra={"examples": [value]})
 
 

@@ -32,7 +32,7 @@ def sign_in_message(client: TestClient, address: str, **changes: Any) -> str:
         "issued_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "statement": "Sign in to Assent.",
     }
-    return SiweMessage(**members | changes).prepare_message()
+    return str(SiweMessage(**members | changes).prepare_message())
 
 
 def wallet_signature(account: LocalAccount, message: str) -> str:
