@@ -41,6 +41,7 @@ def check(
     console: Console,
     *,
     everything: bool = False,
+    tests_grew: bool = False,
     size: int = SAMPLE_SIZE,
     seed: int = SEED,
     limit: float = LIMIT_SECONDS,
@@ -48,23 +49,29 @@ def check(
     """Tests a sample of the mutants, or all of them, and says which ones no test noticed.
 
     Stops after `limit` seconds; another call goes on where this one stopped, as long as neither
-    contracts nor tests changed. Raises CheckError when mutants cannot be made or tested.
+    contracts nor tests changed. With `tests_grew` what earlier tests killed stays killed, and only
+    the others are tested again: right when tests were added and none taken away.
+    Raises CheckError when mutants cannot be made or tested.
     """
     with tools.progress("Mutation: finding what may be changed (30 s)", console):
         found = all_mutants()
     chosen = found if everything else sample(found, size, seed)
     with _alone():
-        state = _State(_STATE / f"{_tree_hash()}.jsonl")
+        state = _State(_STATE / f"{_contracts_hash()}.jsonl", _tests_hash(), tests_grew)
         _judge_all(chosen, state, console, limit)
     verdicts = {one: state.verdicts[_name(one)] for one in chosen if _name(one) in state.verdicts}
     return judged(chosen, verdicts, found)
 
 
 class _State:
-    """Verdicts so far, one JSON line each, so that a killed run loses none."""
+    """Verdicts so far, one JSON line each, so that a killed run loses none.
 
-    def __init__(self, path: Path) -> None:
-        self._path, self._lock = path, threading.Lock()
+    A verdict counts for the tests that it was found with; with `tests_grew` also one that more
+    tests cannot change.
+    """
+
+    def __init__(self, path: Path, tests: str, tests_grew: bool) -> None:
+        self._path, self._tests, self._lock = path, tests, threading.Lock()
         self.verdicts: dict[str, str] = {}
         if path.is_file():
             text = path.read_text(encoding="utf-8")
@@ -73,7 +80,9 @@ class _State:
             for line in text.splitlines():
                 try:
                     entry = json.loads(line)
-                    self.verdicts[entry["mutant"]] = entry["verdict"]
+                    settled = tests_grew and entry["verdict"] != "survived"
+                    if entry["tests"] == tests or settled:
+                        self.verdicts[entry["mutant"]] = entry["verdict"]
                 except (ValueError, KeyError, TypeError):
                     continue  # a run was killed while writing it
 
@@ -82,7 +91,8 @@ class _State:
             self.verdicts[_name(mutant)] = verdict
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"mutant": _name(mutant), "verdict": verdict}) + "\n")
+                entry = {"mutant": _name(mutant), "verdict": verdict, "tests": self._tests}
+                file.write(json.dumps(entry) + "\n")
 
 
 def _judge_all(chosen: list[Mutant], state: _State, console: Console, limit: float) -> None:
@@ -174,10 +184,21 @@ def _name(mutant: Mutant) -> str:
     return f"{mutant.file}:{mutant.start}:{mutant.end}:{mutant.operator}:{mutant.new}"
 
 
-def _tree_hash() -> str:
-    """Names contracts, tests and the Hardhat project as they are: verdicts hold for these."""
-    files: Iterable[Path] = sorted((ROOT / "contracts").rglob("*.sol"))
+def _contracts_hash() -> str:
+    """Names contracts and Hardhat project as they are."""
+    contracts = ROOT / "contracts"
+    tests = contracts / "test"
+    files = [path for path in contracts.rglob("*.sol") if not path.is_relative_to(tests)]
+    return _hash_of([*files, ROOT / "hardhat-local" / "hardhat.config.ts"])
+
+
+def _tests_hash() -> str:
+    """Names the Solidity tests as they are."""
+    return _hash_of((ROOT / "contracts" / "test").rglob("*.sol"))
+
+
+def _hash_of(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
-    for path in [*files, ROOT / "hardhat-local" / "hardhat.config.ts"]:
+    for path in sorted(files):
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]

@@ -83,13 +83,29 @@ def test_a_killed_run_goes_on_and_tests_no_mutant_twice(
     assert len(Bench.tested) == before
 
 
+@pytest.mark.parametrize("changed", ["_contracts_hash", "_tests_hash"])
 def test_verdicts_hold_for_the_sources_that_they_were_found_on(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, changed: str
 ) -> None:
     run()
-    monkeypatch.setattr(campaign, "_tree_hash", lambda: "changed")
+    monkeypatch.setattr(campaign, changed, lambda: "changed")
     run()
     assert len(Bench.tested) == 40
+
+
+def test_more_tests_can_only_kill_what_survived(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run()
+    (state,) = tmp_path.glob("*.jsonl")
+    state.write_text(state.read_text().replace('"killed"', '"survived"', 3))
+    monkeypatch.setattr(campaign, "_tests_hash", lambda: "more")
+    outcome = run(tests_grew=True)
+    assert len(Bench.tested) == 23
+    assert outcome.figures["killed"] == 20
+    monkeypatch.setattr(campaign, "_contracts_hash", lambda: "changed")
+    run(tests_grew=True)
+    assert len(Bench.tested) == 43
 
 
 def test_time_that_is_up_is_no_pass() -> None:

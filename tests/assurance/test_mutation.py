@@ -56,10 +56,10 @@ def test_a_mutant_is_named_by_its_lines_and_not_by_their_place() -> None:
 
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     path = tmp_path / "state.jsonl"
-    campaign._State(path).add(NEGATED, "killed")
+    campaign._State(path, "tests", tests_grew=False).add(NEGATED, "killed")
     with path.open("a", encoding="utf-8") as file:
         file.write('{"mutant": "contracts/Do')
-    again = campaign._State(path)
+    again = campaign._State(path, "tests", tests_grew=False)
     assert list(again.verdicts.values()) == ["killed"]
     assert campaign._name(NEGATED) in again.verdicts
 
