@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audit import canonical_json
 from audit.checkpoint import Checkpoint
 from audit.checkpoint import read as read_checkpoint
 from audit.cid import cid_of_sha256
@@ -46,6 +45,7 @@ from federation.app.noise import draw, noise_key
 from federation.app.reply import WithheldCode
 from federation.app.train import cohort_series, contribution
 from federation.gate.journal_schema import Attempt
+from federation.gate.kept_cohort import KeptCohort
 from federation.gate.site import Site
 
 _POLL_SECONDS = 0.25
@@ -158,14 +158,7 @@ class SiteRound:
                 self._chain_id, self._ledger, self._study, self._number, number, index
             ),
         )
-        kept = canonical_json.dumps(
-            {
-                "attempt": number,
-                "block": cohort.block.number,
-                "root": root.hex(),
-                "statuses": [int(status) for status in cohort.statuses],
-            }
-        )
+        kept = KeptCohort(number, cohort.block.number, root, cohort.statuses).to_bytes()
         plain = to_bytes(wrap(total))
         attempt = site.journal.reserve(self._study, self._number, number, plain, kept)
         key = noise_key(

@@ -151,6 +151,16 @@ class RecordRegister:
         )
         return [EnrolmentEntry(*row) for row in rows]
 
+    def records_of_holder(self, study_id: int, holder: bytes) -> list[str]:
+        """The records that were enrolled for a holder (20 bytes) in a study."""
+        rows = self._database.rows(
+            "SELECT DISTINCT record_id FROM enrolments WHERE study_id = ? AND holder = ?"
+            " ORDER BY record_id",
+            study_id,
+            holder,
+        )
+        return [str(row["record_id"]) for row in rows]
+
     def close(self) -> None:
         self._database.close()
 
