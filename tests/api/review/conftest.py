@@ -1,0 +1,55 @@
+"""One study for all tests of a module that ask of its documents or its bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ipfs.objects import ObjectStore
+from stack.kubo import KuboDaemon
+from stack.process import ProcessGroup
+from tests.api.review.serving import Served, serving
+from tests.audit.real_study import RealStudy
+from tests.world import World
+
+
+@pytest.fixture(scope="session")
+def ipfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An IPFS node of the tests' own; its API's address."""
+    folder = tmp_path_factory.mktemp("ipfs")
+    daemon = KuboDaemon(folder / "repository", folder / "kubo.log")
+    with ProcessGroup() as group:
+        group.start(daemon)
+        daemon.wait_for_api()
+        yield daemon.api
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """A study with one closed round, all of whose objects are on IPFS, and its service."""
+
+    study: RealStudy
+    served: Served
+
+    @property
+    def number(self) -> int:
+        return self.study.number
+
+
+@pytest.fixture(scope="module")
+def reviewed(
+    module_world: World, ipfs: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Reviewed]:
+    study = RealStudy(module_world)
+    for site in module_world.sites:
+        for _ in range(2):
+            study.patient(site)
+    study.round()
+    with ObjectStore(ipfs) as store:
+        for data in {*study.files.values(), *study.objects.values()}:
+            store.put(data)
+    with serving(module_world, Path(tmp_path_factory.mktemp("api")), ipfs) as served:
+        yield Reviewed(study, served)
