@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 from slowapi.middleware import SlowAPIASGIMiddleware
 from starlette.middleware.cors import CORSMiddleware
 
+from api.cohorts import endpoints as cohorts
 from api.consents import endpoints as consents
 from api.enrolments import endpoints as enrolments
 from api.erasures import endpoints as erasures
@@ -17,6 +18,7 @@ from api.fhir import endpoints as fhir
 from api.http.errors import install_error_handlers
 from api.http.headers import EntityTags, RequestHeaders
 from api.http.limits import BodyLimit, make_limiter
+from api.index.metrics import IndexMetrics
 from api.observability import endpoints as observability
 from api.observability.requests import ObservedRequests, RequestMetrics
 from api.observability.traces import install_traces
@@ -28,10 +30,15 @@ from api.review import reading_endpoints as review_reading
 from api.review.bundling import endpoints as bundling
 from api.review.log import endpoints as audit_log
 from api.roles import endpoints as roles
+from api.rounds import endpoints as rounds
 from api.service import Service
 from api.signin import account_endpoints as signin_account
 from api.signin import endpoints as signin
+from api.signin import passkey_endpoints as signin_passkeys
 from api.sites import endpoints as sites
+from api.stream import endpoints as stream
+from api.studies import endpoints as studies
+from api.webhooks import endpoints as webhooks
 
 _DESCRIPTION = """
 Consent and audit over HTTP. A convenience over the contracts, never an authority: whatever this
@@ -43,7 +50,13 @@ Errors are problem details (RFC 9457); `/problems` lists their codes.
 ROUTERS: tuple[APIRouter, ...] = (
     signin.router,
     signin_account.router,
+    signin_passkeys.router,
     roles.router,
+    studies.router,
+    rounds.router,
+    cohorts.router,
+    stream.router,
+    webhooks.router,
     outbox.router,
     review_reading.router,
     review_acting.router,
@@ -82,6 +95,7 @@ def create_app(service: Service) -> FastAPI:
         app.include_router(router, prefix="/v1")
     app.include_router(fhir.router, prefix="/fhir")
     service.registry.register(OutboxMetrics(service))
+    service.registry.register(IndexMetrics(service))
     install_error_handlers(app, settings.origin)
     # The last that is added meets a request first.
     app.add_middleware(EntityTags)

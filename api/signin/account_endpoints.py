@@ -7,27 +7,24 @@ from datetime import timedelta
 from fastapi import APIRouter, Response
 
 from api.dependencies import Database, ServiceOf, Transaction
+from api.http.paging import Page, Paging, PagingOf
 from api.problems import NotFound
 from api.signin import cookie, repository, sessions
-from api.signin.caller import SessionOf
+from api.signin.caller import SessionOf, SignIn
 from api.signin.models import AccessToken, AccessTokenEntry, NewAccessToken, SessionEntry
-from api.signin.tables import AccessTokenRow
+from api.signin.tables import AccessTokenRow, SessionRow
 
 router = APIRouter(tags=["sign-in"])
 
 
 @router.get("/sessions", summary="Your sessions")
-def list_sessions(own: SessionOf, service: ServiceOf, database: Database) -> list[SessionEntry]:
-    return [
-        SessionEntry(
-            id=row.id,
-            method=row.method,
-            created_at=row.created_at,
-            expires_at=row.expires_at,
-            current=row.id == own.session_id,
-        )
-        for row in repository.sessions_of(database, own.caller.address, service.clock())
-    ]
+def list_sessions(
+    own: SessionOf, service: ServiceOf, database: Database, paging: PagingOf
+) -> Page[SessionEntry]:
+    rows = repository.sessions_of(
+        database, own.caller.address, service.clock(), _after(paging), paging.limit + 1
+    )
+    return paging.page(rows, _key, lambda row: _session_entry(row, own))
 
 
 @router.delete("/sessions/current", summary="Sign out", status_code=204)
@@ -60,16 +57,37 @@ def make_access_token(
 
 @router.get("/access-tokens", summary="Your access tokens, without the tokens themselves")
 def list_access_tokens(
-    own: SessionOf, service: ServiceOf, database: Database
-) -> list[AccessTokenEntry]:
-    rows = repository.access_tokens_of(database, own.caller.address, service.clock())
-    return [_entry(row) for row in rows]
+    own: SessionOf, service: ServiceOf, database: Database, paging: PagingOf
+) -> Page[AccessTokenEntry]:
+    rows = repository.access_tokens_of(
+        database, own.caller.address, service.clock(), _after(paging), paging.limit + 1
+    )
+    return paging.page(rows, _key, _entry)
 
 
 @router.delete("/access-tokens/{token_id}", summary="Revoke an access token", status_code=204)
 def revoke_access_token(token_id: str, own: SessionOf, database: Transaction) -> None:
     if not repository.delete_access_token(database, own.caller.address, token_id):
         raise NotFound
+
+
+def _after(paging: Paging) -> str:
+    key = paging.key(str)
+    return "" if key is None else str(key[0])
+
+
+def _key(row: SessionRow | AccessTokenRow) -> tuple[str]:
+    return (row.id,)
+
+
+def _session_entry(row: SessionRow, own: SignIn) -> SessionEntry:
+    return SessionEntry(
+        id=row.id,
+        method=row.method,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        current=row.id == own.session_id,
+    )
 
 
 def _entry(row: AccessTokenRow) -> AccessTokenEntry:

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Request, Response
 from api.dependencies import ServiceOf, Transaction
 from api.signin import cookie, ethereum, sessions
 from api.signin.models import EthereumSignIn, Nonce, SignedIn
-from api.signin.tables import SessionRow
 from chain.messages import signer_of_account
 
 router = APIRouter(tags=["sign-in"])
@@ -43,8 +42,4 @@ def sign_in_with_ethereum(
     signer = signer_of_account(message.address)
     token, row = sessions.begin_session(database, service.settings, signer, "ethereum", now)
     cookie.set_cookie(response, service.settings, token)
-    return _signed_in(row)
-
-
-def _signed_in(row: SessionRow) -> SignedIn:
-    return SignedIn(address=row.address, signer="0x" + row.signer.hex(), expires_at=row.expires_at)
+    return SignedIn.of(row)

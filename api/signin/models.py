@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from api.signin.scopes import Scope
+from api.signin.tables import SessionRow
 
 _ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 _NONCE = "0f" * 32
@@ -83,6 +84,11 @@ class SignedIn(BaseModel):
     address: str
     signer: str
     expires_at: datetime
+
+    @classmethod
+    def of(cls, row: SessionRow) -> SignedIn:
+        """What is told of a new session."""
+        return cls(address=row.address, signer="0x" + row.signer.hex(), expires_at=row.expires_at)
 
 
 class SessionEntry(BaseModel):

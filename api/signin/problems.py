@@ -77,3 +77,35 @@ class SignatureWrong(ServiceProblem):
     summary = "The signature is not one of the account that the message names"
     why = "It was made by another key, or the message was changed afterwards."
     fix = "Sign the message as it is, with the account that it names."
+
+
+class PasskeysNeedName(ServiceProblem):
+    code = "passkeys-need-name"
+    status_code_ = 409
+    summary = "Passkeys do not work at this address"
+    why = "A passkey belongs to a host's name; browsers make none for a bare IP address."
+    fix = "Reach the service by a name, `http://localhost` on one's own machine (`public_url`)."
+
+
+class PasskeyRefused(ServiceProblem):
+    code = "passkey-refused"
+    status_code_ = 403
+    summary = "The passkey's answer is not one to this service's question"
+    why = "Another origin, key or question, no verified user, or a counter that went back."
+    fix = "Ask for new options, and give the browser's answer (`toJSON()`) unchanged."
+
+
+class PasskeyUnknown(ServiceProblem):
+    code = "passkey-unknown"
+    status_code_ = 403
+    summary = "The passkey is not known here"
+    why = "It was never registered at this service, or what was kept of it has been erased."
+    fix = "Register it first, or make a new one."
+
+
+class PasskeyTaken(ServiceProblem):
+    code = "passkey-taken"
+    status_code_ = 409
+    summary = "The passkey is registered already"
+    why = "A credential's id stands for one public key and is never given another."
+    fix = "Sign in with it."

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import CursorResult, Delete, delete, select
+from sqlalchemy import CursorResult, Delete, Update, delete, literal, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api.signin.tables import AccessTokenRow, SessionRow, SignInNonce
+from api.signin.tables import AccessTokenRow, PasskeyRow, SessionRow, SignInNonce
 
 
 def add_nonce(database: Session, digest: bytes, expires_at: datetime, now: datetime) -> None:
@@ -25,7 +26,7 @@ def consume_nonce(database: Session, digest: bytes, now: datetime) -> bool:
     for the first and then finds no row.
     """
     found = SignInNonce.digest == digest, SignInNonce.expires_at > now
-    return _deleted(database, delete(SignInNonce).where(*found)) == 1
+    return _changed(database, delete(SignInNonce).where(*found)) == 1
 
 
 def add_session(database: Session, row: SessionRow, now: datetime) -> None:
@@ -41,19 +42,19 @@ def find_session(database: Session, digest: bytes, now: datetime) -> SessionRow 
     )
 
 
-def sessions_of(database: Session, address: str, now: datetime) -> Sequence[SessionRow]:
-    """An address's live sessions, the oldest first."""
-    return database.scalars(
-        select(SessionRow)
-        .where(SessionRow.address == address, SessionRow.expires_at > now)
-        .order_by(SessionRow.created_at, SessionRow.id)
-    ).all()
+def sessions_of(
+    database: Session, address: str, now: datetime, after: str, limit: int
+) -> Sequence[SessionRow]:
+    """At most `limit` of an address's live sessions, by id."""
+    own = SessionRow.address == address, SessionRow.expires_at > now, SessionRow.id > after
+    statement = select(SessionRow).where(*own).order_by(SessionRow.id).limit(limit)
+    return database.scalars(statement).all()
 
 
 def delete_session(database: Session, address: str, session_id: str) -> bool:
     """Ends one of an address's sessions; whether it had it."""
     own = SessionRow.address == address, SessionRow.id == session_id
-    return _deleted(database, delete(SessionRow).where(*own)) == 1
+    return _changed(database, delete(SessionRow).where(*own)) == 1
 
 
 def add_access_token(database: Session, row: AccessTokenRow, now: datetime) -> None:
@@ -68,20 +69,53 @@ def find_access_token(database: Session, digest: bytes, now: datetime) -> Access
     return database.scalar(select(AccessTokenRow).where(*live))
 
 
-def access_tokens_of(database: Session, address: str, now: datetime) -> Sequence[AccessTokenRow]:
-    """An address's live access tokens, the oldest first."""
-    return database.scalars(
-        select(AccessTokenRow)
-        .where(AccessTokenRow.address == address, AccessTokenRow.expires_at > now)
-        .order_by(AccessTokenRow.created_at, AccessTokenRow.id)
-    ).all()
+def access_tokens_of(
+    database: Session, address: str, now: datetime, after: str, limit: int
+) -> Sequence[AccessTokenRow]:
+    """At most `limit` of an address's live access tokens, by id."""
+    row = AccessTokenRow
+    own = row.address == address, row.expires_at > now, row.id > after
+    return database.scalars(select(row).where(*own).order_by(row.id).limit(limit)).all()
 
 
 def delete_access_token(database: Session, address: str, token_id: str) -> bool:
     """Revokes one of an address's access tokens; whether it had it."""
     own = AccessTokenRow.address == address, AccessTokenRow.id == token_id
-    return _deleted(database, delete(AccessTokenRow).where(*own)) == 1
+    return _changed(database, delete(AccessTokenRow).where(*own)) == 1
 
 
-def _deleted(database: Session, statement: Delete) -> int:
+def add_passkey(database: Session, row: PasskeyRow) -> bool:
+    """Keeps a passkey; False when its credential id is known already."""
+    try:
+        with database.begin_nested():
+            database.add(row)
+    except IntegrityError:
+        return False
+    return True
+
+
+def find_passkey(database: Session, credential_id: bytes) -> PasskeyRow | None:
+    """The passkey of a credential id."""
+    return database.scalar(select(PasskeyRow).where(PasskeyRow.credential_id == credential_id))
+
+
+def raise_sign_count(database: Session, credential_id: bytes, sign_count: int) -> bool:
+    """Notes an authenticator's counter; False when it has not risen. Many never count and say 0."""
+    never_counts = (PasskeyRow.sign_count == 0) & (literal(sign_count) == 0)
+    statement = (
+        update(PasskeyRow)
+        .where(PasskeyRow.credential_id == credential_id)
+        .where((PasskeyRow.sign_count < sign_count) | never_counts)
+        .values(sign_count=sign_count)
+    )
+    return _changed(database, statement) == 1
+
+
+def forget(database: Session, address: str) -> None:
+    """Erases all that sign-in keeps of an address: sessions, access tokens and passkeys."""
+    for table in (SessionRow, AccessTokenRow, PasskeyRow):
+        database.execute(delete(table).where(table.address == address))
+
+
+def _changed(database: Session, statement: Delete | Update) -> int:
     return cast("CursorResult[object]", database.execute(statement)).rowcount
