@@ -6,6 +6,7 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from federation.app.chain_facts import issue_time
 from federation.gate.keys import SiteKeys
@@ -110,6 +111,25 @@ def offer(
             {"locator": "0x" + code.locator.hex(), "study_id": config.study_id, "hours": hours},
         )
     return code
+
+
+def offers(folder: Path, service: ServiceClient) -> list[dict[str, Any]]:
+    """What waits at the service of this site's codes: record, state, holder, expires_at.
+
+    Raises as `collect`.
+    """
+    with (
+        closing(SiteKeys.open(folder / "keys")) as keys,
+        closing(EnrolmentCodes(folder / FILE)) as codes,
+    ):
+        service.sign_in(keys.account)
+        found = []
+        for one in service.pages("/v1/enrolments"):
+            kept = codes.find(bytes.fromhex(one["locator"][2:]))
+            if kept is not None:
+                shown = {name: one[name] for name in ("state", "holder", "expires_at")}
+                found.append({"record": kept.record_id, **shown})
+        return found
 
 
 def collect(folder: Path, service: ServiceClient) -> list[Collected]:

@@ -8,6 +8,7 @@ from scripts.lazy import Command, lazy_app
 
 COMMANDS: Final[dict[str, Command]] = {
     "key": Command("scripts.patient.granting:key", "Make an address for one study alone."),
+    "claim": Command("scripts.patient.claiming:claim", "Answer a hospital's one-time code."),
     "read": Command("scripts.patient.granting:read", "Read what a grant would say."),
     "grant": Command("scripts.patient.granting:grant", "Consent: sign and submit a grant."),
     "revoke": Command("scripts.patient.revoking:revoke", "Revoke a consent, at any time."),
@@ -18,6 +19,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "message": Command("scripts.patient.passkey:message", "What a passkey signs to revoke."),
     "assemble": Command("scripts.patient.passkey:assemble", "Make an act of a passkey's answer."),
     "challenge": Command("scripts.patient.asking:challenge", "Ask for the receipt of a round."),
+    "receipt-key": Command("scripts.patient.receipts:receipt_key", "Name a key for receipts."),
+    "receipts": Command("scripts.patient.receipts:receipts", "Fetch receipts, encrypted."),
+    "open-receipt": Command("scripts.patient.receipts:open_receipt", "What a receipt proves."),
     "submit": Command("scripts.patient.revoking:submit", "Carry what a patient has signed."),
     "status": Command("scripts.patient.status:status", "Is a consent active, and for what?"),
     "vectors": Command("scripts.patient.vectors:vectors", "Write test vectors for app developers."),

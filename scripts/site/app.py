@@ -12,6 +12,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "join": Command("scripts.site.joining:join", "Check a study's terms and join it."),
     "load": Command("scripts.site.records:load", "Load records from FHIR or LIS exports."),
     "enrol": Command("scripts.site.records:enrol", "Let a patient's address stand for a record."),
+    "enrolments": Command("scripts.site.enrolments:enrolments", "Enrol who used their code."),
     "preflight": Command("scripts.site.checks:preflight", "Check all that a round will need."),
     "start": Command("scripts.site.service:start", "Take part in rounds, in the background."),
     "stop": Command("scripts.site.service:stop", "Stop taking part."),
@@ -20,6 +21,14 @@ COMMANDS: Final[dict[str, Command]] = {
     "answer": Command("scripts.site.answering:answer", "Answer a challenge, by its file's hash."),
     "record-delivery": Command(
         "scripts.site.answering:record_delivery", "Put a delivery on record, on chain."
+    ),
+    "receipt": Command("scripts.site.receipts:receipt", "Write the receipt of a patient's token."),
+    "send-receipts": Command(
+        "scripts.site.receipts:send_receipts", "Send patients their receipts, encrypted."
+    ),
+    "erasures": Command("scripts.site.erasing:erasures", "List who asks for erasure."),
+    "erase-record": Command(
+        "scripts.site.erasing:erase_record", "Make a record unlinkable, and confirm it."
     ),
     "backup": Command("scripts.site.copies:backup", "Write the whole site to one encrypted file."),
     "restore": Command("scripts.site.copies:restore", "Make a site's folder from a backup."),

@@ -19,6 +19,8 @@ from scripts.console import (
     warn,
 )
 from scripts.exit_codes import REFUSED
+from scripts.service import OptionalApi
+from scripts.site.enrolments import give_code
 from scripts.site.options import Folder, open_folder
 
 if TYPE_CHECKING:
@@ -81,20 +83,33 @@ def enrol(
     folder: Folder,
     record_id: Annotated[str, typer.Argument(help="The record's id in the store.")],
     holder: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="The patient's address for this study alone.")
-    ],
+        str | None,
+        typer.Option(metavar="ADDRESS", help="The patient's address for this study alone."),
+    ] = None,
     days: Annotated[
         int, typer.Option(min=1, max=366, help="How long the enrolment may be used.")
     ] = 30,
     out: Annotated[
         Path | None, typer.Option(help="Write a new file (mode 600) instead of printing.")
     ] = None,
+    code: Annotated[
+        bool,
+        typer.Option("--code", help="Instead of --holder: a one-time code for the patient's app."),
+    ] = False,
+    hours: Annotated[int, typer.Option(min=1, max=720, help="How long the code may be used.")] = 72,
+    qr: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Write the code's QR image here.")
+    ] = None,
+    api: OptionalApi = None,
 ) -> None:
     """Sign that this site holds a record of the patient behind an address.
 
     Gives an enrolment (JSON, schema assent-enrolment-2): the patient's app or `assent patient
     grant` turns it into a consent. It names no record, can be used once, by that address alone, and
     is void once a consent to the use of the record is revoked. The site's chain node says when.
+
+    With --code nobody has to tell an address: the patient's app reads the code, by its QR image or
+    typed, and answers through the service, which never sees it (`assent site enrolments`).
     """
     from eth_utils.address import is_checksum_address
 
@@ -105,11 +120,16 @@ def enrol(
     from study.enrolment_file import EnrolmentFile
 
     found = open_folder(folder)
-    if not is_checksum_address(holder):
+    if code == (holder is not None):
+        raise BadInput("name the patient's address with --holder, or make a --code for it")
+    if holder is not None and not is_checksum_address(holder):
         raise BadInput(f"--holder: {holder} is not an address with its EIP-55 checksum")
     config = SiteConfig.load(found)
     with RecordStore.open(found / "records.db") as records:
         records.record(record_id)
+    if holder is None:
+        give_code(found, record_id, days, hours, api, qr)
+        return
     # By the chain's time: a revocation voids every enrolment that was issued before it.
     chain = connect(found, config)
     issued_at, domain = issue_time(chain), chain.consent.domain

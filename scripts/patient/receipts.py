@@ -1,0 +1,152 @@
+"""`assent patient receipt-key`, `receipts` and `open-receipt`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scripts.connection import DeploymentFile, KeyFile, Rpc, connect
+from scripts.console import BadInput, JsonOption, say, show_json, warn
+from scripts.keys import read_key
+from scripts.patient.revoking import TokenId, token_number
+from scripts.service import Api, open_service
+
+if TYPE_CHECKING:
+    from chain.messages import Domain
+
+SCHEMA = "assent-sealed-receipt-1"
+ReceiptKeyFile = Annotated[
+    Path,
+    typer.Option("--receipt-key", metavar="FILE", help="What `receipt-key` made (mode 600)."),
+]
+
+
+def receipt_key(
+    out: Annotated[Path, typer.Argument(help="A new file.", metavar="FILE")],
+    key: KeyFile,
+    rpc: Rpc,
+    deployment: DeploymentFile,
+    api: Api,
+    json_: JsonOption = False,
+) -> None:
+    """Make a key for receipts (X25519), and name it to the hospitals, signed by your address.
+
+    Hospitals encrypt receipts to the key that you signed last, and to no other: nobody on the way
+    can read them. Keep the file: without it they stay closed.
+    """
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+    from chain.messages import ReceiptKey
+    from federation.app.chain_facts import chain_time
+    from federation.gate.private_files import write_private_file
+    from study.statements import Statement
+
+    chain, holder = connect(rpc, deployment), read_key(key)
+    secret = X25519PrivateKey.generate()
+    public = secret.public_key().public_bytes_raw()
+    said = ReceiptKey(holder.address, public, chain_time(chain))
+    signed = Statement.sign(said, chain.consent.domain, holder)
+    try:
+        write_private_file(out, b"0x" + secret.private_bytes_raw().hex().encode() + b"\n")
+    except FileExistsError:
+        raise BadInput(f"{out} exists; keys are never overwritten. Name another file") from None
+    with open_service(api) as service:
+        service.sign_in(holder)
+        service.put("/v1/me/receipt-key", signed.to_json())
+    if json_:
+        show_json({"x25519": "0x" + public.hex()})
+    else:
+        say("Hospitals will encrypt your receipts to this key.")
+
+
+def receipts(
+    token: TokenId,
+    folder: Annotated[Path, typer.Argument(help="Where to.", metavar="FOLDER")],
+    key: KeyFile,
+    api: Api,
+    json_: JsonOption = False,
+) -> None:
+    """Fetch the receipts of a consent, as hospitals encrypted them; one file a round."""
+    number = token_number(token)
+    if not folder.is_dir():
+        raise BadInput(f"{folder} is no folder")
+    with open_service(api) as service:
+        service.sign_in(read_key(key))
+        found = service.get(f"/v1/consents/{number}/receipts")
+    files = []
+    for one in found:
+        path = folder / f"round-{int(one['round'])}.sealed.json"
+        members = {name: one[name] for name in ("token_id", "round", "x25519", "sealed")}
+        path.write_text(json.dumps({"schema": SCHEMA, **members}, indent=2) + "\n")
+        files.append(str(path))
+    if json_:
+        show_json({"files": files})
+        return
+    for path_ in files:
+        say(path_)
+    if not files:
+        say("There are none yet. Hospitals send receipts once a round is over, to who has named a")
+        say("key with `assent patient receipt-key`.")
+
+
+def open_receipt(
+    file: Annotated[Path, typer.Argument(help="A receipt, sealed or open.", metavar="FILE")],
+    rpc: Rpc,
+    deployment: DeploymentFile,
+    receipt_key: ReceiptKeyFile | None = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="OUT.json", help="Write the open receipt here.")
+    ] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Open a receipt, compare it with the chain, and say what it proves.
+
+    It proves what the hospital committed to, which the chain has kept since; not that the hospital
+    did so. With --json it prints the receipt itself.
+    """
+    from federation.gate.private_files import write_private_file
+    from study.receipt import Receipt
+
+    chain = connect(rpc, deployment)
+    data = _opened(file, receipt_key, chain.consent.domain)
+    found = Receipt.parse(data)
+    words = found.verify(chain)
+    if out is not None:
+        try:
+            write_private_file(out, data)
+        except FileExistsError:
+            raise BadInput(f"{out} exists; name another file") from None
+        warn(f"Wrote {out}.")
+    show_json(json.loads(data) | {"proves": words}) if json_ else say(words)
+
+
+def _opened(file: Path, receipt_key: Path | None, domain: Domain) -> bytes:
+    from study.receipt_envelope import open_sealed
+
+    data = file.read_bytes()
+    try:
+        raw: Any = json.loads(data)
+        if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
+            return data.strip()
+        token, number = int(raw["token_id"]), int(raw["round"])
+        sealed = bytes.fromhex(raw["sealed"].removeprefix("0x"))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise BadInput(f"{file} is no receipt") from None
+    if receipt_key is None:
+        raise BadInput(f"{file} is encrypted: name the key that opens it with --receipt-key")
+    return open_sealed(sealed, _private(receipt_key), domain, token, number)
+
+
+def _private(path: Path) -> bytes:
+    from federation.gate.private_files import read_private_file
+
+    text = read_private_file(path).strip()
+    try:
+        if len(text) == 66 and text.startswith(b"0x"):
+            return bytes.fromhex(text[2:].decode())
+    except ValueError:
+        pass
+    raise BadInput(f"{path} does not hold a receipt key: 0x and 64 hexadecimal digits")
