@@ -19,8 +19,8 @@ class RelayerRefused(Exception):
     """The relayer cannot start; the message says what to do."""
 
 
-def start_relayer(service: Service) -> Relayer | None:
-    """The relayer of a service that has a key; None when it relays nothing.
+def start_relayer(service: Service, *, patience: float = 30.0) -> Relayer | None:
+    """The relayer of a service that has a key; None when it relays nothing. `patience`: its own.
 
     Raises:
         RelayerRefused: no usable key, an empty account, or a database of another chain or account.
@@ -50,7 +50,7 @@ def start_relayer(service: Service) -> Relayer | None:
         raise RelayerRefused(
             f"the account {key.address} of {path} has nothing to pay fees with; send it some ether"
         )
-    return Relayer(service.sessions, node, key, service.clock)
+    return Relayer(service.sessions, node, key, service.clock, patience=patience)
 
 
 def read_key(path: Path) -> LocalAccount:
