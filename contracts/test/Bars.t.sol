@@ -103,6 +103,14 @@ contract BarsTest is LedgerFixture {
         _bar(second, 2);
     }
 
+    function test_EveryMemberIsBarredByItself() external {
+        uint32 round = _undelivered();
+        for (uint256 site = 0; site < SITES; ++site) {
+            _bar(round, site);
+            assertEq(uint256(ledger.barredFor(studyId, hospitals[site].account)), uint256(round));
+        }
+    }
+
     function test_OnlyMembersAreBarred() external {
         uint32 round = _undelivered();
         vm.prank(_coordinator());

@@ -67,6 +67,17 @@ abstract contract RoundFixture is ConsentFixture {
         return ledger.seal(studyId, round);
     }
 
+    /// @dev What a seal in this block by all sites must be.
+    function _sealDigest(uint32 round) internal view returns (bytes32) {
+        address[] memory sites = _terms().sites;
+        Commitment[] memory commitments = new Commitment[](SITES);
+        for (uint256 i = 0; i < SITES; ++i) {
+            commitments[i] = ledger.commitmentOf(studyId, round, sites[i]);
+        }
+        bytes32 parent = blockhash(height - 1);
+        return keccak256(abi.encode(block.chainid, address(ledger), studyId, round, parent, sites, commitments));
+    }
+
     function _sealedRound() internal returns (uint32 round) {
         round = _open();
         _tick(1);

@@ -7,6 +7,23 @@ import {DeployedLedger, DeployedRegistry, DeployedToken, Deployment} from "./Dep
 import {RoundFixture} from "./RoundFixture.t.sol";
 
 contract RoundOpenTest is RoundFixture {
+    /// What a record waits for after a revocation: rounds that were opened since and are over.
+    function test_ARoundUnderWayDoesNotHideThoseThatAreOver() external {
+        uint40 since = clock;
+        for (uint256 i = 0; i < 2; ++i) {
+            _tick(1);
+            uint32 round = _sealedRound();
+            assertFalse(ledger.roundsOver(studyId, since, 2), "not before both are over");
+            _close(round);
+        }
+        assertTrue(ledger.roundsOver(studyId, since, 2));
+        _tick(1);
+        _open();
+        assertTrue(ledger.roundsOver(studyId, since, 2));
+        assertFalse(ledger.roundsOver(studyId, since, 3));
+        assertFalse(ledger.roundsOver(studyId, clock, 1));
+    }
+
     function test_OpeningPinsABlockNamesTheBaseAndSetsDeadlines() external {
         assertEq(uint256(_open()), 1);
         Round memory round = ledger.round(studyId, 1);

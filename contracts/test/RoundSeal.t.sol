@@ -29,16 +29,7 @@ contract RoundSealTest is RoundFixture {
     function test_TheDigestBindsChainLedgerRoundParentAndEveryCommitment() external {
         _commitAll(_round);
         _tick(1);
-        address[] memory sites = _terms().sites;
-        Commitment[] memory commitments = new Commitment[](SITES);
-        for (uint256 i = 0; i < SITES; ++i) {
-            commitments[i] = ledger.commitmentOf(studyId, _round, sites[i]);
-        }
-        bytes32 expected = keccak256(
-            abi.encode(
-                block.chainid, address(ledger), studyId, _round, blockhash(height - 1), sites, commitments
-            )
-        );
+        bytes32 expected = _sealDigest(_round);
         assertEq(_seal(_round), expected);
     }
 
