@@ -1,7 +1,8 @@
 """The worker process: `python -m api.worker`, configured by the environment (`api.settings`).
 
 Reads the chain into the index, carries signed acts to it, and delivers webhooks, each in a thread
-of its own. It alone holds the relayer's key. SIGTERM ends it after what each is doing.
+of its own; evidence bundles are gathered by a process that it starts. It alone holds the relayer's
+key. SIGTERM ends it after what each is doing.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from api.index.indexer import Indexer
 from api.observability.logs import configure_logs
 from api.outbox.relayer import Relayer
 from api.outbox.starting import RelayerRefused, start_relayer
+from api.review.bundling.supervising import Bundling
 from api.service import Service
 from api.settings import Settings
 from api.web import UNUSABLE, refusal_of_settings
@@ -26,7 +28,7 @@ from api.worker_lock import AnotherWorker, WorkerLock, lock_worker
 from chain.errors import ChainError, ChainUnreachable
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
-_INDEX_PAUSE, _RELAY_PAUSE = 0.5, 0.05
+_INDEX_PAUSE, _RELAY_PAUSE, _BUNDLING_PAUSE = 0.5, 0.05, 1.0
 
 _log = structlog.get_logger("worker")
 
@@ -107,7 +109,11 @@ def work(service: Service, lock: WorkerLock) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    loops = [Loop("indexer", Indexer(service).run_once, _INDEX_PAUSE)]
+    bundling = Bundling(service)
+    loops = [
+        Loop("indexer", Indexer(service).run_once, _INDEX_PAUSE),
+        Loop("bundling", bundling.run_once, _BUNDLING_PAUSE),
+    ]
     if service.settings.relayer_key is not None:
         loops.append(Loop("relayer", Relay(service, lock).run_once, _RELAY_PAUSE))
     ended: list[BaseException] = []
@@ -127,6 +133,7 @@ def work(service: Service, lock: WorkerLock) -> int:
         pass
     for thread in threads:
         thread.join()
+    bundling.close()
     if ended:
         raise ended[0]
     return 0

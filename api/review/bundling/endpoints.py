@@ -19,6 +19,7 @@ from api.review.bundling.problems import BundleGone, BundleNotReady
 from api.review.bundling.tables import BundleJob
 from api.review.entitled import require_part
 from api.review.parameters import StudyId
+from api.review.problems import DocumentsNotServed
 from api.review.terms import known_study
 from api.signin.caller import Caller, requires
 from api.signin.scopes import Scope
@@ -68,6 +69,8 @@ def ask_for_bundle(
     same one is answered. `Location` tells where to ask how far it is."""
     known_study(chain, study_id)
     require_part(chain, study_id, caller)
+    if service.settings.ipfs is None:
+        raise DocumentsNotServed
     job = repository.ask(database, study_id, service.clock())
     response.headers["Location"] = f"/v1/bundles/{job.id}"
     return _told(job, response)

@@ -1,48 +1,64 @@
-"""Starts a process for bundle jobs whenever some wait; the worker runs this in a thread."""
+"""Starts a process for bundle jobs whenever some wait; the worker calls this again and again."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-import threading
+import time
 
 import structlog
 
 from api.review.bundling import repository
+from api.review.reading import looking
 from api.service import Service
 from api.settings import Settings
 
-_POLL_SECONDS = 1.0
-# After a process that ended badly: its configuration will not mend itself in a second.
+# After a process that ended badly: what it lacks will not mend itself in a second.
 _PAUSE_SECONDS = 30.0
+_PREFIX = "ASSENT_API_"
 _log = structlog.get_logger("bundling")
 
 
-def keep_bundling(service: Service, stop: threading.Event) -> None:
-    """Until `stop` is set. A job under way is then begun anew by the next worker."""
-    child: subprocess.Popen[bytes] | None = None
-    pause = _POLL_SECONDS
-    while not stop.wait(pause):
-        pause = _POLL_SECONDS
-        if child is not None:
-            status = child.poll()
+class Bundling:
+    """At most one process at a time. A job whose process died is begun anew by the next."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._child: subprocess.Popen[bytes] | None = None
+        self._not_before = 0.0
+
+    def run_once(self) -> int:
+        """Starts a process when there is work and none runs; 0: nothing has to be done at once.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError, OSError
+        """
+        if self._child is not None:
+            status = self._child.poll()
             if status is None:
-                continue
-            child = None
+                return 0
+            self._child = None
             if status != 0:
                 _log.error("the bundling process failed", status=status)
-                pause = _PAUSE_SECONDS
-                continue
-        if _is_work_waiting(service):
-            child = subprocess.Popen(
+                self._not_before = time.monotonic() + _PAUSE_SECONDS
+        if time.monotonic() >= self._not_before and self._is_work_waiting():
+            self._child = subprocess.Popen(
                 [sys.executable, "-m", "api.review.bundling"],
-                env=environment(service.settings),
+                env=environment(self._service.settings),
                 stdin=subprocess.DEVNULL,
             )
-    if child is not None and child.poll() is None:
-        child.terminate()
-        child.wait()
+        return 0
+
+    def close(self) -> None:
+        """Ends the process, if one runs; its job stays unfinished."""
+        if self._child is not None and self._child.poll() is None:
+            self._child.terminate()
+            self._child.wait()
+
+    def _is_work_waiting(self) -> bool:
+        with looking(self._service) as database:
+            return repository.is_work_waiting(database)
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -59,12 +75,3 @@ def environment(settings: Settings) -> dict[str, str]:
     }
     others = {name: value for name, value in os.environ.items() if not name.startswith(_PREFIX)}
     return others | {f"{_PREFIX}{name}": value for name, value in given.items()}
-
-
-_PREFIX = "ASSENT_API_"
-
-
-def _is_work_waiting(service: Service) -> bool:
-    with service.sessions() as database:
-        database.connection(execution_options={"reads_only": True})
-        return repository.is_work_waiting(database)

@@ -43,6 +43,7 @@ class Reviewed:
 def reviewed(
     module_world: World, ipfs: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Reviewed]:
+    module_world.sites = module_world.sites[:3]
     study = RealStudy(module_world)
     for site in module_world.sites:
         for _ in range(2):

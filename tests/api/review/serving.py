@@ -18,7 +18,7 @@ from api.service import Service
 from api.settings import Settings
 from chain.messages import SignedMessage
 from chain.signed_act import SignedAct, read_typed_data
-from tests.api.outbox.acts import funded_key
+from tests.api.outbox.acts import funded_key, rpc
 from tests.api.people import signed_in
 from tests.world import World
 
@@ -86,6 +86,8 @@ def serving(
     folder.mkdir(exist_ok=True)
     world.deployment.save(folder / "deployment.json")
     funded_key(world, folder / "relayer.key")
+    # A balance that was set is in no block's state root before the next block.
+    rpc(world, "evm_mine")
     settings = Settings(
         rpc_url=world.rpc_url,
         deployment=folder / "deployment.json",
