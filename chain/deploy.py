@@ -18,6 +18,7 @@ from chain.blocks import Finality, block_of, raw_block
 from chain.compile import Compiled, CompileError, compile_contracts
 from chain.deployment import Deployment, check_deployment
 from chain.errors import TransactionFailed
+from chain.functions import functions
 from chain.governance import ADMIN_ROLE, check_governance
 from chain.rpc import DEFAULT_TIMEOUT
 from chain.sender import Sender
@@ -121,6 +122,4 @@ class _Making:
         return str(get_create_address(account, Nonce(nonce)))
 
     def call(self, name: AnyName, function: str, *arguments: Any) -> None:
-        contract = self._w3.eth.contract(abi=artifact(name).abi)
-        data = contract.encode_abi(function, args=list(arguments))
-        self._sender.send(self.made[name], bytes.fromhex(data[2:]))
+        self._sender.send(self.made[name], functions(name)[function].call_data(arguments))

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from eth_abi.exceptions import DecodingError
 from web3 import Web3
-from web3.exceptions import BadFunctionCallOutput
 
-from chain.artifacts import AnyName, artifact
+from chain.artifacts import AnyName
 from chain.blocks import Block
 from chain.errors import AccountMissing, ContractMissing
 from chain.events import ContractName, Event, EventRecord, decode, is_known
+from chain.functions import functions
 from chain.messages import Domain
 from chain.sender import Sender
 from chain.solidity import struct_from_abi, to_abi
@@ -52,19 +53,19 @@ class ContractClient:
         """`addresses` maps the three contracts' addresses to their names, for receipts."""
         self.domain, self.address = domain, domain.contract
         self._addresses, self._sender = dict(addresses), sender
-        self._contract = w3.eth.contract(
-            address=Web3.to_checksum_address(domain.contract), abi=artifact(self.name).abi
-        )
+        self._w3, self._functions = w3, functions(self.name)
 
     def running_hash(self, study_id: int, *, block: int | None = None) -> bytes:
         """The hash over every event of a study in this contract (`chain.events.advance`)."""
         return bytes(self._view("runningHash", study_id, block=block))
 
     def _view(self, function: str, *arguments: Any, block: int | None) -> Any:
-        call = self._contract.functions[function](*[_plain(a) for a in arguments])
+        asked = {"to": self.address, "data": "0x" + self.call_data(function, *arguments).hex()}
+        at = "latest" if block is None else hex(block)
+        answer = self._w3.provider.make_request("eth_call", [asked, at])["result"]  # type: ignore[arg-type]
         try:
-            return call.call(block_identifier="latest" if block is None else block)
-        except BadFunctionCallOutput as error:
+            return self._functions[function].result(bytes.fromhex(answer[2:]))
+        except DecodingError as error:
             # A node answers a call to an address without code with nothing, not with an error.
             raise ContractMissing(self.name, self.address) from error
 
@@ -90,8 +91,7 @@ class ContractClient:
 
     def call_data(self, function: str, *arguments: Any) -> bytes:
         """The data of a call, for whoever sends it by other means."""
-        data = self._contract.encode_abi(function, args=[_plain(a) for a in arguments])
-        return bytes.fromhex(data[2:])
+        return self._functions[function].call_data([_plain(a) for a in arguments])
 
     def _event(self, log: Mapping[str, Any], block: Block) -> Event | None:
         record = record_of(log, self._addresses, block)

@@ -8,10 +8,9 @@ members and carried by anyone.
 from collections.abc import Sequence
 
 from eth_abi.abi import encode
-from web3 import Web3
 
-from chain.artifacts import artifact
 from chain.clients.base import ContractClient, Receipt
+from chain.functions import functions
 from chain.messages import Execution
 
 
@@ -20,9 +19,8 @@ class ConsortiumClient(ContractClient):
 
     def announcement(self, authority: str, target: str, data: bytes) -> Execution:
         """What members sign so that the access manager lets the same call pass after its delay."""
-        manager = Web3().eth.contract(abi=artifact("AccessManager").abi)
-        scheduling = manager.encode_abi("schedule", args=[target, data, 0])
-        return self.execution(authority, bytes.fromhex(scheduling[2:]))
+        schedule = functions("AccessManager")["schedule"]
+        return self.execution(authority, schedule.call_data([target, data, 0]))
 
     def execution(self, target: str, data: bytes) -> Execution:
         """What members sign so that the consortium's next act is this call."""

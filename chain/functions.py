@@ -1,0 +1,68 @@
+"""Contract functions as the node takes them: the data of a call, and the value of its answer.
+
+web3's contract objects read the whole ABI again for each call; this reads it once a process.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from eth_abi.abi import decode
+from eth_utils.abi import collapse_if_tuple, function_abi_to_4byte_selector
+from eth_utils.address import to_checksum_address
+from web3 import Web3
+
+from chain.artifacts import AnyName, artifact
+
+# Refuses bytes of another length than their type has; eth_abi alone pads what is too short.
+_STRICT = Web3().codec
+
+
+@dataclass(frozen=True)
+class Function:
+    """One function: its 4-byte selector and the ABI types that go in and come out."""
+
+    selector: bytes
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def call_data(self, arguments: Sequence[Any]) -> bytes:
+        """The selector and the arguments, as `chain.solidity.to_abi` gives them.
+
+        Raises eth_abi.exceptions.EncodingError, or ValueError for another number of arguments.
+        """
+        if len(arguments) != len(self.inputs):
+            raise ValueError(f"the function takes {len(self.inputs)} arguments")
+        return self.selector + bytes(_STRICT.encode(self.inputs, arguments))
+
+    def result(self, answer: bytes) -> Any:
+        """What it returned: nothing, one value, or a tuple; addresses are EIP-55 strings.
+
+        Addresses inside structs are not: `chain.solidity.struct_from_abi` gives them so. Raises
+        eth_abi.exceptions.DecodingError.
+        """
+        values = tuple(map(_checksummed, self.outputs, decode(self.outputs, answer)))
+        return values[0] if len(values) == 1 else values or None
+
+
+def _checksummed(kind: str, value: Any) -> Any:
+    if kind == "address":
+        return str(to_checksum_address(value))
+    return [str(to_checksum_address(one)) for one in value] if kind == "address[]" else value
+
+
+@cache
+def functions(contract: AnyName) -> Mapping[str, Function]:
+    """A contract's functions by name, without those whose name stands for more than one."""
+    found: dict[str, list[Function]] = {}
+    for entry in artifact(contract).abi:
+        if entry["type"] == "function":
+            types = (
+                tuple(collapse_if_tuple(dict(one)) for one in entry[side])
+                for side in ("inputs", "outputs")
+            )
+            made = Function(function_abi_to_4byte_selector(entry), *types)  # type: ignore[arg-type]
+            found.setdefault(entry["name"], []).append(made)
+    return MappingProxyType({name: only for name, (only, *more) in found.items() if not more})
