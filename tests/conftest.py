@@ -1,15 +1,17 @@
-"""Shared by all tests: a real Hardhat node, and a fresh deployment of the contracts on it."""
+"""Shared by all tests: real Hardhat nodes, and fresh deployments of the contracts on them."""
 
 import os
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from chain.deployment import Deployment
+from stack import rpc
 from stack.hardhat import HardhatNode
 from tests.world import World, deployed
 
@@ -42,26 +44,53 @@ def _deployed(node: HardhatNode) -> Deployment:
 
 @pytest.fixture(scope="session")
 def hardhat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HardhatNode]:
-    """One node for all tests that leave its clock alone."""
+    """One node for all that lasts longer than a test; everyone leaves its clock alone."""
     yield from _running(tmp_path_factory.mktemp("hardhat"))
+
+
+@pytest.fixture(scope="session")
+def rewound_hardhat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HardhatNode]:
+    """One node for all tests with contracts of their own: each begins where the first began."""
+    yield from _running(tmp_path_factory.mktemp("rewound"))
 
 
 @pytest.fixture
 def own_hardhat(tmp_path: Path) -> Iterator[HardhatNode]:
-    """A node for one test, which may move its clock or kill it. Starts in a few seconds."""
+    """A node for one test, which may change what no rewinding undoes, or kill it."""
     yield from _running(tmp_path)
 
 
-@pytest.fixture
-def deployment(hardhat: HardhatNode) -> Deployment:
-    """Fresh contracts on the shared node."""
-    return _deployed(hardhat)
+@dataclass
+class _Beginning:
+    """Contracts that nobody has used, and the snapshot that they are in."""
+
+    rpc_url: str
+    deployment: Deployment
+    snapshot: str
+
+    def return_to(self) -> None:
+        """State and clock are again as they were. Serves once for each snapshot, so takes one."""
+        assert rpc.call(self.rpc_url, "evm_revert", self.snapshot, timeout=60) is True
+        self.snapshot = rpc.call(self.rpc_url, "evm_snapshot")
+
+
+@pytest.fixture(scope="session")
+def _beginning(rewound_hardhat: HardhatNode) -> _Beginning:
+    url = rewound_hardhat.rpc_url
+    return _Beginning(url, _deployed(rewound_hardhat), rpc.call(url, "evm_snapshot"))
 
 
 @pytest.fixture
-def world(hardhat: HardhatNode, deployment: Deployment, tmp_path: Path) -> World:
-    """Fresh contracts, and everyone who acts on them, on the shared node."""
-    return World(hardhat.rpc_url, hardhat.accounts, deployment, tmp_path)
+def deployment(_beginning: _Beginning) -> Deployment:
+    """Fresh contracts on `rewound_hardhat`, whose clock a test may move on."""
+    _beginning.return_to()
+    return _beginning.deployment
+
+
+@pytest.fixture
+def world(rewound_hardhat: HardhatNode, deployment: Deployment, tmp_path: Path) -> World:
+    """Fresh contracts, and everyone who acts on them, on `rewound_hardhat`."""
+    return World(rewound_hardhat.rpc_url, rewound_hardhat.accounts, deployment, tmp_path)
 
 
 @pytest.fixture

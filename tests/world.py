@@ -97,7 +97,7 @@ class World:
         return self.chain().head().timestamp
 
     def pass_time(self, seconds: int) -> None:
-        """Moves the chain's clock: only on a node of one's own."""
+        """Moves the chain's clock: only where that disturbs nobody else."""
         provider = self.chain().w3.provider
         provider.make_request("evm_increaseTime", [seconds])  # type: ignore[arg-type]
         provider.make_request("evm_mine", [])  # type: ignore[arg-type]

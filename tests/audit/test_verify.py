@@ -110,17 +110,17 @@ def test_lies_that_the_contracts_accept_are_found(module_world: World, tmp_path:
 
 @pytest.mark.parametrize("policy", list(LateRevocation), ids=lambda policy: policy.name.lower())
 def test_deadlines_and_both_policies_for_late_revocations(
-    own_world: World, tmp_path: Path, policy: LateRevocation
+    world: World, tmp_path: Path, policy: LateRevocation
 ) -> None:
     """Late seals of some sites, a withdrawal after the commit deadline, aborts by deadline."""
-    study = RealStudy(own_world, {"late_revocation": policy})
-    sites = own_world.sites
+    study = RealStudy(world, {"late_revocation": policy})
+    sites = world.sites
     patients = {site.address: [study.patient(site) for _ in range(3)] for site in sites}
     first = study.open()
     for site in sites[:3]:
         study.commit(first, site)
     study.revoke(patients[sites[2].address].pop())
-    own_world.pass_time(601)
+    world.pass_time(601)
     study.seal(first)
     if policy == LateRevocation.PROCEED:
         study.revoke(patients[sites[0].address].pop())
@@ -130,13 +130,13 @@ def test_deadlines_and_both_policies_for_late_revocations(
         study.chain.ledger.abort(study.number, first)
     second = study.open()
     study.commit(second, sites[0])
-    own_world.pass_time(1201)
+    world.pass_time(1201)
     study.chain.ledger.abort(study.number, second)
     third = study.open()
     for site in sites:
         study.commit(third, site)
     study.seal(third)
-    own_world.pass_time(2401)
+    world.pass_time(2401)
     study.chain.ledger.abort(study.number, third)
     found, report = failed(study, tmp_path / "bundle")
     assert found == set()

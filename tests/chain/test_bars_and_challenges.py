@@ -61,18 +61,18 @@ class Study:
 
 
 def test_a_member_that_did_not_deliver_is_barred_until_a_reviewer_readmits_it(
-    own_world: World,
+    world: World,
 ) -> None:
-    study = Study(own_world)
+    study = Study(world)
     ledger, number = study.ledger, study.number
-    silent, kept = own_world.sites[0], own_world.sites[1]
+    silent, kept = world.sites[0], world.sites[1]
     round_ = study.sealed()
     masked = sha256("masked")
-    recorded = own_world.chain(kept).ledger.record_delivery(number, round_, masked)
+    recorded = world.chain(kept).ledger.record_delivery(number, round_, masked)
     assert recorded.event(DeliveryRecorded).masked_hash == masked
     assert ledger.delivery_of(number, round_, kept.address) == masked
     assert ledger.delivery_of(number, round_, silent.address) == NOTHING
-    own_world.pass_time(1800)
+    world.pass_time(1800)
     with pytest.raises(BarsDeliveryRecorded):
         ledger.bar(number, round_, kept.address)
     barred = ledger.bar(number, round_, silent.address).event(Barred)
@@ -82,29 +82,29 @@ def test_a_member_that_did_not_deliver_is_barred_until_a_reviewer_readmits_it(
     assert ledger.times_barred(number, kept.address) == 0
 
     ledger.abort(number, round_)
-    following = own_world.open_round(number)
+    following = world.open_round(number)
     with pytest.raises(LedgerSiteBarred) as refused:
-        own_world.commit(number, following, silent)
+        world.commit(number, following, silent)
     assert (refused.value.site, refused.value.round) == (silent.address, round_)
 
     readmission = Readmission(number, silent.address, 1)
     with pytest.raises(BarsSignatureInvalid):
-        study.carry(Readmission(number, silent.address, 2), own_world.reviewers[0])
-    study.carry(readmission, own_world.reviewers[0])
+        study.carry(Readmission(number, silent.address, 2), world.reviewers[0])
+    study.carry(readmission, world.reviewers[0])
     assert ledger.barred_for(number, silent.address) == 0
     assert ledger.times_barred(number, silent.address) == 1
-    own_world.commit(number, following, silent)
+    world.commit(number, following, silent)
     with pytest.raises(BarsAlreadyBarred):
         ledger.bar(number, round_, silent.address)
 
 
-def test_a_readmission_lifts_no_later_bar_of_the_same_round_or_another(own_world: World) -> None:
-    study = Study(own_world)
-    ledger, number, reviewers = study.ledger, study.number, own_world.reviewers
-    site = own_world.sites[0]
+def test_a_readmission_lifts_no_later_bar_of_the_same_round_or_another(world: World) -> None:
+    study = Study(world)
+    ledger, number, reviewers = study.ledger, study.number, world.reviewers
+    site = world.sites[0]
     first = study.aborted()
     study.carry(Challenge(number, first, site.address, 0), reviewers[0])
-    own_world.pass_time(1800)
+    world.pass_time(1800)
     ledger.bar(number, first, site.address)
     lifting = Readmission(number, site.address, 1)
     study.carry(lifting, reviewers[0])
@@ -114,7 +114,7 @@ def test_a_readmission_lifts_no_later_bar_of_the_same_round_or_another(own_world
     study.carry(Readmission(number, site.address, 2), reviewers[0])
 
     second = study.aborted()
-    own_world.pass_time(1800)
+    world.pass_time(1800)
     assert ledger.bar(number, second, site.address).event(Barred).times == 3
     for times in (1, 2):
         with pytest.raises(BarsSignatureInvalid):
@@ -124,20 +124,20 @@ def test_a_readmission_lifts_no_later_bar_of_the_same_round_or_another(own_world
 
 @pytest.mark.parametrize("excuse", ["suspended", "suspended and resumed", "amended"])
 def test_a_study_that_was_stopped_or_amended_since_the_seal_bars_nobody(
-    own_world: World, excuse: str
+    world: World, excuse: str
 ) -> None:
-    study = Study(own_world)
-    round_, site = study.sealed(), own_world.sites[0].address
-    own_world.pass_time(1800)
+    study = Study(world)
+    round_, site = study.sealed(), world.sites[0].address
+    world.pass_time(1800)
     if excuse == "amended":
-        registry = own_world.chain(own_world.sponsor).registry
+        registry = world.chain(world.sponsor).registry
         terms = registry.terms(study.number, 1)
         registry.propose_version(study.number, dataclasses.replace(terms, min_cohort=2))
-        own_world.approve(study.number, 2)
+        world.approve(study.number, 2)
     else:
-        own_world.chain(own_world.reviewers[0]).registry.suspend(study.number)
+        world.chain(world.reviewers[0]).registry.suspend(study.number)
     if excuse == "suspended and resumed":
-        resume(own_world, study.number, own_world.reviewers[:2])
+        resume(world, study.number, world.reviewers[:2])
     with pytest.raises(BarsExcused) as refused:
         study.ledger.bar(study.number, round_, site)
     assert (refused.value.round, refused.value.site) == (round_, site)
@@ -171,24 +171,24 @@ def test_a_holder_asks_and_the_site_answers(world: World) -> None:
     assert ledger.challenge_of(number, round_, site.address, token).answer_hash == sha256("receipt")
 
 
-def test_a_site_that_does_not_answer_a_reviewer_is_barred(own_world: World) -> None:
-    study = Study(own_world)
-    number, site = study.number, own_world.sites[0]
+def test_a_site_that_does_not_answer_a_reviewer_is_barred(world: World) -> None:
+    study = Study(world)
+    number, site = study.number, world.sites[0]
     round_ = study.aborted()
-    chain = own_world.chain()
+    chain = world.chain()
     message = Challenge(number, round_, site.address, 0)
-    act = SignedAct.sign(message, chain.ledger.domain, own_world.reviewers[2])
+    act = SignedAct.sign(message, chain.ledger.domain, world.reviewers[2])
     assert act.carry(chain).event(Challenged).token_id == 0
     with pytest.raises(ChallengePending):
         chain.ledger.fault(number, round_, site.address, 0)
-    own_world.pass_time(600)
+    world.pass_time(600)
     receipt = chain.ledger.fault(number, round_, site.address, 0)
     assert (receipt.event(Faulted).site, receipt.event(Barred).site) == (site.address,) * 2
     assert receipt.event(Barred).times == 1
     assert chain.ledger.challenge_of(number, round_, site.address, 0).faulted
     readmission = Readmission(number, site.address, 1)
-    act = SignedAct.sign(readmission, chain.ledger.domain, own_world.reviewers[1])
-    assert act.carry(chain).event(Readmitted).reviewer == own_world.reviewers[1].address
+    act = SignedAct.sign(readmission, chain.ledger.domain, world.reviewers[1])
+    assert act.carry(chain).event(Readmitted).reviewer == world.reviewers[1].address
 
 
 def test_charged_aborts_pause_a_study(world: World) -> None:

@@ -90,30 +90,28 @@ def test_the_rules_that_other_contracts_ask_for_read_back(world: World) -> None:
     assert registry.round_rules(study, 1) == expected
 
 
-def test_an_approval_expires_and_is_renewed(own_world: World) -> None:
-    study = own_world.propose_after_registering()
-    soon = own_world.now + 3600
-    own_world.approve(study, expires_at=soon)
-    registry = own_world.chain().registry
+def test_an_approval_expires_and_is_renewed(world: World) -> None:
+    study = world.propose_after_registering()
+    soon = world.now + 3600
+    world.approve(study, expires_at=soon)
+    registry = world.chain().registry
     assert registry.study(study).approved_until == soon
     with pytest.raises(RegistryApprovalNotLater):
-        own_world.approve(study, expires_at=soon)
+        world.approve(study, expires_at=soon)
     with pytest.raises(RegistryApprovalExpiryInvalid) as refused:
-        own_world.approve(study, expires_at=own_world.now + 2 * YEAR)
-    assert refused.value.latest < own_world.now + 2 * YEAR
-    own_world.pass_time(3000)
+        world.approve(study, expires_at=world.now + 2 * YEAR)
+    assert refused.value.latest < world.now + 2 * YEAR
+    world.pass_time(3000)
     with pytest.raises(LedgerApprovalExpires):
-        own_world.open_round(study)
-    own_world.pass_time(600)
+        world.open_round(study)
+    world.pass_time(600)
     assert not registry.is_usable(study)
-    own_world.approve(study)
+    world.approve(study)
     assert registry.is_usable(study)
     later = registry.study(study).approved_until
-    extended = [
-        e for e in map(decode, own_world.chain().events(study)) if type(e) is ApprovalExtended
-    ]
+    extended = [e for e in map(decode, world.chain().events(study)) if type(e) is ApprovalExtended]
     assert [event.approved_until for event in extended] == [later]
-    assert own_world.open_round(study) == 1
+    assert world.open_round(study) == 1
 
 
 def test_two_reviewers_replace_a_third(world: World) -> None:
@@ -180,37 +178,37 @@ def test_a_consent_from_grant_to_revocation(world: World) -> None:
     ) == (1, 0, 0)
 
 
-def test_a_revocation_voids_enrolments_and_makes_a_record_wait(own_world: World) -> None:
-    study = own_world.approved_study(waiting_rounds=1)
-    site, holder = own_world.sites[0], Account.create()
-    unused = own_world.enrol(study, site, holder.address, "one")
-    token = own_world.give_consent(study, site, holder, record="one")
-    own_world.revoke(token, holder)
+def test_a_revocation_voids_enrolments_and_makes_a_record_wait(world: World) -> None:
+    study = world.approved_study(waiting_rounds=1)
+    site, holder = world.sites[0], Account.create()
+    unused = world.enrol(study, site, holder.address, "one")
+    token = world.give_consent(study, site, holder, record="one")
+    world.revoke(token, holder)
     with pytest.raises(ConsentEnrolmentVoid) as void:
-        own_world.carry_grant(own_world.grant_for(unused), holder, unused)
+        world.carry_grant(world.grant_for(unused), holder, unused)
     assert void.value.issued_at == unused.issued_at
-    own_world.pass_time(1)
+    world.pass_time(1)
     with pytest.raises(ConsentRecordWaiting) as waiting:
-        own_world.give_consent(study, site, holder, record="one")
+        world.give_consent(study, site, holder, record="one")
     assert (waiting.value.revoked_token_id, waiting.value.waiting_rounds) == (token, 1)
-    own_world.chain(own_world.coordinator).ledger.abort(study, own_world.open_round(study))
-    assert own_world.give_consent(study, site, holder, record="one") == token + 1
+    world.chain(world.coordinator).ledger.abort(study, world.open_round(study))
+    assert world.give_consent(study, site, holder, record="one") == token + 1
 
 
-def test_a_grant_under_newer_terms_takes_the_place_of_its_holders_old_one(own_world: World) -> None:
-    study = own_world.approved_study()
-    site, holder = own_world.sites[0], Account.create()
-    token = own_world.give_consent(study, site, holder, record="one")
-    sponsor = own_world.chain(own_world.sponsor).registry
-    sponsor.propose_version(study, own_world.terms(delta=10**14))
-    own_world.approve(study, 2)
-    assert not own_world.chain().consent.is_consent_active(token, PURPOSES, own_world.now)
-    own_world.pass_time(1)
-    enrolment = own_world.enrol(study, site, holder.address, "one")
-    receipt = own_world.carry_grant(own_world.grant_for(enrolment), holder, enrolment)
+def test_a_grant_under_newer_terms_takes_the_place_of_its_holders_old_one(world: World) -> None:
+    study = world.approved_study()
+    site, holder = world.sites[0], Account.create()
+    token = world.give_consent(study, site, holder, record="one")
+    sponsor = world.chain(world.sponsor).registry
+    sponsor.propose_version(study, world.terms(delta=10**14))
+    world.approve(study, 2)
+    assert not world.chain().consent.is_consent_active(token, PURPOSES, world.now)
+    world.pass_time(1)
+    enrolment = world.enrol(study, site, holder.address, "one")
+    receipt = world.carry_grant(world.grant_for(enrolment), holder, enrolment)
     assert receipt.event(Granted).token_id == token + 1
     assert receipt.event(Revoked).token_id == token
-    assert own_world.chain().consent.is_consent_active(token + 1, PURPOSES, own_world.now)
+    assert world.chain().consent.is_consent_active(token + 1, PURPOSES, world.now)
 
 
 def test_a_holder_grants_without_a_carrier(world: World) -> None:

@@ -24,16 +24,16 @@ from stack.ports import free_port
 from tests.world import World
 
 
-def test_another_chain_id_is_refused(hardhat: HardhatNode, deployment: Deployment) -> None:
+def test_another_chain_id_is_refused(rewound_hardhat: HardhatNode, deployment: Deployment) -> None:
     other = dataclasses.replace(deployment, chain_id=1337)
     with pytest.raises(WrongChain, match=r"chain id is 31337, the deployment's 1337"):
-        Chain.connect(hardhat.rpc_url, other)
+        Chain.connect(rewound_hardhat.rpc_url, other)
 
 
-def test_another_genesis_is_refused(hardhat: HardhatNode, deployment: Deployment) -> None:
+def test_another_genesis_is_refused(rewound_hardhat: HardhatNode, deployment: Deployment) -> None:
     other = dataclasses.replace(deployment, genesis_hash=b"\x01" * 32)
     with pytest.raises(WrongChain, match="genesis block"):
-        Chain.connect(hardhat.rpc_url, other)
+        Chain.connect(rewound_hardhat.rpc_url, other)
 
 
 def test_a_node_that_was_started_afresh_is_refused(
@@ -44,22 +44,24 @@ def test_a_node_that_was_started_afresh_is_refused(
         Chain.connect(own_hardhat.rpc_url, deployment)
 
 
-def test_an_address_without_code_is_refused(hardhat: HardhatNode, deployment: Deployment) -> None:
+def test_an_address_without_code_is_refused(
+    rewound_hardhat: HardhatNode, deployment: Deployment
+) -> None:
     empty = Account.create().address
     other = dataclasses.replace(deployment, ledger=empty)
     with pytest.raises(ContractMissing) as missing:
-        Chain.connect(hardhat.rpc_url, other)
+        Chain.connect(rewound_hardhat.rpc_url, other)
     assert (missing.value.contract, missing.value.address) == ("RoundLedger", empty)
 
 
 def test_contracts_in_each_others_place_are_refused(
-    hardhat: HardhatNode, deployment: Deployment
+    rewound_hardhat: HardhatNode, deployment: Deployment
 ) -> None:
     other = dataclasses.replace(
         deployment, registry=deployment.consent_token, consent_token=deployment.registry
     )
     with pytest.raises(WrongCode) as wrong:
-        Chain.connect(hardhat.rpc_url, other)
+        Chain.connect(rewound_hardhat.rpc_url, other)
     assert wrong.value.contract == "StudyRegistry"
 
 

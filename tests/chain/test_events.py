@@ -143,9 +143,9 @@ def running_hashes(records: list[EventRecord]) -> dict[tuple[str, int], bytes]:
     return found
 
 
-def test_advancing_over_all_events_gives_the_contracts_running_hash(own_world: World) -> None:
-    study = history(own_world)
-    chain = own_world.chain()
+def test_advancing_over_all_events_gives_the_contracts_running_hash(world: World) -> None:
+    study = history(world)
+    chain = world.chain()
     records = chain.events_of([0, study])
     ours = running_hashes(records)
     assert ours[("StudyRegistry", 0)] == chain.registry.running_hash(0)
@@ -161,9 +161,9 @@ def test_advancing_over_all_events_gives_the_contracts_running_hash(own_world: W
         assert chain.consent.running_hash(study, block=number) == expected
 
 
-def test_every_record_decodes_and_encodes_to_itself(own_world: World) -> None:
-    study = history(own_world)
-    records = own_world.chain().events_of([0, study])
+def test_every_record_decodes_and_encodes_to_itself(world: World) -> None:
+    study = history(world)
+    records = world.chain().events_of([0, study])
     kinds = {type(decode(record)).__name__ for record in records}
     assert kinds == {event.__name__ for event in EVENTS} - {"Resumed", "SuccessorRecorded"}
     for record in records:

@@ -154,23 +154,23 @@ def every_header(w3: Web3) -> int:
     return head
 
 
-def test_every_header_of_hardhat_hashes_to_its_block(own_world: World) -> None:
-    a_study(own_world)
-    assert every_header(own_world.chain().w3) > 10
+def test_every_header_of_hardhat_hashes_to_its_block(world: World) -> None:
+    a_study(world)
+    assert every_header(world.chain().w3) > 10
 
 
-def test_the_whole_of_it_on_geth(tmp_path: Path, own_world: World) -> None:
+def test_the_whole_of_it_on_geth(tmp_path: Path, world: World) -> None:
     node = GethNode(tmp_path / "geth", tmp_path / "geth.log")
     node.start()
     try:
         node.wait_for_chain()
-        for account in own_world.accounts[:12]:
+        for account in world.accounts[:12]:
             node.fund(account.address)
         w3 = connect_node(node.rpc_url)
-        deployment = deployed(node.rpc_url, own_world.accounts)
+        deployment = deployed(node.rpc_url, world.accounts)
         folder = tmp_path / "journals"
         folder.mkdir()
-        world = World(node.rpc_url, own_world.accounts, deployment, folder)
+        world = World(node.rpc_url, world.accounts, deployment, folder)
         study = a_study(world)
         number = world.chain().head().number
         world.chain(world.reviewers[0]).registry.suspend(study)

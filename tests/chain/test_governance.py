@@ -79,34 +79,34 @@ def test_no_single_key_records_a_successor(world: World) -> None:
 
 
 def test_the_consortium_records_a_successor_after_its_delay_and_not_before(
-    own_world: World,
+    world: World,
 ) -> None:
     with pytest.raises(AccessManagerNotScheduled):
-        carried(own_world, naming(own_world))
-    carried(own_world, announcement(own_world))
+        carried(world, naming(world))
+    carried(world, announcement(world))
     with pytest.raises(AccessManagerNotReady):
-        carried(own_world, naming(own_world))
-    own_world.pass_time(WEEK - 60)
+        carried(world, naming(world))
+    world.pass_time(WEEK - 60)
     with pytest.raises(AccessManagerNotReady):
-        carried(own_world, naming(own_world))
-    own_world.pass_time(60)
-    running = own_world.approved_study()
-    carried(own_world, naming(own_world))
+        carried(world, naming(world))
+    world.pass_time(60)
+    running = world.approved_study()
+    carried(world, naming(world))
 
-    registry = own_world.chain().registry
+    registry = world.chain().registry
     assert registry.successor() == SUCCESSOR
-    assert SuccessorRecorded(0, SUCCESSOR) in map(decode, own_world.chain().events(0))
+    assert SuccessorRecorded(0, SUCCESSOR) in map(decode, world.chain().events(0))
     with pytest.raises(RegistrySucceeded):
-        own_world.propose()
+        world.propose()
     # What runs here goes on: a new version of a study that has begun is no new study.
-    own_world.chain(own_world.sponsor).registry.propose_version(running, own_world.terms())
+    world.chain(world.sponsor).registry.propose_version(running, world.terms())
 
 
-def test_what_members_signed_serves_once(own_world: World) -> None:
-    first = announcement(own_world)
-    carried(own_world, first)
+def test_what_members_signed_serves_once(world: World) -> None:
+    first = announcement(world)
+    carried(world, first)
     with pytest.raises(QuorumNotReached):
-        carried(own_world, first)
+        carried(world, first)
 
 
 def test_the_account_that_deployed_cannot_take_its_power_back(world: World) -> None:
@@ -132,10 +132,8 @@ class TestWhatWasAskedIsChecked:
         with pytest.raises(GovernanceWrong, match="members or threshold"):
             check_governance(w3, deployment, members[:2], 2, WEEK)
 
-    def test_another_authority_than_the_files_is_named(
-        self, world: World, hardhat: HardhatNode
-    ) -> None:
-        other = deployed(hardhat.rpc_url, hardhat.accounts)
+    def test_another_authority_than_the_files_is_named(self, world: World) -> None:
+        other = deployed(world.rpc_url, world.accounts)
         mixed = dataclasses.replace(world.deployment, authority=other.authority)
         with pytest.raises(GovernanceWrong, match="the registry obeys"):
             read_governance(world.chain().w3, mixed)
@@ -172,7 +170,7 @@ def test_a_deployment_of_an_earlier_release_is_told_so(
         Deployment.load(path)
 
 
-def test_a_further_contract_with_other_code_is_refused(world: World, hardhat: HardhatNode) -> None:
+def test_a_further_contract_with_other_code_is_refused(world: World) -> None:
     """A verifier that says yes to all would give every passkey away."""
     swapped = dataclasses.replace(
         world.deployment,
@@ -181,4 +179,4 @@ def test_a_further_contract_with_other_code_is_refused(world: World, hardhat: Ha
         | {"ERC7913P256Verifier": world.deployment.code_hashes["ERC7913WebAuthnVerifier"]},
     )
     with pytest.raises(WrongCode, match="ERC7913P256Verifier"):
-        Chain.connect(hardhat.rpc_url, swapped)
+        Chain.connect(world.rpc_url, swapped)
