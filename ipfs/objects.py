@@ -90,6 +90,20 @@ class ObjectStore:
             raise ObjectCorrupt(f"IPFS node {self._api} returned bytes that are not object {cid}")
         return data
 
+    def holds(self, cid: str) -> bool:
+        """Whether the node itself has the object; its bytes are not looked at.
+
+        Raises:
+            ObjectStoreUnreachable.
+        """
+        try:
+            self._client.block.stat(cid, opts={"offline": "true"})
+        except ipfshttpclient.exceptions.ErrorResponse:
+            return False
+        except ipfshttpclient.exceptions.Error as error:
+            raise self._unreachable(cid, error) from error
+        return True
+
     def _unreachable(self, cid: str, error: Exception) -> ObjectStoreUnreachable:
         return ObjectStoreUnreachable(
             f"IPFS node {self._api} does not answer for object {cid} "

@@ -210,15 +210,16 @@ def records_of(
         )
         .order_by(IndexedEvent.sequence)
     )
-    return [tuple(row) for row in rows]
+    return list(rows.tuples())
 
 
-def study_ids(database: Session) -> list[int]:
-    """Every study that was proposed, ascending."""
+def study_ids(database: Session, after: int, limit: int) -> list[int]:
+    """Studies that were proposed, by number, after a number."""
     return list(
         database.scalars(
             select(IndexedEvent.study_id)
-            .where(IndexedEvent.name == "StudyProposed")
+            .where(IndexedEvent.name == "StudyProposed", IndexedEvent.study_id > after)
             .order_by(IndexedEvent.study_id)
+            .limit(limit)
         )
     )

@@ -1,0 +1,1 @@
+"""The active cohort of a site at a block, by the contract's own view."""

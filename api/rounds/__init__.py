@@ -1,0 +1,1 @@
+"""Rounds of a study as the ledger recorded them."""

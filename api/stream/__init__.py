@@ -1,0 +1,1 @@
+"""Changes of the chain as server-sent events."""

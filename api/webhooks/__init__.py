@@ -1,0 +1,1 @@
+"""Changes of the chain sent to programs that asked for them, signed."""
