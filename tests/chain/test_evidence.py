@@ -113,21 +113,21 @@ def test_a_block_that_is_not_there_is_named(world: World) -> None:
         collect(world.chain(), 1, ahead)
 
 
-@pytest.mark.parametrize("drop", [0, 1, -1])
 def test_a_node_that_withholds_an_event_is_found_out(
-    world: World, monkeypatch: pytest.MonkeyPatch, drop: int
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = a_study(world)
     honest = Chain.events_of
+    for drop in (0, 1, -1):
 
-    def withholding(*arguments: Any) -> list[EventRecord]:
-        records = honest(*arguments)
-        del records[drop]
-        return records
+        def withholding(*arguments: Any, drop: int = drop) -> list[EventRecord]:
+            records = honest(*arguments)
+            del records[drop]
+            return records
 
-    monkeypatch.setattr(Chain, "events_of", withholding)
-    with pytest.raises(BadEvidence, match="are not all there are"):
-        collect(world.chain(), study, world.chain().head().number)
+        monkeypatch.setattr(Chain, "events_of", withholding)
+        with pytest.raises(BadEvidence, match="are not all there are"):
+            collect(world.chain(), study, world.chain().head().number)
 
 
 @pytest.mark.parametrize("field", ["stateRoot", "number", "timestamp", "requestsHash", "extraData"])
