@@ -20,15 +20,18 @@ from api.index.indexer import Indexer
 from api.observability.logs import configure_logs
 from api.outbox.relayer import Relayer
 from api.outbox.starting import RelayerRefused, start_relayer
+from api.outbox.tidying import Tidying
 from api.review.bundling.supervising import Bundling
 from api.service import Service
 from api.settings import Settings
-from api.web import UNUSABLE, refusal_of_settings
+from api.webhooks.deliverer import Deliverer
 from api.worker_lock import AnotherWorker, WorkerLock, lock_worker
 from chain.errors import ChainError, ChainUnreachable
 
+UNUSABLE = 2
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 _INDEX_PAUSE, _RELAY_PAUSE, _BUNDLING_PAUSE = 0.5, 0.05, 1.0
+_WEBHOOKS_PAUSE, _TIDYING_PAUSE = 1.0, 3600.0
 
 _log = structlog.get_logger("worker")
 
@@ -87,6 +90,9 @@ def main() -> int:
     try:
         settings = Settings()  # type: ignore[call-arg]  # from the environment
     except ValidationError as error:
+        # The web process's module brings all that answers requests, which a worker never needs.
+        from api.web import refusal_of_settings
+
         print(refusal_of_settings(error), file=sys.stderr)
         return UNUSABLE
     configure_logs()
@@ -113,6 +119,8 @@ def work(service: Service, lock: WorkerLock) -> int:
     loops = [
         Loop("indexer", Indexer(service).run_once, _INDEX_PAUSE),
         Loop("bundling", bundling.run_once, _BUNDLING_PAUSE),
+        Loop("webhooks", Deliverer(service).run_once, _WEBHOOKS_PAUSE),
+        Loop("tidying", Tidying(service).run_once, _TIDYING_PAUSE),
     ]
     if service.settings.relayer_key is not None:
         loops.append(Loop("relayer", Relay(service, lock).run_once, _RELAY_PAUSE))
