@@ -17,7 +17,8 @@ from api.service import Service
 from audit import canonical_json
 from audit.cid import cid_of_sha256
 from chain.chain import Chain
-from chain.messages import Domain, Grant, SignedMessage
+from chain.messages import Challenge, Domain, Grant, Revocation, SignedMessage
+from chain.signed_act import SCHEMA
 from ipfs.objects import ObjectStoreError, ObjectStoreUnreachable
 from study.consenting import (
     EnrolmentRefused,
@@ -32,8 +33,9 @@ from study.other_signers import within_guardianship
 
 
 def draft_of(message: SignedMessage, domain: Domain, summary: list[tuple[str, str]]) -> Draft:
-    """Anything that is signed."""
-    return Draft(**_members(message, domain, summary))
+    """Anything that is signed, but for a grant."""
+    act = _act_of(message, domain) if isinstance(message, Revocation | Challenge) else None
+    return Draft(**_members(message, domain, summary), act=act)
 
 
 def enrolment_of(body: EnrolmentBody) -> EnrolmentFile:
@@ -74,10 +76,23 @@ def draft_grant_of(service: Service, chain: Chain, choices: GrantChoices) -> Gra
     cid = cid_of_sha256(grant.consent_text_hash)
     return GrantDraft(
         **_members(grant, chain.consent.domain, describe_grant(grant, terms)),
+        act=_act_of(grant, chain.consent.domain, file),
         language=language_of(grant),
         consent_text=_text(service, grant, cid),
         consent_text_cid=cid,
     )
+
+
+def _act_of(
+    message: SignedMessage, domain: Domain, enrolment: EnrolmentFile | None = None
+) -> dict[str, Any]:
+    act: dict[str, Any] = {"schema": SCHEMA, "typed_data": message.typed_data(domain)}
+    if enrolment is not None:
+        act["enrolment"] = {
+            "typed_data": enrolment.enrolment.typed_data(domain),
+            "signature": "0x" + enrolment.signature.hex(),
+        }
+    return act
 
 
 def _text(service: Service, grant: Grant, cid: str) -> str | None:

@@ -125,7 +125,8 @@ _TYPED: dict[str, Any] = {
 
 class Draft(BaseModel):
     """Something to sign. `typed_data` is for eth_signTypedData_v4; a passkey signs `digest` as its
-    challenge.
+    challenge. `act`, with `signer` and `signature` added, is what `/v1/acts` takes; null for what
+    no contract takes.
     """
 
     model_config = ConfigDict(
@@ -143,6 +144,7 @@ class Draft(BaseModel):
     typed_data: dict[str, Any]
     digest: str
     summary: list[Sentence]
+    act: dict[str, Any] | None = None
 
 
 class GrantDraft(Draft):
