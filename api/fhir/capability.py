@@ -43,13 +43,11 @@ _SECURITY = (
 )
 
 
-def capability_statement(
-    routes: Iterable[BaseRoute], prefix: str, version: str, naming: Naming
-) -> Resource:
-    """What these routes below ``prefix`` serve."""
+def capability_statement(routes: Iterable[BaseRoute], version: str, naming: Naming) -> Resource:
+    """What these routes serve; their paths begin with the type of resource."""
     interactions: dict[str, set[str]] = {}
     operations: dict[str, set[str]] = {}
-    for method, type_, rest in _served(routes, prefix):
+    for method, type_, rest in _served(routes):
         known = interactions.setdefault(type_, set())
         if rest is not None and "$" in rest:
             operations.setdefault(type_, set()).add(rest.rpartition("$")[2])
@@ -79,10 +77,10 @@ def capability_statement(
     }
 
 
-def _served(routes: Iterable[BaseRoute], prefix: str) -> Iterable[tuple[str, str, str | None]]:
+def _served(routes: Iterable[BaseRoute]) -> Iterable[tuple[str, str, str | None]]:
     for route in routes:
         if isinstance(route, APIRoute):
-            found = _TYPE.fullmatch(route.path.removeprefix(prefix))
+            found = _TYPE.fullmatch(route.path)
             for method in sorted(route.methods or ()):
                 if found is not None:
                     yield method, found[1], found[2]

@@ -25,20 +25,23 @@ _LANGUAGE = re.compile(rb"([A-Za-z0-9-]{1,8})\0*")
 
 def consent_of_grant(grant: Grant, naming: Naming) -> Resource:
     """What a signed grant says, and nothing else: a Consent without id, status or verification."""
+    purposes = purpose_codings(grant.purposes, grant.disease, naming)
     provision: dict[str, Any] = {
-        "type": "permit",
+        "extension": [{"url": STUDY_CONTEXT, "valueReference": naming.study(grant.study_id)}],
+        # Without a purpose FHIR permits every one; a grant of conditions alone permits nothing.
+        "type": "permit" if purposes else "deny",
         "period": period(grant.use_start, grant.use_end),
         "actor": [
             {"role": _concept(_RECIPIENT), "reference": naming.organization(grant.site)},
         ],
-        "purpose": purpose_codings(grant.purposes, grant.disease, naming),
         "dataPeriod": period(grant.data_start, grant.data_end),
     }
+    if purposes:
+        provision["purpose"] = purposes
     if restricting := conditions(grant.purposes, naming):
         provision["modifierExtension"] = restricting
     return {
         "resourceType": "Consent",
-        "extension": [{"url": STUDY_CONTEXT, "valueReference": naming.study(grant.study_id)}],
         "scope": _concept(SCOPE),
         "category": [_concept(one) for one in CATEGORIES],
         "patient": naming.patient(grant.holder),

@@ -1,4 +1,4 @@
-"""The versions of a Consent: every second at which what it says has changed, by the study's events.
+"""The versions of a Consent: every moment at which what it says has changed, by the study's events.
 
 A version begins when the consent is granted, when it is revoked, and when the predicate's answer
 (`isConsentActive` for what the study does, at that second) turns: a period begins or ends, the
@@ -7,7 +7,7 @@ study is suspended or resumed, its approval expires or is renewed, new terms nee
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from dataclasses import dataclass
 
 from audit.consent_state import StudyState
@@ -28,12 +28,18 @@ class Version:
 
 
 def versions(state: StudyState, token: Token, now: int) -> list[Version]:
-    """Every version until chain time ``now`` (s), oldest first; at least one."""
-    granted = token.granted.time
+    """Every version until chain time ``now`` (s), oldest first; at least one.
+
+    Two events of one second are two versions: whoever has read one in between finds it again.
+    """
+    granted = token.granted
+    begin = (granted.time, granted.position + 1)
+    points = [one for one in _turning_points(state, token) if one > begin and one[0] <= now]
     found: list[Version] = []
-    points = sorted(one for one in _turning_points(state, token) if granted < one <= now)
-    for since in [granted, *points]:
-        active, revoked = _at(state, token, since)
+    for since, events in [begin, *sorted(points)]:
+        then = StudyState(state.history, events, since)
+        active = then.is_consent_active(token.token_id, asked_of(then), since)
+        revoked = token.revoked is not None and token.revoked.position < events
         if not found or (active, revoked) != (found[-1].active, found[-1].revoked):
             found.append(Version(len(found) + 1, since, active, revoked))
     return found
@@ -61,23 +67,17 @@ def asked_of(state: StudyState) -> int:
     return state.history.versions[standing.current_version].terms.purposes
 
 
-def state_at_time(state: StudyState, now: int) -> StudyState:
-    """The study as it stood at second ``now``, later events left out."""
-    moments = state.history.moments
-    known = bisect_right(moments, now, 0, state.events, key=lambda one: one.time)
-    return StudyState(state.history, known, now)
-
-
-def _turning_points(state: StudyState, token: Token) -> set[int]:
-    points = {token.grant.use_start, token.grant.use_end}
+def _turning_points(state: StudyState, token: Token) -> set[tuple[int, int]]:
+    """(second, events until then) at which the answer may turn: what a clock says holds before the
+    first event of its second.
+    """
+    moments, standings = state.history.moments, state.history.standings
+    clocks = {token.grant.use_start, token.grant.use_end}
+    clocks |= {standing.approved_until for standing in standings}
+    events = [standing.moment for standing in standings]
     if token.revoked is not None:
-        points.add(token.revoked.time)
-    for standing in state.history.standings:
-        points |= {standing.moment.time, standing.approved_until}
-    return points
-
-
-def _at(state: StudyState, token: Token, now: int) -> tuple[bool, bool]:
-    then = state_at_time(state, now)
-    active = then.is_consent_active(token.token_id, asked_of(then), now)
-    return active, token.revoked is not None and token.revoked.position < then.events
+        events.append(token.revoked)
+    known = state.events
+    return {
+        (clock, bisect_left(moments, clock, 0, known, key=lambda one: one.time)) for clock in clocks
+    } | {(event.time, event.position + 1) for event in events if event.position < known}

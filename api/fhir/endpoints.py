@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from fastapi import APIRouter, HTTPException, Request, Response
+from starlette.routing import BaseRoute
 
 from api.fhir import consent_endpoints, round_endpoints
 from api.fhir.capability import capability_statement
@@ -14,11 +15,17 @@ from api.fhir.terminology import code_system, extension_definition
 from api.problems import NotFound
 
 router = APIRouter(tags=["FHIR R4"], route_class=FhirRoute)
+_RESOURCES = (consent_endpoints.router, round_endpoints.router)
+
+
+def served_routes() -> list[BaseRoute]:
+    """Every route below /fhir."""
+    return [route for one in (router, *_RESOURCES) for route in one.routes]
 
 
 @router.get("/metadata", summary="What is served: a CapabilityStatement")
 def metadata(request: Request, naming: NamingOf) -> Response:
-    stated = capability_statement(router.routes, "", version("assent"), naming)
+    stated = capability_statement(served_routes(), version("assent"), naming)
     return resource_response(stated, request)
 
 
@@ -38,8 +45,8 @@ def read_structure_definition(resource_id: str, request: Request, naming: Naming
     return resource_response(found, request)
 
 
-router.include_router(consent_endpoints.router)
-router.include_router(round_endpoints.router)
+for _one in _RESOURCES:
+    router.include_router(_one)
 
 
 @router.api_route(

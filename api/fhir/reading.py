@@ -20,7 +20,7 @@ from api.fhir.naming import (
     token_of_id,
 )
 from api.fhir.provenance_resource import provenance
-from api.index.repository import newest_block, study_ids
+from api.index.repository import newest_block
 from api.index.state import study_state
 from api.problems import NotFound
 from audit.consent_state import StudyState
@@ -167,7 +167,7 @@ class Reading:
     def provenances(self, after: str | None) -> Iterator[Resource]:
         """Every closed round, by study and number."""
         begin = (0, 0) if after is None else numbers_of_id(after) or (0, 0)
-        for study_id in study_ids(self.database):
+        for study_id in repository.studies_with_closed_rounds(self.database):
             if study_id < begin[0]:
                 continue
             history = self.state(study_id).history

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.fhir.audit_resource import EVENT_NAMES, Place, RoundEvent
 from api.index.tables import IndexedBlock, IndexedEvent, IndexedToken
-from chain.events import ContractName, EventRecord, decode
+from chain.events import Closed, ContractName, EventRecord, decode
 
 _CHUNK = 200
 _COMMITTEE = ("StudyProposed", "ReviewerReplaced")
@@ -43,6 +43,12 @@ def tokens_held(database: Session, address: str) -> list[int]:
     """Ids of every token that an account holds or held, ascending."""
     asked = select(IndexedToken.token_id).where(IndexedToken.holder == address)
     return list(database.scalars(asked.order_by(IndexedToken.token_id)))
+
+
+def studies_with_closed_rounds(database: Session) -> list[int]:
+    """Ascending."""
+    asked = select(IndexedEvent.study_id).where(IndexedEvent.name == Closed.__name__).distinct()
+    return list(database.scalars(asked.order_by(IndexedEvent.study_id)))
 
 
 def committee_events(database: Session) -> list[EventRecord]:

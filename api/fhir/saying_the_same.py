@@ -15,7 +15,7 @@ _OWN = frozenset(
     }
 )
 #: May be missing: the signed grant says it whether or not the resource repeats it.
-_MAY_BE_MISSING = frozenset({"extension", "performer", "organization", "sourceAttachment"})
+_MAY_BE_MISSING = frozenset({"performer", "organization", "sourceAttachment"})
 #: Words for people, of which nothing is kept.
 _WORDS = frozenset({"display", "text", "id", "title"})
 _FILED_STATUS = frozenset({"draft", "proposed", "active"})

@@ -113,7 +113,7 @@ SEARCH_PARAMETERS: dict[str, tuple[Parameter, ...]] = {
         Parameter(
             "purpose",
             "token",
-            lambda found: _codes([{"coding": found["provision"]["purpose"]}]),
+            lambda found: _codes([{"coding": found["provision"].get("purpose", [])}]),
             f"{_R4}/Consent-purpose",
         ),
         Parameter(

@@ -78,28 +78,11 @@ def day(hardhat: HardhatNode, tmp_path_factory: pytest.TempPathFactory) -> Day:
     return Day(world, study, other_study, people, tokens, {})
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def fhir_service(
-    request: pytest.FixtureRequest, day: Day, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Service]:
+@pytest.fixture(scope="session")
+def fhir_service(day: Day, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The service with everything indexed, and a key that would pay for what it carries."""
     folder = tmp_path_factory.mktemp("fhir")
-    url = f"sqlite:///{folder / 'api.db'}"
-    if request.param == "postgresql":
-        server: PostgresServer = request.getfixturevalue("postgresql")
-        url = fresh_database(server)
-    day.world.deployment.save(folder / "deployment.json")
-    found = Service.start(
-        Settings(
-            rpc_url=day.world.rpc_url,  # type: ignore[arg-type]
-            deployment=folder / "deployment.json",
-            database_url=SecretStr(url),
-            relayer_key=_key_file(folder / "relayer.key", day.world.carrier),
-            requests_per_minute=1_000_000,
-        )
-    )
-    while Indexer(found).run_once():
-        pass
+    found = indexed(day.world, folder, f"sqlite:///{folder / 'api.db'}")
     yield found
     found.close()
 
@@ -107,17 +90,52 @@ def fhir_service(
 @pytest.fixture(scope="session")
 def fhir(fhir_service: Service, day: Day) -> Iterator[TestClient]:
     """Requests to the service by nobody in particular."""
-    app = create_app(fhir_service)
-    with TestClient(app, base_url=fhir_service.settings.origin) as client:
-        named = {**day.people, "site": day.sites[0], "other site": day.sites[1]}
-        named |= {"reviewer": day.world.reviewers[2], "stranger": day.world.accounts[30]}
-        day.headers = {name: signed_in(client, account) for name, account in named.items()}
+    with client_of(fhir_service) as client:
+        day.headers = _everybody(client, day)
         yield client
+
+
+@pytest.fixture(scope="session")
+def fhir_on_postgresql(
+    day: Day, postgresql: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[TestClient, dict[str, dict[str, str]]]]:
+    """The same with the other database, and everybody's headers there."""
+    found = indexed(day.world, tmp_path_factory.mktemp("fhir"), fresh_database(postgresql))
+    with client_of(found) as client:
+        yield client, _everybody(client, day)
 
 
 @pytest.fixture(scope="session")
 def naming(fhir_service: Service) -> Naming:
     return Naming.of(fhir_service.settings.origin, fhir_service.node.deployment)
+
+
+def indexed(world: World, folder: Path, url: str) -> Service:
+    """A service whose index has read the whole chain; close it."""
+    world.deployment.save(folder / "deployment.json")
+    found = Service.start(
+        Settings(
+            rpc_url=world.rpc_url,  # type: ignore[arg-type]
+            deployment=folder / "deployment.json",
+            database_url=SecretStr(url),
+            relayer_key=_key_file(folder / "relayer.key", world.carrier),
+            requests_per_minute=1_000_000,
+        )
+    )
+    while Indexer(found).run_once():
+        pass
+    return found
+
+
+def client_of(service: Service) -> TestClient:
+    """Requests to a service, in this process."""
+    return TestClient(create_app(service), base_url=service.settings.origin)
+
+
+def _everybody(client: TestClient, day: Day) -> dict[str, dict[str, str]]:
+    named = {**day.people, "site": day.sites[0], "other site": day.sites[1]}
+    named |= {"reviewer": day.world.reviewers[2], "stranger": day.world.accounts[30]}
+    return {name: signed_in(client, account) for name, account in named.items()}
 
 
 def _key_file(path: Path, account: LocalAccount) -> Path:

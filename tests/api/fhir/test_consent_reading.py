@@ -6,6 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.fhir.naming import Naming
+from api.fhir.times import instant
 from tests.api.fhir.conftest import Day
 from tests.api.fhir.r4 import resources_of, valid
 from tests.world import YEAR
@@ -211,7 +212,5 @@ def test_an_unknown_parameter_is_left_out_unless_the_client_is_strict(
 def test_a_year_of_use_ends_with_its_last_second(fhir: TestClient, day: Day) -> None:
     grant = day.world.chain().consent.consent(day.tokens["anna"])
     ends = read(fhir, day, "anna", by="anna")["provision"]["period"]["end"]
-    from api.fhir.times import instant
-
     assert ends == instant(grant.use_end - 1)
     assert grant.use_end > YEAR
