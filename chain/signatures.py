@@ -8,7 +8,6 @@ EIP-1271, EIP-7913, OpenZeppelin Contracts 5.7, utils/cryptography/SignatureChec
 from __future__ import annotations
 
 from eth_abi.abi import encode
-from eth_typing import ChecksumAddress
 from web3 import Web3
 
 from chain.errors import ContractRefused, RpcRefused
@@ -57,7 +56,8 @@ def is_message_of(
     )
 
 
-def _answers(w3: Web3, contract: ChecksumAddress, selector: bytes, asked: bytes) -> bool:
+def _answers(w3: Web3, account: str, selector: bytes, asked: bytes) -> bool:
+    contract = Web3.to_checksum_address(account)
     try:
         answer = w3.eth.call({"to": contract, "data": "0x" + (selector + asked).hex()})  # type: ignore[typeddict-item]
     except ContractRefused:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from fastapi import Depends, Request
-from limits import parse
 from slowapi import Limiter
 from slowapi.util import get_remote_address
+from slowapi.wrappers import parse_many  # type: ignore[attr-defined] # it is of limits
 
 from api.problems import TooManyRequests
 
-_LOOKS = parse("60/minute")
+(_LOOKS,) = parse_many("60/minute")
 
 
 def _counted(request: Request) -> None:
@@ -22,4 +20,3 @@ def _counted(request: Request) -> None:
 
 #: Counts one look of a client address. Raises TooManyRequests.
 COUNTED = Depends(_counted)
-CountedLook = Annotated[None, COUNTED]

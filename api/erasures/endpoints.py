@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from datetime import datetime
 from typing import Any
@@ -35,6 +36,7 @@ from chain.messages import Erased as ErasedMessage
 from chain.messages import ErasureRequest
 
 router = APIRouter(tags=["your data"])
+_ID = re.compile(r"[0-9a-f]{32}")
 _KEPT = {name: how.kept for name, how in PERSONAL.items() if how.kept is not None} | {
     "events": "a copy of the public chain, from which this service cannot take anything away"
 }
@@ -100,7 +102,7 @@ def erasures(caller: ReaderOf, database: Database) -> list[ErasureShown]:
 @router.get("/erasures", summary="Requests for erasure that wait for your site")
 def erasures_of_site(caller: SiteOf, database: Database, paging: PagingOf) -> Page[ErasureAtSite]:
     key = paging.key(str)
-    after = None if key is None else key[0]
+    after = None if key is None or not _ID.fullmatch(key[0]) else str(key[0])
     rows = repository.of_site(database, caller.address, after, paging.limit)
     return paging.page(rows, lambda row: (row.id,), _at_site)
 
@@ -115,7 +117,7 @@ def confirm(
     database: Transaction,
 ) -> ErasureShown:
     said = statement_of(body.statement, ErasedMessage, chain, caller.address)
-    found = repository.find(database, erasure_id)
+    found = repository.find(database, erasure_id) if _ID.fullmatch(erasure_id) else None
     if found is None or found.site != caller.address:
         raise NotFound
     named = (said.message.study_id, said.message.site, said.message.holder)

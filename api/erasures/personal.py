@@ -41,6 +41,7 @@ PERSONAL: Final[dict[str, Personal]] = {
         ("account", "quota_address"), only=lambda t: t.c.state.in_(("confirmed", "failed"))
     ),
     "idempotency_keys": Personal(("scope",)),
+    "webhooks": Personal(("owner",), hidden=("secret",)),
     "receipt_keys": Personal(("holder",)),
     "receipts": Personal(("holder",)),
     "enrolment_offers": Personal(("holder",)),
@@ -50,4 +51,5 @@ PERSONAL: Final[dict[str, Personal]] = {
 #: Tables with an address that is nobody's to ask for, and why.
 IMPERSONAL: Final[dict[str, str]] = {
     "relay_transactions": "addresses of the service's own account and of the contracts",
+    "relayer_facts": "the service's own account",
 }

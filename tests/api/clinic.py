@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,9 +82,17 @@ class Signed:
         return self.client.delete("/v1" + path, headers=self.headers)
 
 
+_SHARED = pytest.StashKey[Clinic]()
+
+
 @pytest.fixture(scope="session")
-def clinic(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
-    """Shared by every folder that imports it; tests only add to it."""
+def clinic(
+    desk: Desk, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Clinic:
+    """The same one in every folder that imports it; tests only add to it."""
+    found = request.config.stash.get(_SHARED, None)
+    if found is not None:
+        return found
     folder = tmp_path_factory.mktemp("clinic")
     service = Service.start(
         Settings(
@@ -97,5 +104,8 @@ def clinic(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli
             requests_per_minute=1_000_000,
         )
     )
-    with TestClient(create_app(service), base_url=service.settings.origin) as client:
-        yield Clinic(desk, desk.approved(), service, client)
+    client = TestClient(create_app(service), base_url=service.settings.origin)
+    request.config.add_cleanup(service.close)
+    made = Clinic(desk, desk.approved(), service, client)
+    request.config.stash[_SHARED] = made
+    return made
