@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
 from sqlalchemy.orm import Session
 
 from api.dependencies import ServiceOf
@@ -48,7 +49,15 @@ class SignIn:
     session_id: str | None = None
 
 
-def _maybe_sign_in(request: Request, service: ServiceOf) -> SignIn | None:
+# For the OpenAPI document; the header is read below, where a bad one is refused.
+_documented = HTTPBearer(
+    auto_error=False, scheme_name="access token", description="Made by `POST /v1/access-tokens`."
+)
+
+
+def _maybe_sign_in(
+    request: Request, service: ServiceOf, _bearer: Annotated[object, Depends(_documented)]
+) -> SignIn | None:
     header = request.headers.get("authorization")
     if header is not None:
         return _of_bearer(header, service)

@@ -16,12 +16,12 @@ _NONCE = "0f" * 32
 _ID = "5e" * 16
 _LATER = "2030-01-01T12:30:00Z"
 _NOW = "2030-01-01T12:00:00Z"
-_MESSAGE = f"""127.0.0.1:8800 wants you to sign in with your Ethereum account:
+_MESSAGE = f"""localhost:8800 wants you to sign in with your Ethereum account:
 {_ADDRESS}
 
 Sign in to Assent.
 
-URI: http://127.0.0.1:8800
+URI: http://localhost:8800
 Version: 1
 Chain ID: 31337
 Nonce: {_NONCE}
@@ -53,8 +53,8 @@ class Nonce(BaseModel):
         {
             "nonce": _NONCE,
             "expires_at": _LATER,
-            "domain": "127.0.0.1:8800",
-            "uri": "http://127.0.0.1:8800",
+            "domain": "localhost:8800",
+            "uri": "http://localhost:8800",
             "chain_id": 31337,
         }
     )
