@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, null, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -16,7 +16,7 @@ from api.review.bundling.tables import BundleJob
 UNFINISHED = ("waiting", "running")
 #: A job whose process dies is started again, this often in all.
 MOST_ATTEMPTS = 3
-#: Older files of a study are dropped before their time when there are more.
+#: Older files and reports of a study are dropped before their time when there are more.
 MOST_KEPT_OF_A_STUDY = 10
 
 
@@ -131,16 +131,23 @@ def fail(database: Session, job_id: str, code: str, reason: str, now: datetime) 
 
 
 def expire(database: Session, now: datetime) -> None:
-    """Ends the keeping of files whose time is over, and of a study's oldest when it has many."""
-    done = database.scalars(
-        select(BundleJob).where(BundleJob.state == "done").order_by(BundleJob.sequence.desc())
+    """Ends the keeping of files whose time is over; of a study's oldest also their reports."""
+    ended = database.execute(
+        select(BundleJob.sequence, BundleJob.study_id, BundleJob.state, BundleJob.kept_until)
+        .where(BundleJob.state.in_(("done", "expired")))
+        .order_by(BundleJob.sequence.desc())
     )
-    kept: dict[int, int] = {}
-    for job in done:
-        kept[job.study_id] = kept.get(job.study_id, 0) + 1
-        assert job.kept_until is not None
-        if job.kept_until <= now or kept[job.study_id] > MOST_KEPT_OF_A_STUDY:
-            job.state = "expired"
+    seen: dict[int, int] = {}
+    over, too_old = [], []
+    for sequence, study_id, state, kept_until in ended:
+        seen[study_id] = seen.get(study_id, 0) + 1
+        is_old = seen[study_id] > MOST_KEPT_OF_A_STUDY
+        if is_old:
+            too_old.append(sequence)
+        if state == "done" and (is_old or kept_until is None or kept_until <= now):
+            over.append(sequence)
+    _change(database, over, state="expired")
+    _change(database, too_old, report=null())
 
 
 def files_kept(database: Session) -> set[bytes]:
@@ -159,3 +166,10 @@ def _of_study(study_id: int) -> Select[BundleJob]:
 
 def _end(job: BundleJob, state: str, now: datetime) -> None:
     job.state, job.stage, job.ended_at = state, state, now
+
+
+def _change(database: Session, sequences: list[int], **values: Any) -> None:
+    if sequences:
+        database.execute(
+            update(BundleJob).where(BundleJob.sequence.in_(sequences)).values(**values)
+        )

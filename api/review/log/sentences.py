@@ -66,16 +66,16 @@ def _of_registry(event: Event) -> str:
                 f"The sponsor proposed version {version} of the terms, for {_sites(terms.sites)}."
             )
         case Approved(version=version, reviewer=reviewer, expires_at=until):
-            return f"Reviewer {reviewer} approved version {version} until {moment(until)}."
+            return f"Reviewer {reviewer} approved version {version} until {_when(until)}."
         case VersionActivated(version=version, consent_version=consent, approved_until=until):
             kept = (
                 "patients have to consent anew"
                 if consent == version and version > 1
                 else f"consents given under version {consent} or later count"
             )
-            return f"Version {version} came into force until {moment(until)}; {kept}."
+            return f"Version {version} came into force until {_when(until)}; {kept}."
         case ApprovalExtended(version=version, approved_until=until):
-            return f"The approval of version {version} was extended until {moment(until)}."
+            return f"The approval of version {version} was extended until {_when(until)}."
         case ReviewerReplaced(outgoing=outgoing, incoming=incoming):
             return f"{incoming} took the committee seat of {outgoing}."
         case Suspended(reviewer=reviewer):
@@ -114,7 +114,7 @@ def _of_round(event: Event) -> str:
         case Opened(round=number, version=version, commit_deadline=commit, close_deadline=close):
             return (
                 f"Round {number} opened under version {version}: sites commit until"
-                f" {moment(commit)}, and it has to close before {moment(close)}."
+                f" {_when(commit)}, and it has to close before {_when(close)}."
             )
         case Committed(round=number, site=site, commitment=commitment):
             again = "" if commitment.attempt == 1 else f", attempt {commitment.attempt}"
@@ -153,7 +153,7 @@ def _of_duty(event: Barred | Readmitted | Challenged | Answered | Faulted) -> st
         case Challenged(answer_by=until):
             return (
                 f"Site {site} was asked for {asked} of round {number}; it has to answer before"
-                f" {moment(until)}."
+                f" {_when(until)}."
             )
         case Answered(answer_hash=answer):
             return (

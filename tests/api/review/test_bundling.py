@@ -240,6 +240,7 @@ def test_jobs_are_done_in_order_and_die_only_so_often(database: Session) -> None
     assert repository.of_study(database, 2, None, 5) == [second]
     assert repository.of_study(database, 2, second.sequence, 5) == []
     repository.expire(database, now + timedelta(days=2))
+    database.refresh(second)
     assert second.state == "expired"
 
 

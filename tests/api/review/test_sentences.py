@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.review.log.sentences import sentence
@@ -41,6 +41,7 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
 
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
 def test_an_event_with_any_values_has_one_sentence(kind: type[Event]) -> None:
+    @settings(max_examples=10)
     @given(values_of(kind))
     def says_something(event: Event) -> None:
         words = sentence(event)
