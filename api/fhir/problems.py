@@ -26,7 +26,7 @@ class FhirContentInvalid(ServiceProblem):
     status_code_ = 422
     summary = "The body is not the resource that the operation takes"
     why = "An element is missing, unknown or of another type than FHIR R4 says."
-    fix = "`expression` of the OperationOutcome names the element; docs/fhir.md has an example."
+    fix = "`expression` names the element; the OpenAPI document shows an example."
 
 
 class FhirContentDiffers(ServiceProblem):
