@@ -35,7 +35,7 @@ def page(settings: Settings) -> Iterator[str]:
         policy = {"Content-Security-Policy": "default-src 'none'; connect-src 'self'"}
         return Response(_PAGE, media_type="text/html", headers=policy)
 
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none"))
     running = threading.Thread(target=server.run, args=([listening],))
     running.start()
     yield f"{origin}/page"
