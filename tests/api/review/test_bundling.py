@@ -184,11 +184,11 @@ def test_a_bundle_without_one_object_is_not_made(reviewed: Reviewed) -> None:
     assert "127.0.0.1" not in found["reason"]["detail"]
 
 
-def test_only_one_process_works_in_a_folder(reviewed: Reviewed) -> None:
+def test_only_one_works_in_a_folder_at_a_time(reviewed: Reviewed) -> None:
     study = reviewed.study.world.approved_study()
     job = asked(reviewed, study)
     with BundleFolder(reviewed.served.service.settings.bundle_folder).locked():
-        assert bundling_process(reviewed.served.service).wait() == 0
+        work(reviewed.served.service)  # finds the folder held, and leaves
         assert told(reviewed, job)["state"] == "waiting"
     work(reviewed.served.service)
     assert told(reviewed, job)["state"] == "failed"
