@@ -1,5 +1,6 @@
 """Events of the three contracts, their decoding, and the running hash over them. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -38,7 +39,8 @@ from chain.event_types import (
     VersionActivated,
     VersionProposed,
 )
-from chain.solidity import abi_type, from_abi, members, to_abi
+from chain.solidity import Hint, abi_type, from_abi, members, to_abi
+from chain.words import WORD, reader_of, words_in
 
 __all__ = [
     "CONTRACT_NAMES",
@@ -165,17 +167,36 @@ def decode(record: EventRecord) -> Event:
     if event is None:
         raise UndecodableEvent(f"{record.contract} has no event with topic 0x{record.topic0.hex()}")
     fields = members(event)[1:]
-    types = [abi_type(hint) for _, hint in fields]
     try:
-        raw = abi_decode(types, record.data)
-        if abi_encode(types, raw) != record.data:
-            raise UndecodableEvent(f"the data of {event.__name__} is not its canonical encoding")
-        values: dict[str, Any] = {
-            name: from_abi(item, hint) for item, (name, hint) in zip(raw, fields, strict=True)
-        }
-    except (DecodingError, OverflowError, ValueError) as error:
+        sizes = [words_in(hint) for _, hint in fields]
+        read = _read_any if None in sizes else _read_words
+        values = read(record.data, fields)
+    except (DecodingError, OverflowError, StopIteration, ValueError) as error:
         raise UndecodableEvent(f"the data of {event.__name__} cannot be read: {error}") from error
+    if values is None:
+        raise UndecodableEvent(f"the data of {event.__name__} is not its canonical encoding")
     return event(study_id=record.study_id, **values)
+
+
+_Fields = Sequence[tuple[str, Hint]]
+
+
+def _read_any(data: bytes, fields: _Fields) -> dict[str, Any] | None:
+    """The members; None when encoding them gives other bytes."""
+    types = [abi_type(hint) for _, hint in fields]
+    raw = abi_decode(types, data)
+    if abi_encode(types, raw) != data:
+        return None
+    return {name: from_abi(item, hint) for item, (name, hint) in zip(raw, fields, strict=True)}
+
+
+def _read_words(data: bytes, fields: _Fields) -> dict[str, Any] | None:
+    """As `_read_any`, for members of fixed size."""
+    words = (data[place : place + WORD] for place in range(0, len(data), WORD))
+    values = {name: reader_of(hint)(words) for name, hint in fields}
+    if sum(words_in(hint) or 0 for _, hint in fields) * WORD != len(data):
+        return None
+    return values
 
 
 def encode(event: Event, block_number: int, block_timestamp: int) -> EventRecord:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-import urllib3
+import httpx
 
 from api.webhooks.problems import WebhookAddressRefused
 from api.webhooks.targets import Target, resolve
@@ -43,41 +44,43 @@ def send(
     except OSError:
         return Outcome(None, "host-unknown")
     try:
-        with _pool(target, ca_file) as pool:
-            answer = pool.urlopen(
+        # No proxy, no redirect, no cookie: one request to the address that was looked at.
+        with httpx.Client(
+            verify=_authorities(target, ca_file),
+            timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+            trust_env=False,
+            follow_redirects=False,
+        ) as client:
+            request = client.build_request(
                 "POST",
-                target.path,
-                body=body,
+                httpx.URL(
+                    scheme=target.scheme,
+                    host=target.address,
+                    port=target.port,
+                    raw_path=target.path.encode(),
+                ),
                 headers={**headers, "Host": target.authority},
-                redirect=False,
-                retries=False,
-                preload_content=False,
-                assert_same_host=False,
+                content=body,
+                # What the certificate must be for.
+                extensions={"sni_hostname": target.host},
             )
+            answer = client.send(request, stream=True)
             # Nobody reads what it says.
             answer.close()
-            return Outcome(answer.status, None)
-    except urllib3.exceptions.SSLError:
-        return Outcome(None, "tls-failed")
-    except urllib3.exceptions.NewConnectionError:
-        return Outcome(None, "connection-failed")
-    except urllib3.exceptions.TimeoutError:
+            return Outcome(answer.status_code, None)
+    except httpx.TimeoutException:
         return Outcome(None, "timed-out")
-    except (urllib3.exceptions.HTTPError, OSError, ValueError):
-        return Outcome(None, "connection-failed")
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+        return Outcome(None, "tls-failed" if _is_of_tls(error) else "connection-failed")
 
 
-def _pool(target: Target, ca_file: Path | None) -> urllib3.HTTPConnectionPool:
-    timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+def _authorities(target: Target, ca_file: Path | None) -> ssl.SSLContext | bool:
     if target.scheme == "http":
-        return urllib3.HTTPConnectionPool(target.address, target.port, timeout=timeout)
-    # Connected to the address, but proved to be the host. Without a file: the system's authorities.
-    return urllib3.HTTPSConnectionPool(
-        target.address,
-        target.port,
-        timeout=timeout,
-        server_hostname=target.host,
-        assert_hostname=target.host,
-        cert_reqs="CERT_REQUIRED",
-        ca_certs=None if ca_file is None else str(ca_file),
-    )
+        return False
+    return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+
+
+def _is_of_tls(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    return error is not None

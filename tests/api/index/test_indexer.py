@@ -210,8 +210,12 @@ def test_a_chain_that_began_afresh_under_the_service_is_refused(
     indexer = Indexer(service)
     indexer.run_once()
     own_hardhat.stop()
-    own_hardhat.start()
-    own_hardhat.wait_for_chain()
-    with pytest.raises(WrongChain, match="genesis"):
-        indexer.run_once()
+    again = HardhatNode(tmp_path / "again.log", port=own_hardhat.port)
+    again.start()
+    try:
+        again.wait_for_chain()
+        with pytest.raises(WrongChain, match="genesis"):
+            indexer.run_once()
+    finally:
+        again.stop()
     service.close()
