@@ -225,7 +225,7 @@ def _install_packages() -> None:
     if not (TOOLS / "node").exists() and not has_free_space(ROOT, 8):
         raise SetupError("the disk has less than 8 GB left, and the Python packages need about 7.")
     sync = [str(TOOLS / "uv"), "pip", "sync", "--python", str(TOOLS / "python"), "--require-hashes"]
-    # Compiled once here: where Python may not write bytecode, each process would compile torch anew.
+    # Compiled here: where Python may write no bytecode, every process would compile torch anew.
     run([*sync, "--compile-bytecode", str(LOCK)], ROOT, {})
 
 
