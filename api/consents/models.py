@@ -239,11 +239,34 @@ class ConsentShown(BaseModel):
     revoked: Happened | None
     as_of: BlockShown
 
+    model_config = example(
+        {
+            "token_id": TOKEN,
+            "study_id": 1,
+            "site": _SITE,
+            "holder": _ADDRESS,
+            "active": True,
+            "rounds_may_use_it": True,
+            "purposes": ["disease specific research (DUO:0000007)", "training"],
+            "disease": "primary biliary cholangitis (MONDO:0005388)",
+            "conditions": [],
+            "use_start_at": 1767225600,
+            "use_end_at": 1798761600,
+            "granted": {"at": 1767225600, "block": 41, "transaction": "0x" + "ac" * 32},
+            "revoked": None,
+            "as_of": {"number": 57, "hash": "0x" + "b1" * 32, "at": 1767225912},
+        }
+    )
+
 
 class RoundShown(BaseModel):
     """One round, seen from a consent: `used` true: may have used the record, false: did not, null:
     the hospital has sent nothing.
     """
+
+    model_config = example(
+        {"round": 3, "state": "closed", "used": True, "says": "may have used it"}
+    )
 
     round: int
     state: str

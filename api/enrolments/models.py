@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from api.consents.models import Address, Hex32, Study, example
 
 _HOLDER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+_SITE = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
 State = Literal["offered", "claimed", "answered"]
 
 
@@ -43,6 +44,16 @@ class Answer(BaseModel):
 class OfferShown(BaseModel):
     """An offer as whoever has its locator sees it; `sealed` once the site has answered."""
 
+    model_config = example(
+        {
+            "study_id": 1,
+            "site": _SITE,
+            "state": "claimed",
+            "expires_at": "2030-01-04T12:00:00Z",
+            "sealed": None,
+        }
+    )
+
     study_id: int
     site: str
     state: State
@@ -52,6 +63,17 @@ class OfferShown(BaseModel):
 
 class OfferOfSite(BaseModel):
     """An offer as its site sees it, with the claim to verify."""
+
+    model_config = example(
+        {
+            "locator": "0x" + "4d" * 32,
+            "study_id": 1,
+            "state": "claimed",
+            "expires_at": "2030-01-04T12:00:00Z",
+            "holder": _HOLDER,
+            "claim": "0x" + "5e" * 32,
+        }
+    )
 
     locator: str
     study_id: int

@@ -11,9 +11,31 @@ from api.consents.models import StatementBody, example
 
 _STATEMENT = StatementBody.model_config["json_schema_extra"]["examples"][0]  # type: ignore[index]
 
+_HOLDER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+_NOW = "2030-01-01T12:00:00Z"
+_REQUEST: dict[str, Any] = {
+    "id": "5e" * 16,
+    "study_id": 1,
+    "site": "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC",
+    "requested_at": _NOW,
+    "signed": True,
+    "confirmed_at": None,
+    "confirmed_by": None,
+    "confirmation": None,
+}
+
 
 class Export(BaseModel):
     """Everything that this service holds about an address: a section a table."""
+
+    model_config = example(
+        {
+            "address": _HOLDER,
+            "exported_at": _NOW,
+            "sections": {"receipt_keys": [{"holder": _HOLDER, "issued_at": 1767225600}]},
+            "kept_after_erasure": {"tokens": "a copy of the public chain"},
+        }
+    )
 
     address: str
     exported_at: datetime
@@ -34,6 +56,8 @@ class ErasureBody(BaseModel):
 class ErasureShown(BaseModel):
     """A request to a site. `confirmed_by` is the site's account; its signed words are beside it."""
 
+    model_config = example(_REQUEST)
+
     id: str
     study_id: int
     site: str
@@ -47,6 +71,14 @@ class ErasureShown(BaseModel):
 class Erased(BaseModel):
     """What was erased here, by table, and what the sites were asked."""
 
+    model_config = example(
+        {
+            "erased": {"receipts": 2, "signin_sessions": 1},
+            "kept": {"tokens": "a copy of the public chain"},
+            "sites": [_REQUEST],
+        }
+    )
+
     erased: dict[str, int]
     kept: dict[str, str]
     sites: list[ErasureShown]
@@ -54,6 +86,10 @@ class Erased(BaseModel):
 
 class ErasureAtSite(BaseModel):
     """A request as its site sees it; `request` is the holder's signed words, to be verified."""
+
+    model_config = example(
+        {"id": "5e" * 16, "study_id": 1, "holder": _HOLDER, "requested_at": _NOW, "request": None}
+    )
 
     id: str
     study_id: int

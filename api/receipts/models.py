@@ -21,6 +21,15 @@ class ReceiptKeyChoice(BaseModel):
 class ReceiptKeyShown(BaseModel):
     """The key to which sites encrypt receipts, with the holder's signature."""
 
+    model_config = example(
+        {
+            "x25519": "0x" + "99" * 32,
+            "issued_at": 1767225600,
+            "statement": {"typed_data": {}, "signer": "0x", "signature": "0x"},
+            "stored_at": "2030-01-01T12:00:00Z",
+        }
+    )
+
     x25519: str
     issued_at: int
     statement: dict[str, Any]
@@ -38,6 +47,16 @@ class ReceiptBody(BaseModel):
 
 class ReceiptShown(BaseModel):
     """An encrypted receipt; `sealed` is HPKE's enc and ciphertext."""
+
+    model_config = example(
+        {
+            "token_id": TOKEN,
+            "round": 3,
+            "x25519": "0x" + "99" * 32,
+            "sealed": "0x" + "ab" * 64,
+            "stored_at": "2030-01-01T12:00:00Z",
+        }
+    )
 
     token_id: str
     round: int

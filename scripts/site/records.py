@@ -122,6 +122,8 @@ def enrol(
     found = open_folder(folder)
     if code == (holder is not None):
         raise BadInput("name the patient's address with --holder, or make a --code for it")
+    if code and out is not None:
+        raise BadInput("--out is for --holder: the patient's app fetches what a code gives")
     if holder is not None and not is_checksum_address(holder):
         raise BadInput(f"--holder: {holder} is not an address with its EIP-55 checksum")
     config = SiteConfig.load(found)

@@ -173,11 +173,24 @@ def test_a_service_cannot_take_a_patients_place(place: Place, tmp_path: Path) ->
         (["p1"], "--holder, or make a --code"),
         (["p1", "--code", "--holder", "0x1"], "--holder, or make a --code"),
         (["nobody", "--code"], "no usable patient"),
+        (["p1", "--code", "--out", "x.json"], "--out is for --holder"),
     ],
 )
 def test_what_makes_no_code_is_named(place: Place, arguments: list[str], told: str) -> None:
     refused = place.site("enrol", *arguments)
     assert (refused.code, told in refused.words) == (2, True), refused
+
+
+def test_a_program_signs_in_only_to_the_service_that_it_was_told_of(place: Place) -> None:
+    """Somebody in between could pass a sign-in on to the real service."""
+    folder = place.hospital.folder
+    elsewhere = place.served.url.replace("127.0.0.1", "localhost")
+    refused = assent("site", "erasures", folder, "--api", elsewhere)
+    assert (refused.code, "wants a sign-in to 127.0.0.1" in refused.words) == (1, True), refused
+    nobody = assent("site", "erasures", folder, "--api", "http://127.0.0.1:1")
+    assert (nobody.code, "does not answer" in nobody.words) == (3, True), nobody
+    unusable = assent("site", "erasures", folder, "--api", "ftp://example.org")
+    assert (unusable.code, "--api" in unusable.words) == (2, True), unusable
 
 
 def test_receipts_reach_the_patient_alone_and_say_what_they_prove(place: Place) -> None:
