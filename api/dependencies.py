@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
@@ -25,16 +25,21 @@ def _transaction(service: ServiceOf) -> Iterator[Session]:
         yield session
 
 
-def _reading(service: ServiceOf) -> Iterator[Session]:
+def reading(service: ServiceOf) -> Iterator[Session]:
+    """A database session that writes nothing and sees one moment."""
+    options: dict[str, Any] = {"reads_only": True}
+    if service.engine.dialect.name == "postgresql":
+        # As SQLite reads anyway: all of an answer is of one moment, the one that it names.
+        options["isolation_level"] = "REPEATABLE READ"
     with service.sessions() as session:
-        session.connection(execution_options={"reads_only": True})
+        session.connection(execution_options=options)
         yield session
 
 
 #: One request, one transaction: committed before the answer is sent, rolled back on any problem.
 Transaction = Annotated[Session, Depends(_transaction, scope="function")]
 #: For requests that only read.
-Database = Annotated[Session, Depends(_reading, scope="function")]
+Database = Annotated[Session, Depends(reading, scope="function")]
 
 
 def _chain(service: ServiceOf) -> Chain:

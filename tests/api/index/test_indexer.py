@@ -1,12 +1,14 @@
 """The index holds what the chain holds, also after a reorganisation, on both databases."""
 
 import dataclasses
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
+from api.dependencies import reading
 from api.index import repository
 from api.index.errors import OtherDeployment, ReorganisationTooDeep
 from api.index.events import Change, events_after
@@ -219,3 +221,14 @@ def test_a_chain_that_began_afresh_under_the_service_is_refused(
     finally:
         again.stop()
     service.close()
+
+
+def test_all_of_an_answer_is_of_one_moment(service: Service, world: World) -> None:
+    indexer = Indexer(service)
+    indexer.run_once()
+    with contextmanager(reading)(service) as database:
+        before = repository.newest_block(database)
+        world.register_sites()
+        indexer.run_once()
+        assert repository.newest_block(database) == before
+        assert repository.last_sequence(database) == 0
