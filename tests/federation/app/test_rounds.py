@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 
 import numpy as np
 import pytest
 
 from audit.cid import cid_of_sha256
 from audit.codec import from_bytes
+from audit.cohort import Status
 from audit.manifest import parse as parse_manifest
 from audit.update import unmask_sum
 from chain.messages import RoundState
 from federation.app.round_driver import Pacing, RoundAborted
 from federation.gate.journal import Journal
+from federation.gate.receipts import RoundReceipts
+from study.receipt import Receipt
 from tests.small_federation import SmallFederation, until
 
 
@@ -25,6 +29,14 @@ def vector_of(federation: SmallFederation, site: str, number: int) -> np.ndarray
     attempt = journal.committed(federation.study_id, number, commitment.vector_hash)
     assert attempt is not None and attempt.vector is not None
     return from_bytes(attempt.vector)
+
+
+def receipts_of(federation: SmallFederation, site: str, number: int) -> RoundReceipts:
+    """As the site makes them once a round is over."""
+    with closing(Journal.open(federation.folder(site) / "state.db")) as journal:
+        return RoundReceipts(
+            federation.keys[site], journal, federation.chain, federation.study_id, number
+        )
 
 
 def test_a_round_closes_with_the_exact_sum_of_what_sites_committed(
@@ -71,6 +83,15 @@ def test_a_revocation_before_the_seal_makes_the_site_commit_again_without_the_re
     assert after.cohort_size == before.cohort_size - 1
     assert after.vector_hash != before.vector_hash and after.mask_key != before.mask_key
     assert ledger.round(study, number).state == RoundState.CLOSED
+    # What the site commits to, its journal can prove to each patient afterwards.
+    receipts = receipts_of(federation, site, number)
+    staying = federation.holders[site][0]
+    assert receipts.of(staying.token_id).status == Status.ADMITTED
+    assert receipts.of(leaving.token_id).status == Status.REVOKED
+    for holder, words in ((staying, "your record was in it"), (leaving, "was revoked")):
+        receipt = Receipt.parse(receipts.of(holder.token_id).to_bytes())
+        assert receipt.attempt == 2
+        assert words in receipt.verify(federation.chain)
 
 
 def test_a_revocation_after_the_seal_abandons_the_round_and_a_new_one_leaves_the_record_out(
