@@ -26,7 +26,7 @@ from chain.errors import (
     TransactionPending,
 )
 from chain.journal import Entry, Journal
-from chain.transactions import Fees, sign_call
+from chain.transactions import Fees, TransactionSigner
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 # Gas differs a little between estimate and execution when other transactions come between.
@@ -63,7 +63,7 @@ class Sender:
         """
         self.account = account
         self._w3, self._timeout, self._on_mined = w3, timeout, on_mined
-        self._chain_id = w3.eth.chain_id
+        self._signing = TransactionSigner(account, w3.eth.chain_id)
         genesis = block_of(raw_block(w3, 0)).hash
         self._journal = Journal(journal, genesis, account.address)
         self._lock = threading.Lock()
@@ -106,15 +106,7 @@ class Sender:
         fees = Fees.suggested(base_fee, tip)
 
         def sign(nonce: int) -> Entry:
-            signed = sign_call(
-                self.account,
-                chain_id=self._chain_id,
-                nonce=nonce,
-                to=to,
-                data=data,
-                gas=gas,
-                fees=fees,
-            )
+            signed = self._signing.sign_call(nonce=nonce, to=to, data=data, gas=gas, fees=fees)
             return Entry(nonce, signed.tx_hash, signed.raw)
 
         return sign

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
+from eth_keys.datatypes import PrivateKey
+from eth_utils.crypto import keccak
 
 # The same bytes must still be acceptable when they are sent again later, at a higher base fee.
 _BASE_FEE_MARGIN = 4
@@ -40,31 +43,38 @@ class SignedTransaction:
     raw: bytes
 
 
-def sign_call(
-    account: LocalAccount,
-    *,
-    chain_id: int,
-    nonce: int,
-    to: str | None,
-    data: bytes,
-    gas: int,
-    fees: Fees,
-) -> SignedTransaction:
-    """One call without value, or a creation when `to` is None."""
-    transaction: dict[str, Any] = {
-        "type": 2,
-        "chainId": chain_id,
-        "nonce": nonce,
-        "gas": gas,
-        "maxFeePerGas": fees.max_fee,
-        "maxPriorityFeePerGas": fees.tip,
-        "value": 0,
-        "data": data,
-    }
-    if to is not None:
-        transaction["to"] = to
-    signed = account.sign_transaction(transaction)
-    return SignedTransaction(bytes(signed.hash), bytes(signed.raw_transaction))
+class TransactionSigner:
+    """Signs one account's transactions on one chain.
+
+    `LocalAccount.sign_transaction` derives the public key anew each time, which is half of its work
+    where no native library is installed.
+    """
+
+    def __init__(self, account: LocalAccount, chain_id: int) -> None:
+        self._key, self._chain_id = PrivateKey(bytes(account.key)), chain_id
+
+    def sign_call(
+        self, *, nonce: int, to: str | None, data: bytes, gas: int, fees: Fees
+    ) -> SignedTransaction:
+        """One call without value, or a creation when `to` is None."""
+        transaction: dict[str, Any] = {
+            "type": 2,
+            "chainId": self._chain_id,
+            "nonce": nonce,
+            "gas": gas,
+            "maxFeePerGas": fees.max_fee,
+            "maxPriorityFeePerGas": fees.tip,
+            "value": 0,
+            "data": data,
+            "accessList": (),
+        }
+        if to is not None:
+            transaction["to"] = to
+        digest = bytes(TypedTransaction.from_dict(transaction).hash())
+        v, r, s = self._key.sign_msg_hash(digest).vrs
+        signed = TypedTransaction.from_dict(transaction | {"v": v, "r": r, "s": s})
+        raw = bytes(signed.encode())
+        return SignedTransaction(keccak(raw), raw)
 
 
 def _eighth_more(value: int) -> int:

@@ -74,9 +74,11 @@ def accept(
         _refuse_beyond_quota(database, quota_address, service.settings.acts_per_hour, now)
     is_new = known is None
     if known is None:
-        row = _row(prepared, gas, quota_address, now)
-        is_new = repository.add(database, row)
-        known = repository.live(database, prepared.digest)
+        known = _row(prepared, gas, quota_address, now)
+        is_new = repository.add(database, known)
+        if not is_new:
+            # Somebody brought the same act at the same time, and was quicker.
+            known = repository.live(database, prepared.digest)
     used.note(known)
     return AcceptedAct(known.id, known.kind, repository.state_of(known), is_new)
 

@@ -87,7 +87,8 @@ def estimate(chain: Chain, prepared: Prepared) -> int | None:
         chain.errors.ChainError: the contract's refusal among them.
     """
     try:
-        return int(chain.w3.eth.estimate_gas(prepared.call.parameters(), "latest"))  # type: ignore[arg-type]
+        asked = [prepared.call.parameters(), "latest"]
+        return int(chain.w3.provider.make_request("eth_estimateGas", asked)["result"], 16)  # type: ignore[arg-type]
     except RegistryQuorumNotReached:
         # The registry counts after it has found every signature valid.
         if prepared.needs_others:

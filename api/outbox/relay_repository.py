@@ -159,25 +159,27 @@ def voices(database: Session) -> dict[bytes, list[OutboxAct]]:
     return found
 
 
-def add_transaction(
-    database: Session,
-    account: Account,
-    nonce: int,
-    call: Call,
-    gas: int,
-    acts: Sequence[OutboxAct],
-) -> RelayTransaction:
-    """A nonce for acts, which are sent from now on. Fails when the nonce is another's."""
-    row = RelayTransaction(
+def transaction(account: Account, nonce: int, act: OutboxAct, gas: int) -> RelayTransaction:
+    """A nonce for an act, not kept yet."""
+    return RelayTransaction(
         genesis=account.genesis,
         account=account.address,
         nonce=nonce,
-        contract=call.contract,
-        data=call.data,
+        contract=act.contract,
+        data=act.data,
         gas=gas,
         is_final=False,
     )
-    database.add(row)
+
+
+def add_transactions(
+    database: Session, rows: Sequence[RelayTransaction], groups: Sequence[Sequence[OutboxAct]]
+) -> None:
+    """Keeps them; each carries the acts of one group, which are sent from now on.
+
+    Fails when a nonce is another's.
+    """
+    database.add_all(rows)
     database.flush()
     settle(
         database,
@@ -188,26 +190,22 @@ def add_transaction(
                 "transaction_id": row.id,
                 "tries": act.tries + 1,
             }
-            for act in acts
+            for row, group in zip(rows, groups, strict=True)
+            for act in group
         ],
     )
-    return row
 
 
-def add_form(
-    database: Session, row: RelayTransaction, signed: SignedTransaction, fees: Fees, now: datetime
-) -> SignedForm:
-    """Bytes that are about to be sent."""
-    form = SignedForm(
+def form(row_id: int, signed: SignedTransaction, fees: Fees, now: datetime) -> SignedForm:
+    """Bytes that are about to be sent, not kept yet."""
+    return SignedForm(
         tx_hash=signed.tx_hash,
-        transaction_id=row.id,
+        transaction_id=row_id,
         raw=signed.raw,
         max_fee=fees.max_fee,
         tip=fees.tip,
         signed_at=now,
     )
-    database.add(form)
-    return form
 
 
 def note_facts(database: Session, address: str, balance: int, now: datetime) -> None:

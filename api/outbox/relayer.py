@@ -19,14 +19,13 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from api.clock import Clock
 from api.outbox import relay_repository as repository
-from api.outbox.checking import Call
 from api.outbox.queueing import Queue
 from api.outbox.relay_node import RelayNode, View
 from api.outbox.relay_repository import Account, Signed
 from api.outbox.settling import Settling
-from api.outbox.tables import SignedForm
+from api.outbox.tables import RelayTransaction, SignedForm
 from chain.errors import ChainUnreachable
-from chain.transactions import Fees, sign_call
+from chain.transactions import Fees, SignedTransaction, TransactionSigner
 
 #: Transactions that may be on their way at once; geth keeps 16 of an account for certain, and more
 #: while there is room.
@@ -63,9 +62,10 @@ class Relayer:
     ) -> None:
         """`patience` (s): how long a transaction may wait for a block before it gets dearer."""
         deployment = node.chain.deployment
-        self._sessions, self._node, self._key, self._clock = sessions, node, key, clock
+        self._sessions, self._node, self._clock = sessions, node, clock
         self._account = Account(deployment.genesis_hash, key.address)
-        self._chain_id, self._patience = deployment.chain_id, patience
+        self._signer = TransactionSigner(key, deployment.chain_id)
+        self._patience = patience
         self._settling = Settling(sessions, node, self._account, clock)
         self._queue = Queue(sessions, node, clock)
         self._attempts: dict[int, _Attempt] = {}
@@ -133,8 +133,10 @@ class Relayer:
             _DEAREST * view.fees.max_fee
         ):
             return newest
+        signed = self._sign(one.row, fees)
         with self._sessions.begin() as database:
-            form = self._sign(database, one, fees)
+            form = repository.form(one.row.id, signed, fees, self._clock())
+            database.add(form)
         _log.info("dearer", nonce=one.row.nonce, forms=len(one.forms) + 1)
         return form
 
@@ -143,33 +145,30 @@ class Relayer:
         groups = self._queue.next(room)
         if not groups:
             return 0
-        due: list[tuple[int, SignedForm]] = []
+        with self._reading() as database:
+            newest, _ = repository.newest_nonces(database, self._account)
+        first = max(view.nonce, newest + 1)
+        rows = [
+            repository.transaction(self._account, first + place, group[0], _gas(group[0].gas))
+            for place, group in enumerate(groups)
+        ]
+        # Signed before the database is told: others write to it meanwhile.
+        signed = [self._sign(row, view.fees) for row in rows]
+        now = self._clock()
         with self._sessions.begin() as database:
-            signed, _ = repository.newest_nonces(database, self._account)
-            nonce = max(view.nonce, signed + 1)
-            for place, group in enumerate(groups):
-                first = group[0]
-                gas = int(first.gas * _GAS_MARGIN) + _GAS_MORE
-                call = Call(first.contract, first.data)
-                row = repository.add_transaction(
-                    database, self._account, nonce + place, call, gas, group
-                )
-                due.append((row.id, self._sign(database, Signed(row, ()), view.fees)))
-        self._send(view, due)
+            repository.add_transactions(database, rows, groups)
+            forms = [
+                repository.form(row.id, one, view.fees, now)
+                for row, one in zip(rows, signed, strict=True)
+            ]
+            database.add_all(forms)
+        self._send(view, [(form.transaction_id, form) for form in forms])
         return sum(len(group) for group in groups)
 
-    def _sign(self, database: Session, one: Signed, fees: Fees) -> SignedForm:
-        row = one.row
-        signed = sign_call(
-            self._key,
-            chain_id=self._chain_id,
-            nonce=row.nonce,
-            to=row.contract,
-            data=row.data,
-            gas=row.gas,
-            fees=fees,
+    def _sign(self, row: RelayTransaction, fees: Fees) -> SignedTransaction:
+        return self._signer.sign_call(
+            nonce=row.nonce, to=row.contract, data=row.data, gas=row.gas, fees=fees
         )
-        return repository.add_form(database, row, signed, fees, self._clock())
 
     def _send(self, view: View, due: Sequence[tuple[int, SignedForm]]) -> None:
         if not due:
@@ -201,3 +200,7 @@ class Relayer:
         session = self._sessions()
         session.connection(execution_options={"reads_only": True})
         return session
+
+
+def _gas(estimated: int) -> int:
+    return int(estimated * _GAS_MARGIN) + _GAS_MORE
