@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from chain.messages import Challenge, Enrolment, Grant, Revocation
+from chain.messages import Challenge, Enrolment, ErasureRequest, Grant, ReceiptKey, Revocation
 from scripts.patient.app import COMMANDS
 from tests.desk import Answer, Desk, desk
 from tests.docs.page import Reader, blocks, commands_shown, page
@@ -51,7 +51,7 @@ def test_the_page_shows_every_command() -> None:
 
 def test_the_types_shown_are_those_that_are_signed() -> None:
     (shown,) = blocks(NAME, "text")
-    for kind in (Grant, Revocation, Enrolment, Challenge):
+    for kind in (Grant, Revocation, Enrolment, Challenge, ReceiptKey, ErasureRequest):
         members = ",".join(f"{m['type']} {m['name']}" for m in kind.type_members())
         assert f"{kind.__name__}({members})" in shown.splitlines()
 
