@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from api.app import ROUTERS
+from api.fhir import endpoints as fhir
 from api.signin import caller as callers
 from tests.api.people import sign_in, signed_in, visitor
 from tests.api.signin.support import BOTH, OWN, MovedClock
@@ -119,17 +121,25 @@ def test_it_must_be_asked_for_as_described(
 
 def test_every_operation_for_a_caller_names_the_scope_that_a_token_needs() -> None:
     lacking = []
-    for router in ROUTERS:
-        for route in router.routes:
-            if isinstance(route, APIRoute):
-                asked = set(_calls(route.dependant))
-                names = {getattr(one, "__name__", "") for one in asked}
-                if callers._caller in asked and "caller_with_scope" not in names:
-                    lacking.append(route.path)
+    for route in _routes([*ROUTERS, fhir.router]):
+        asked = set(_calls(route.dependant))
+        names = {getattr(one, "__name__", "") for one in asked}
+        if callers._caller in asked and "caller_with_scope" not in names:
+            lacking.append(route.path)
     assert lacking == []
 
 
-def _calls(dependant: Dependant) -> Any:
+def _routes(routers: list[Any]) -> Iterator[APIRoute]:
+    for router in routers:
+        for route in router.routes:
+            if isinstance(route, APIRoute):
+                yield route
+            else:
+                # A router in a router.
+                yield from _routes([route.original_router])
+
+
+def _calls(dependant: Dependant) -> Iterator[Any]:
     for one in dependant.dependencies:
         yield one.call
         yield from _calls(one)
