@@ -121,8 +121,9 @@ def test_a_study_is_stopped_by_one_and_goes_on_by_two(reviewed: Reviewed, other:
     assert alone.json()["state"] == "waiting"
     relayer.run_once()
     assert world.chain().registry.study(other.number).suspended
-    served.sign_and_hand_in(other.number, third, Resumption, act="resume")
-    relayer.run_once()
+    last = served.sign_and_hand_in(other.number, third, Resumption, act="resume")
+    while served.get(last.json()["path"])["state"] not in ("confirmed", "failed"):
+        relayer.run_once()
     assert not world.chain().registry.study(other.number).suspended
     none = served.post(f"/v1/studies/{other.number}/drafts", second, {"act": "resume"})
     assert none.json()["code"] == "study-not-suspended"
