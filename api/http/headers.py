@@ -75,8 +75,10 @@ class EntityTags:
                 await send(message)
                 return
             if message["type"] == "http.response.start":
-                kind = Headers(raw=message["headers"]).get("content-type", "")
-                plain = message["status"] != 200 or "json" not in kind
+                given = Headers(raw=message["headers"])
+                kind = given.get("content-type", "")
+                # What has a tag of its own, such as a FHIR version, keeps it.
+                plain = message["status"] != 200 or "json" not in kind or "etag" in given
                 if plain:
                     await send(message)
                 else:

@@ -1,0 +1,92 @@
+"""Whatever anyone sends to any operation, the service answers with no defect."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import one_of
+from pydantic import SecretStr
+from schemathesis import GenerationMode
+
+from api.app import create_app
+from api.index.indexer import Indexer
+from api.service import Service
+from api.settings import Settings
+from federation.gate.private_files import write_private_file
+from tests.api.people import signed_in
+from tests.world import World
+
+ALL = list(HealthCheck)
+#: They never end; their own tests read them.
+STREAMS = {"/v1/stream"}
+
+
+@pytest.fixture(scope="module")
+def application(
+    module_world: World, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Any, dict[str, str]]]:
+    """The app over a chain with a study and consents, and headers of one who is signed in."""
+    folder: Path = tmp_path_factory.mktemp("openapi")
+    module_world.deployment.save(folder / "deployment.json")
+    study = module_world.approved_study()
+    holder = module_world.accounts[20]
+    module_world.give_consent(study, module_world.sites[0], holder)
+    relayer_key = folder / "relayer.key"
+    write_private_file(relayer_key, b"0x" + bytes(module_world.carrier.key).hex().encode())
+    service = Service.start(
+        Settings(
+            rpc_url=module_world.rpc_url,  # type: ignore[arg-type]
+            deployment=folder / "deployment.json",
+            database_url=SecretStr(f"sqlite:///{folder / 'api.db'}"),
+            relayer_key=relayer_key,
+            requests_per_minute=1_000_000,
+        )
+    )
+    while Indexer(service).run_once():
+        pass
+    app = create_app(service)
+    with TestClient(app, base_url=service.settings.origin) as client:
+        yield app, signed_in(client, holder)
+
+
+def test_no_request_makes_it_fail(application: tuple[Any, dict[str, str]]) -> None:
+    """Requests drawn from the OpenAPI document, for every operation, by one who is signed in."""
+    app, headers = application
+    wrong: list[str] = []
+    operations = [
+        one.ok()
+        for one in schemathesis.openapi.from_asgi("/openapi.json", app).get_all_operations()
+    ]
+    assert len(operations) > 50
+    for operation in operations:
+        if operation.path in STREAMS:
+            continue
+
+        @settings(max_examples=12, database=None, derandomize=True, suppress_health_check=ALL)
+        @given(case=one_of(operation.as_strategy(generation_mode=mode) for mode in GenerationMode))
+        def holds(case: Any) -> None:
+            answer = case.call(headers=headers)
+            kind = answer.headers.get("content-type", [""])[0]
+            is_problem = "problem+json" in kind or "fhir+json" in kind
+            fails = answer.status_code >= 500 and answer.status_code != 503
+            if fails or (answer.status_code >= 400 and not is_problem):
+                wrong.append(f"{case.method} {case.formatted_path}: {answer.status_code} {kind}")
+
+        holds()
+    assert wrong == []
+
+
+def test_every_operation_has_an_example_and_a_summary(
+    application: tuple[Any, dict[str, str]],
+) -> None:
+    described = application[0].openapi()
+    lacking = []
+    for path, operations in described["paths"].items():
+        for method, operation in operations.items():
+            if not operation.get("summary"):
+                lacking.append(f"{method} {path}: summary")
+    assert lacking == []
