@@ -21,16 +21,30 @@ router = APIRouter(tags=["stream"])
 
 HEARTBEAT_SECONDS = 15
 _RETRY_MILLISECONDS = 3000
+_EXAMPLE = """id: 812
+event: round.closed
+data: {"sequence": 812, "undone": null, "kind": "round.closed", "study_id": 1, "block": 1204}
+
+"""
 
 
-# Left out of the OpenAPI document, which cannot say that an answer does not end.
-@router.get("/stream", include_in_schema=False)
+@router.get(
+    "/stream",
+    summary="Changes as they come (server-sent events); the answer does not end",
+    response_class=EventSourceResponse,
+    responses={200: {"content": {"text/event-stream": {"example": _EXAMPLE}}}},
+)
 async def stream(
     request: Request,
     service: ServiceOf,
-    study_id: Annotated[int | None, Query(ge=0, lt=1 << 63)] = None,
-    kind: Annotated[list[str] | None, Query(max_length=32)] = None,
-    after: Annotated[int | None, Query(ge=0, lt=1 << 63)] = None,
+    study_id: Annotated[int | None, Query(ge=0, lt=1 << 63, examples=[1])] = None,
+    kind: Annotated[
+        list[str] | None,
+        Query(max_length=32, description="Kinds or groups of them.", examples=[["round"]]),
+    ] = None,
+    after: Annotated[
+        int | None, Query(ge=0, lt=1 << 63, description="Go on after this number.", examples=[811])
+    ] = None,
     last_event_id: Annotated[str | None, Header(max_length=20)] = None,
 ) -> EventSourceResponse:
     """Changes as they are indexed, from now on, or from after `Last-Event-ID` or `after`.
