@@ -88,6 +88,7 @@ def _serve(federation: LocalFederation, settings: Settings) -> None:
         "IPFS": ipfs_api(settings),
         "DATABASE_URL": f"sqlite:///{layout.service / 'service.db'}",
         "RELAYER_KEY": str(_service_key_file(layout)),
+        "BUNDLE_FOLDER": str(layout.service / "bundles"),
         "PUBLIC_URL": service_url(settings),
         "HOST": HOST,
         "PORT": str(port),
