@@ -152,6 +152,21 @@ class GrantDraft(Draft):
     fetch it by its CID then.
     """
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "typed_data": _TYPED | {"primaryType": "Grant"},
+                    "digest": "0x" + "5e" * 32,
+                    "summary": [{"subject": "may be used for", "says": "training"}],
+                    "language": "en",
+                    "consent_text": "I allow this study. I can revoke.",
+                    "consent_text_cid": "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6x",
+                }
+            ]
+        }
+    )
+
     language: str
     consent_text: str | None
     consent_text_cid: str

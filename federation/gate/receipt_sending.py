@@ -13,6 +13,7 @@ from chain.messages import ReceiptKey, RoundState
 from chain.signed_act import SignedActInvalid
 from federation.gate.journal import Journal
 from federation.gate.keys import SiteKeys
+from federation.gate.private_database import PrivateDatabase
 from federation.gate.receipts import NoReceipt, RoundReceipts
 from federation.gate.site import SiteConfig, connect
 from study.receipt import Receipt
@@ -20,7 +21,14 @@ from study.receipt_envelope import seal
 from study.service_client import ServiceClient
 from study.statements import Statement, StatementRefused
 
+FILE = "receipt-keys.db"
 _OVER = (RoundState.CLOSED, RoundState.ABORTED)
+_KIND = 0x5A170006
+_SCHEMA = """
+CREATE TABLE newest (
+    holder BLOB PRIMARY KEY CHECK (length(holder) = 20), issued_at INTEGER NOT NULL
+) STRICT
+"""
 
 
 @dataclass
@@ -49,23 +57,30 @@ def send_receipts(folder: Path, service: ServiceClient) -> Sent:
     with (
         closing(SiteKeys.open(folder / "keys")) as keys,
         closing(Journal.open(folder / "state.db")) as journal,
+        closing(NewestKeys(folder / FILE)) as newest,
     ):
         chain = connect(folder, config)
         rounds = _Rounds(keys, journal, chain, config.study_id)
         service.sign_in(keys.account)
         sent = Sent()
         for wanted in service.pages("/v1/receipts/wanted", study_id=config.study_id):
-            _send(wanted, chain, rounds, service, sent)
+            _send(wanted, chain, rounds, newest, service, sent)
         sent.without = rounds.without
         return sent
 
 
 def _send(
-    wanted: dict[str, Any], chain: Chain, rounds: _Rounds, service: ServiceClient, sent: Sent
+    wanted: dict[str, Any],
+    chain: Chain,
+    rounds: _Rounds,
+    newest: NewestKeys,
+    service: ServiceClient,
+    sent: Sent,
 ) -> None:
     token, held = int(wanted["token_id"]), set(wanted["held"])
     try:
-        x25519 = _key_of_holder(wanted["receipt_key"], chain, token)
+        key = _key_of_holder(wanted["receipt_key"], chain, token)
+        newest.note(key)
     except (StatementRefused, SignedActInvalid) as error:
         sent.refused[token] = str(error)
         return
@@ -73,19 +88,47 @@ def _send(
         if number in held:
             sent.held += 1
             continue
-        sealed = seal(receipt.to_bytes(), x25519, chain.consent.domain, token, number)
-        body = {"x25519": "0x" + x25519.hex(), "sealed": "0x" + sealed.hex()}
+        sealed = seal(receipt.to_bytes(), key.x25519, chain.consent.domain, token, number)
+        body = {"x25519": "0x" + key.x25519.hex(), "sealed": "0x" + sealed.hex()}
         service.put(f"/v1/receipts/{token}/{number}", body)
         sent.receipts += 1
 
 
-def _key_of_holder(raw: Any, chain: Chain, token: int) -> bytes:
+def _key_of_holder(raw: Any, chain: Chain, token: int) -> ReceiptKey:
     said = Statement.parse(raw, ReceiptKey)
     holder = chain.consent.consent(token).holder
     if said.message.holder != holder:
         raise StatementRefused(f"the ReceiptKey is of {said.message.holder}, not of {holder}")
     said.require_of(chain, holder)
-    return said.message.x25519
+    return said.message
+
+
+class NewestKeys:
+    """When the newest key that this site has seen of each holder was issued.
+
+    A service that brings back a key which its holder has replaced, perhaps since somebody has it,
+    is found out. Raises PrivateFileUnsafe, DatabaseUnusable: on opening.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._database = PrivateDatabase(path, _SCHEMA, _KIND)
+
+    def note(self, key: ReceiptKey) -> None:
+        """Remembers a key that is signed. Raises StatementRefused: a later one was seen."""
+        holder = bytes.fromhex(key.holder[2:])
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO newest VALUES (?, ?) ON CONFLICT (holder) DO UPDATE"
+                " SET issued_at = max(issued_at, excluded.issued_at)",
+                (holder, key.issued_at),
+            )
+            asked = "SELECT issued_at FROM newest WHERE holder = ?"
+            newest = connection.execute(asked, (holder,)).fetchone()["issued_at"]
+        if newest > key.issued_at:
+            raise StatementRefused("the holder has replaced this ReceiptKey by a later one")
+
+    def close(self) -> None:
+        self._database.close()
 
 
 class _Rounds:

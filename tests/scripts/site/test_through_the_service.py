@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from api.enrolments.tables import EnrolmentOffer
 from api.receipts.tables import ReceiptKeyRow
@@ -260,6 +260,20 @@ def test_a_service_cannot_put_a_key_of_its_own(place: Place) -> None:
         sent = place.site("send-receipts", "--json")
         assert (sent.code, list(sent.json["refused"])) == (1, [str(token)]), sent
     assert place.asks(holder, f"/v1/consents/{token}/receipts") == []
+
+    # Nor bring back one of the holder's own that was replaced.
+    for issued, told in ((100, 0), (200, 0), (100, 1)):
+        said = ReceiptKey(holder.address, sha256(f"key of {issued}"), issued)
+        statement = Statement.sign(said, chain.consent.domain, holder).to_json()
+        with place.served.service.sessions.begin() as database:
+            named = {"x25519": said.x25519, "issued_at": issued, "statement": statement}
+            own = ReceiptKeyRow.holder == holder.address
+            database.execute(update(ReceiptKeyRow).where(own).values(**named))
+        sent = place.site("send-receipts", "--json")
+        assert (sent.code, len(sent.json["refused"])) == (told, told), sent
+    assert "replaced this ReceiptKey by a later one" in sent.json["refused"][str(token)]
+    with place.served.service.sessions.begin() as database:
+        database.execute(delete(ReceiptKeyRow).where(ReceiptKeyRow.holder == holder.address))
 
 
 def test_an_erasure_waits_for_the_patient_and_is_confirmed_to_them(place: Place) -> None:
