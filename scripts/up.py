@@ -123,7 +123,8 @@ def _show(layout: Layout, settings: Settings, json_: bool) -> None:
         warn(facts["error"])
     say("\nNext. In a shell of your own:", "bold")
     exports = {"ASSENT_RPC": rpc_url(settings), "ASSENT_DEPLOYMENT": layout.deployment}
-    for name, value in {**exports, "ASSENT_IPFS": ipfs_api(settings)}.items():
+    exports |= {"ASSENT_IPFS": ipfs_api(settings), "ASSENT_API": service_url(settings)}
+    for name, value in exports.items():
         say(f"  export {name}={value}")
     for persona, lines in commands.items():
         say(f"{persona}:", "cyan")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from scripts.local.facts import service_url
 from scripts.local.layout import Layout
 from scripts.local.settings import Settings
 
@@ -34,8 +33,8 @@ def next_commands(layout: Layout, settings: Settings, study: int | None) -> dict
             f"assent study bundle {number} BUNDLE",
         ],
         "app developer": [
-            f"curl {service_url(settings)}/v1/studies",
-            f"curl {service_url(settings)}/openapi.json",
+            "curl $ASSENT_API/v1/studies",
+            "curl $ASSENT_API/openapi.json",
         ],
         "everyone": [
             f"assent study show {number}",
