@@ -24,5 +24,7 @@ def go_back(world: World, to: str, folder: Path) -> World:
     """
     provider = world.chain().w3.provider
     assert provider.make_request("evm_revert", [to])["result"]  # type: ignore[arg-type]
+    # Otherwise the same blocks could come again: the clock went back, too.
+    provider.make_request("evm_increaseTime", [7])  # type: ignore[arg-type]
     folder.mkdir()
     return dataclasses.replace(world, folder=folder, _chains={})

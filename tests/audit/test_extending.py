@@ -1,4 +1,4 @@
-"""A history carried on piece by piece is the one replayed at once, and leaves earlier ones alone."""
+"""A history carried on piece by piece is the one replayed at once, and earlier ones stay."""
 
 import json
 from typing import Any
