@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -27,6 +28,17 @@ from chain.signed_act import SignedAct
 
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
 _QUOTA_SPAN = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """An act that the chain was asked about: `gas` it takes (None: it waits for other reviewers),
+    or `refusal`.
+    """
+
+    prepared: Prepared
+    gas: int | None
+    refusal: ChainError | None
 
 
 def accept(
@@ -52,29 +64,45 @@ def accept(
         RelayOff, ActForAnotherChain, QuotaSpent, IdempotencyKeyInvalid, IdempotencyKeyReused
         chain.errors.ChainError: a ContractRefused among them, when the contract would refuse it.
     """
+    checked = check(chain, act, service=service)
+    return keep(database, checked, caller_address, idempotency_key, service=service)
+
+
+def check(chain: Chain, act: SignedAct, *, service: Service) -> Checked:
+    """The part of `accept` that asks the chain. Raises RelayOff, ActForAnotherChain."""
     if service.settings.relayer_key is None:
         raise RelayOff
-    if idempotency_key is not None and not _KEY.fullmatch(idempotency_key):
-        raise IdempotencyKeyInvalid
     prepared = prepare(chain, act)
-    gas: int | None = None
-    refusal: ChainError | None = None
     try:
-        gas = estimate(chain, prepared)
+        return Checked(prepared, estimate(chain, prepared), None)
     except ChainError as error:
         # An act that was carried is refused the second time, and is still the same act.
-        refusal = error
-    quota_address = caller_address or act.account
+        return Checked(prepared, None, error)
+
+
+def keep(
+    database: Session,
+    checked: Checked,
+    caller_address: str | None,
+    idempotency_key: str | None,
+    *,
+    service: Service,
+) -> AcceptedAct:
+    """The part of `accept` that asks the database."""
+    if idempotency_key is not None and not _KEY.fullmatch(idempotency_key):
+        raise IdempotencyKeyInvalid
+    prepared = checked.prepared
+    quota_address = caller_address or prepared.act.account
     now = service.clock()
-    used = _UsedKey(database, quota_address, idempotency_key, act, now)
+    used = _UsedKey(database, quota_address, idempotency_key, prepared.act, now)
     known = used.act() or repository.find_live(database, prepared.digest)
-    if known is None and refusal is not None:
-        raise refusal
+    if known is None and checked.refusal is not None:
+        raise checked.refusal
     if known is None and prepared.is_counted:
         _refuse_beyond_quota(database, quota_address, service.settings.acts_per_hour, now)
     is_new = known is None
     if known is None:
-        known = _row(prepared, gas, quota_address, now)
+        known = _row(prepared, checked.gas, quota_address, now)
         is_new = repository.add(database, known)
         if not is_new:
             # Somebody brought the same act at the same time, and was quicker.
