@@ -16,6 +16,7 @@ import structlog
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
+from api.index.errors import IndexRefused
 from api.index.indexer import Indexer
 from api.observability.logs import configure_logs
 from api.outbox.relayer import Relayer
@@ -33,6 +34,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 _INDEX_PAUSE, _RELAY_PAUSE, _BUNDLING_PAUSE = 0.5, 0.05, 1.0
 _WEBHOOKS_PAUSE, _TIDYING_PAUSE = 1.0, 3600.0
 
+# Nothing here may go on after these.
+_FINAL = (AnotherWorker, IndexRefused, RelayerRefused)
+
 _log = structlog.get_logger("worker")
 
 
@@ -43,16 +47,14 @@ class Loop:
         self.name, self._run_once, self._pause = name, run_once, pause
 
     def run(self, stop: threading.Event) -> None:
-        """Until `stop`; what is away is tried again later and later. Raises AnotherWorker and
-        RelayerRefused, after which nothing here may go on.
-        """
+        """Until `stop`; what is away is tried again later and later. Raises what is in `_FINAL`."""
         wait = _FIRST_PAUSE
         while not stop.is_set():
             try:
                 if not self._run_once():
                     stop.wait(self._pause)
                 wait = _FIRST_PAUSE
-            except (AnotherWorker, RelayerRefused):
+            except _FINAL:
                 raise
             except (ChainError, DBAPIError) as error:
                 # Not its text, which may hold what was sent.
@@ -103,7 +105,7 @@ def main() -> int:
             return work(service, lock)
         finally:
             lock.release()
-    except (AnotherWorker, RelayerRefused, ChainError) as error:
+    except (*_FINAL, ChainError) as error:
         print(f"The worker was not started, or has ended: {error}", file=sys.stderr)
         return UNUSABLE
     finally:

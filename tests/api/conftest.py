@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from fastapi.testclient import TestClient
@@ -16,11 +17,16 @@ from tests.world import World
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A PostgreSQL server of the tests' own."""
-    server = get_server(tmp_path_factory.mktemp("pg"))
-    yield server
-    server.cleanup()
+def postgresql() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of the tests' own.
+
+    Started by root it runs as another user, who must reach its folder: not below pytest's, which
+    every new run closes to others.
+    """
+    with TemporaryDirectory(prefix="assent-pg-") as folder:
+        server = get_server(folder)
+        yield server
+        server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
