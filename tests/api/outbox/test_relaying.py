@@ -118,9 +118,9 @@ def test_what_no_block_takes_gets_dearer_and_both_hashes_are_kept(
         act_id = _bring(client, patients.grant())
         relayer.run_once()
         first = _told(client, act_id)["transactions"]
-        base_fee = 100 * int(
-            rpc(world, "eth_getBlockByNumber", "latest", False)["baseFeePerGas"], 16
-        )  # type: ignore[index]
+        cheap = rpc(world, "eth_getTransactionByHash", first[0])
+        assert isinstance(cheap, dict)
+        base_fee = 10 * int(cheap["maxFeePerGas"], 16)
         rpc(world, "hardhat_setNextBlockBaseFeePerGas", hex(base_fee))
         rpc(world, "evm_mine")
         relayer.run_once()
