@@ -89,6 +89,17 @@ class IpfsAway(ServiceProblem):
     fix = "Try again after `Retry-After`, or fetch the document by its CID from any IPFS node."
 
 
+class DocumentsNotServed(ServiceProblem):
+    code = "documents-not-served"
+    status_code_ = 503
+    summary = "This service has no IPFS node"
+    why = "Documents are read from IPFS by their hash, and the operator has named no node."
+    fix = (
+        "Fetch the document by its CID from any IPFS node; the study's terms name its hash."
+        " Reviewers can use `assent irb show` with a node of their own."
+    )
+
+
 class DatabaseAway(ServiceProblem):
     code = "database-unreachable"
     status_code_ = 503

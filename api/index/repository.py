@@ -210,7 +210,7 @@ def records_of(
         )
         .order_by(IndexedEvent.sequence)
     )
-    return list(rows.tuples())
+    return [(*row,) for row in rows]
 
 
 def study_ids(database: Session, after: int, limit: int) -> list[int]:

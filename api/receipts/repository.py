@@ -47,7 +47,7 @@ def wanting(
     if after is not None:
         asked = asked.where(IndexedToken.token_id > after)
     rows = database.execute(asked.order_by(IndexedToken.token_id).limit(limit + 1))
-    return [row._tuple() for row in rows]
+    return [(token, key) for token, key in rows]
 
 
 def rounds_held(database: Session, tokens: Iterable[int], site: str) -> dict[int, dict[int, bytes]]:

@@ -40,14 +40,6 @@ class DocumentsDoNotHold(ServiceProblem):
     fix = "Do not sign. Tell the sponsor and the other reviewers what was found."
 
 
-class DocumentsNotServed(ServiceProblem):
-    code = "documents-not-served"
-    status_code_ = 503
-    summary = "This service has no IPFS node"
-    why = "Documents are read from IPFS by their hash, and the operator has configured no node."
-    fix = "Use a service that has one, or `assent irb show` with an IPFS node of your own."
-
-
 class ActNotYours(ServiceProblem):
     code = "act-not-yours"
     status_code_ = 422

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from api.index.values import struct_values
-from api.problems import NotFound
-from api.review.problems import DocumentMissing, DocumentsNotServed
+from api.problems import DocumentsNotServed, NotFound
+from api.review.problems import DocumentMissing
 from api.review.terms_models import (
     DocumentOfTerms,
     ExaminationFinding,

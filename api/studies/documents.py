@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from api.problems import DocumentsNotServed
 from api.service import Service
 from api.studies.models import ConsentText, DocumentShown
-from api.studies.problems import DocumentAbsent, LanguageAbsent, NoDocuments
+from api.studies.problems import DocumentAbsent, LanguageAbsent
 from audit.cid import cid_of_sha256
 from chain.messages import Terms
 from ipfs.objects import ObjectCorrupt, ObjectMissing, ObjectStore
@@ -31,7 +32,7 @@ def _fetched(service: Service, terms: Terms, name: str) -> bytes:
     """One document; its bytes hash to what the terms say.
 
     Raises:
-        DocumentAbsent, NoDocuments, ipfs.objects.ObjectStoreUnreachable
+        DocumentAbsent, DocumentsNotServed, ipfs.objects.ObjectStoreUnreachable
     """
     cid = _cid(terms, name)
     with _store(service, cid) as store:
@@ -47,7 +48,7 @@ def consent_text(
     """The text in a language (a BCP 47 tag), or in the only or the English one.
 
     Raises:
-        LanguageAbsent; DocumentAbsent, NoDocuments, ipfs.objects.ObjectStoreUnreachable
+        LanguageAbsent; DocumentAbsent, DocumentsNotServed, ipfs.objects.ObjectStoreUnreachable
     """
     texts = _texts(_fetched(service, terms, _CONSENT_TEXT), _cid(terms, _CONSENT_TEXT))
     chosen = language or ("en" if "en" in texts else min(texts))
@@ -95,6 +96,6 @@ def _cid(terms: Terms, name: str) -> str:
 def _store(service: Service, cid: str) -> Iterator[ObjectStore]:
     store = service.documents()
     if store is None:
-        raise NoDocuments(cid=cid)
+        raise DocumentsNotServed(cid=cid)
     with store:
         yield store

@@ -11,14 +11,6 @@ class DocumentAbsent(ServiceProblem):
     fix = "Fetch it by `cid` from another IPFS node, or ask the sponsor to publish it again."
 
 
-class NoDocuments(ServiceProblem):
-    code = "documents-not-served"
-    status_code_ = 404
-    summary = "This service shows no documents"
-    why = "Its operator has named no IPFS node."
-    fix = "Fetch the document by `cid` from any IPFS node; the study's terms name its hash."
-
-
 class LanguageAbsent(ServiceProblem):
     code = "language-absent"
     status_code_ = 404

@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse
 
 from api.dependencies import ChainOf, Database, ServiceOf, Transaction
 from api.http.paging import Page, PagingOf
-from api.problems import NotFound
+from api.problems import DocumentsNotServed, NotFound
 from api.review.bundling import repository
 from api.review.bundling.folder import BundleFolder
 from api.review.bundling.models import BundleTold, told
@@ -19,7 +19,6 @@ from api.review.bundling.problems import BundleGone, BundleNotReady
 from api.review.bundling.tables import BundleJob
 from api.review.entitled import require_part
 from api.review.parameters import StudyId
-from api.review.problems import DocumentsNotServed
 from api.review.terms import known_study
 from api.signin.caller import Caller, requires
 from api.signin.scopes import Scope
