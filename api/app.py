@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
-from slowapi.middleware import SlowAPIASGIMiddleware
 from starlette.middleware.cors import CORSMiddleware
 
 from api.cohorts import endpoints as cohorts
@@ -17,7 +16,7 @@ from api.erasures import endpoints as erasures
 from api.fhir import endpoints as fhir
 from api.http.errors import install_error_handlers
 from api.http.headers import EntityTags, RequestHeaders
-from api.http.limits import BodyLimit, make_limiter
+from api.http.limits import BodyLimit, RequestRate, make_limiter
 from api.index.metrics import IndexMetrics
 from api.observability import endpoints as observability
 from api.observability.requests import ObservedRequests, RequestMetrics
@@ -89,7 +88,7 @@ def create_app(service: Service) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
-    app.state.limiter = make_limiter(settings.requests_per_minute)
+    app.state.limiter = make_limiter()
     app.include_router(observability.router)
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
@@ -100,7 +99,12 @@ def create_app(service: Service) -> FastAPI:
     # The last that is added meets a request first.
     app.add_middleware(EntityTags)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, origin=settings.origin)
-    app.add_middleware(SlowAPIASGIMiddleware)
+    app.add_middleware(
+        RequestRate,
+        limiter=app.state.limiter,
+        per_minute=settings.requests_per_minute,
+        origin=settings.origin,
+    )
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(settings.cors_origins),

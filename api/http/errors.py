@@ -8,7 +8,6 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from slowapi.errors import RateLimitExceeded
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
@@ -19,7 +18,6 @@ from api.problems import (
     NotFound,
     RequestInvalid,
     ServiceProblem,
-    TooManyRequests,
     problem_of_refusal,
 )
 from chain.errors import ChainError, ContractRefused
@@ -51,7 +49,6 @@ def install_error_handlers(app: FastAPI, origin: str) -> None:
         ServiceProblem,
         HTTPException,
         RequestValidationError,
-        RateLimitExceeded,
         ChainError,
         DBAPIError,
         ObjectStoreUnreachable,
@@ -66,8 +63,6 @@ def problem_of(error: Exception) -> Any:
             return error
         case RequestValidationError():
             return RequestInvalid(errors=[_shown(one) for one in error.errors()])
-        case RateLimitExceeded():
-            return TooManyRequests(f"at most {error.detail}", headers={"Retry-After": "60"})
         case HTTPException():
             return _of_http(error)
         case ContractRefused():

@@ -4,19 +4,41 @@ from __future__ import annotations
 
 from slowapi import Limiter
 from slowapi.util import get_remote_address
+from slowapi.wrappers import parse_many  # type: ignore[attr-defined] # it is of limits
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import BodyTooLarge
+from api.problems import BodyTooLarge, ServiceProblem, TooManyRequests
+
+#: Whoever watches over the service is no client.
+_WATCHED = {"/healthz", "/readyz", "/metrics"}
 
 
-def make_limiter(requests_per_minute: int) -> Limiter:
-    """Limits each client address; kept in memory, by process."""
-    return Limiter(
-        key_func=get_remote_address,
-        default_limits=[f"{requests_per_minute}/minute"],
-        headers_enabled=True,
-    )
+def make_limiter() -> Limiter:
+    """Counts by client address; kept in memory, by process."""
+    return Limiter(key_func=get_remote_address)
+
+
+class RequestRate:
+    """Refuses a client's requests above so many a minute, whatever they ask for.
+
+    slowapi's own middleware looks for the route first, does not find those of included routers, and
+    then counts nothing.
+    """
+
+    def __init__(self, app: ASGIApp, limiter: Limiter, per_minute: int, origin: str) -> None:
+        self._app, self._limiter, self._origin = app, limiter, origin
+        (self._rate,) = parse_many(f"{per_minute}/minute")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in _WATCHED:
+            client = get_remote_address(Request(scope))
+            if not self._limiter.limiter.hit(self._rate, "requests", client):
+                problem = TooManyRequests(f"at most {self._rate}", {"Retry-After": "60"})
+                await _told(problem, self._origin)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 class BodyLimit:
@@ -29,42 +51,39 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        problem = BodyTooLarge(f"at most {self._limit} bytes", {"Connection": "close"})
+        refuse = _told(problem, self._origin)
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if not declared.isdigit() or int(declared) > self._limit:
-            await self._refuse(scope, receive, send)
+            await refuse(scope, receive, send)
             return
-        seen, answered = 0, False
+        seen, is_too_long, answered = 0, False, False
 
         async def counted() -> Message:
-            nonlocal seen
+            nonlocal seen, is_too_long
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self._limit:
-                raise _TooLong
+                is_too_long = True
+                return {"type": "http.disconnect"}
             return message
 
         async def noted(message: Message) -> None:
             nonlocal answered
+            if is_too_long and not answered:
+                return  # what the application makes of a body that was cut off
             answered = True
             await send(message)
 
         try:
             await self._app(scope, counted, noted)
-        except _TooLong:
-            if not answered:
-                await self._refuse(scope, receive, send)
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        problem = BodyTooLarge(f"at most {self._limit} bytes")
-        body = problem.marshal(uri=f"{self._origin}/problems/{{type}}")
-        answer = JSONResponse(
-            body,
-            problem.status,
-            media_type="application/problem+json",
-            headers={"Connection": "close"},
-        )
-        await answer(scope, receive, send)
+        finally:
+            if is_too_long and not answered:
+                await refuse(scope, receive, send)
 
 
-class _TooLong(Exception):
-    """The body has passed its limit."""
+def _told(problem: ServiceProblem, origin: str) -> JSONResponse:
+    body = problem.marshal(uri=f"{origin}/problems/{{type}}")
+    headers = dict(problem.headers or {})
+    kind = "application/problem+json"
+    return JSONResponse(body, problem.status, headers=headers, media_type=kind)

@@ -1,0 +1,55 @@
+"""`assent serve` as its operator runs it: it answers, says where, and ends on Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+
+import psutil
+
+from stack.ports import free_port
+from tests.desk import Desk, desk
+
+__all__ = ["desk"]
+
+
+def line(desk: Desk, *options: str) -> list[str]:
+    return [sys.executable, "-m", "scripts.main", "serve", *options]
+
+
+def test_it_serves_until_ctrl_c_and_leaves_nothing(desk: Desk) -> None:
+    desk.write_key("serving", desk.world.accounts[31])
+    port = free_port()
+    options = ["--relayer-key", "serving.key", "--port", str(port), "--database", "serve.db"]
+    with subprocess.Popen(
+        line(desk, *options),
+        cwd=desk.folder,
+        env={**os.environ, **desk.environment, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as serving:
+        assert serving.stdout is not None
+        said = serving.stdout.readline()
+        assert f"Serving http://localhost:{port}" in said
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/studies") as answer:
+            assert "items" in json.load(answer)
+        children = psutil.Process(serving.pid).children(recursive=True)
+        assert len(children) >= 2
+        serving.send_signal(signal.SIGINT)
+        _, err = serving.communicate(timeout=60)
+    assert serving.returncode == 130
+    assert "Traceback" not in err
+    assert not [child for child in children if child.is_running()]
+    assert (desk.folder / "serve.db").stat().st_mode & 0o077 == 0
+
+
+def test_what_is_unsafe_is_refused_by_name(desk: Desk) -> None:
+    refused = desk.assent("serve --host 0.0.0.0 --public-url http://assent.example")
+    assert refused.code == 2
+    assert "public_url: 'http://assent.example'" in refused.words
+    assert "is not https" in refused.words
