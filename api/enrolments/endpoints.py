@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Annotated
 
 from eth_utils.address import to_checksum_address
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 
 from api.dependencies import ChainOf, Database, ServiceOf, Transaction
 from api.enrolments import repository
@@ -20,6 +21,7 @@ from api.receipts.endpoints import SiteOf
 from chain.solidity import ZERO_ADDRESS
 
 router = APIRouter(tags=["enrolment"])
+_Locator = Annotated[str, Path(examples=["0x" + "1b" * 32])]
 _LOCATOR = re.compile(r"0x[0-9a-fA-F]{64}")
 
 
@@ -64,7 +66,7 @@ def list_offers(
 @router.get(
     "/enrolments/{locator}", summary="An offer, for who has its code", dependencies=[COUNTED]
 )
-def one_offer(locator: str, service: ServiceOf, database: Database) -> OfferShown:
+def one_offer(locator: _Locator, service: ServiceOf, database: Database) -> OfferShown:
     return _shown(_live(database, locator, service))
 
 
@@ -105,7 +107,9 @@ def forget_taken(locator: str, body: Claim, service: ServiceOf, database: Transa
 
 
 @router.delete("/enrolments/{locator}", summary="Withdraw an offer of your site", status_code=204)
-def withdraw_offer(locator: str, caller: SiteOf, service: ServiceOf, database: Transaction) -> None:
+def withdraw_offer(
+    locator: _Locator, caller: SiteOf, service: ServiceOf, database: Transaction
+) -> None:
     repository.remove(database, _of_caller(database, locator, service, caller.address))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Request, Response
+from fastapi import APIRouter, Body, Header, Path, Request, Response
 
 from api.dependencies import ChainOf, ServiceOf, Transaction
 from api.fhir.dependencies import NamingOf, PairsOf, ReaderOf, ReadingOf, StrictOf
@@ -25,6 +25,9 @@ from api.problems import NotFound
 from api.signin.caller import MaybeCallerOf
 
 router = APIRouter(route_class=FhirRoute)
+_ConsentId = Annotated[
+    str, Path(examples=["00000000000000013c44cdddb6a900fa2b585dd299e03d12fa4293bc00000000"])
+]
 Key = Annotated[str | None, Header()]
 
 
@@ -64,7 +67,7 @@ def search_consents_by_form(
 
 @router.get("/Consent/{resource_id}", summary="A consent as the chain has it")
 def read_consent(
-    resource_id: str, request: Request, reading: ReadingOf, caller: ReaderOf
+    resource_id: _ConsentId, request: Request, reading: ReadingOf, caller: ReaderOf
 ) -> Response:
     token = reading.token_to_see(resource_id, caller.address)
     return resource_response(reading.consent(token), request)
@@ -72,7 +75,7 @@ def read_consent(
 
 @router.get("/Consent/{resource_id}/_history", summary="Every version of a consent, newest first")
 def consent_history(
-    resource_id: str, request: Request, reading: ReadingOf, caller: ReaderOf
+    resource_id: _ConsentId, request: Request, reading: ReadingOf, caller: ReaderOf
 ) -> Response:
     token = reading.token_to_see(resource_id, caller.address)
     found = [reading.consent_as(token, one) for one in reading.consent_versions(token)]
@@ -89,7 +92,7 @@ def consent_history(
 
 @router.get("/Consent/{resource_id}/_history/{version}", summary="One version of a consent")
 def read_consent_version(
-    resource_id: str, version: str, request: Request, reading: ReadingOf, caller: ReaderOf
+    resource_id: _ConsentId, version: str, request: Request, reading: ReadingOf, caller: ReaderOf
 ) -> Response:
     token = reading.token_to_see(resource_id, caller.address)
     for one in reading.consent_versions(token):
@@ -152,7 +155,7 @@ def revoke_consent(
     summary="Revoke a consent: have a signed revocation carried to the chain",
 )
 def revoke_this_consent(
-    resource_id: str,
+    resource_id: _ConsentId,
     body: Annotated[
         dict[str, Any],
         Body(

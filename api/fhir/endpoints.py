@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, HTTPException, Path, Request, Response
 from starlette.routing import BaseRoute
 
 from api.fhir import consent_endpoints, round_endpoints
@@ -23,14 +24,28 @@ def served_routes() -> list[BaseRoute]:
     return [route for one in (router, *_RESOURCES) for route in one.routes]
 
 
-@router.get("/metadata", summary="What is served: a CapabilityStatement")
+@router.get(
+    "/metadata",
+    summary="What is served: a CapabilityStatement",
+    responses={
+        200: {
+            "content": {
+                "application/fhir+json": {
+                    "example": {"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"}
+                }
+            }
+        }
+    },
+)
 def metadata(request: Request, naming: NamingOf) -> Response:
     stated = capability_statement(served_routes(), version("assent"), naming)
     return resource_response(stated, request)
 
 
 @router.get("/CodeSystem/{resource_id}", summary="A code system that the resources use")
-def read_code_system(resource_id: str, request: Request, naming: NamingOf) -> Response:
+def read_code_system(
+    resource_id: Annotated[str, Path(examples=["activity"])], request: Request, naming: NamingOf
+) -> Response:
     found = code_system(resource_id, naming)
     if found is None:
         raise NotFound("there is no such CodeSystem")
@@ -38,7 +53,9 @@ def read_code_system(resource_id: str, request: Request, naming: NamingOf) -> Re
 
 
 @router.get("/StructureDefinition/{resource_id}", summary="An extension that the resources use")
-def read_structure_definition(resource_id: str, request: Request, naming: NamingOf) -> Response:
+def read_structure_definition(
+    resource_id: Annotated[str, Path(examples=["disease"])], request: Request, naming: NamingOf
+) -> Response:
     found = extension_definition(resource_id, naming)
     if found is None:
         raise NotFound("there is no such StructureDefinition")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import APIRouter, Body, Path, Request, Response
 
 from api.fhir.dates import DateCriterion
 from api.fhir.dependencies import PairsOf, ReaderOf, ReadingOf, StrictOf
@@ -77,7 +77,10 @@ def search_audit_events_by_form(
     "/AuditEvent/{resource_id}", summary="One admission or act of a round, or one disclosure"
 )
 def read_audit_event(
-    resource_id: str, request: Request, reading: ReadingOf, caller: MaybeCallerOf
+    resource_id: Annotated[str, Path(examples=["1204-0"])],
+    request: Request,
+    reading: ReadingOf,
+    caller: MaybeCallerOf,
 ) -> Response:
     if disclosure_of_id(resource_id) is not None:
         return resource_response(reading.disclosure(resource_id, _reader(caller)), request)
@@ -130,7 +133,9 @@ def search_provenances_by_form(
 
 
 @router.get("/Provenance/{resource_id}", summary="How a closed round's checkpoint was made")
-def read_provenance(resource_id: str, request: Request, reading: ReadingOf) -> Response:
+def read_provenance(
+    resource_id: Annotated[str, Path(examples=["1-3"])], request: Request, reading: ReadingOf
+) -> Response:
     return resource_response(reading.provenance(resource_id), request)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 
 from api.dependencies import Database, ServiceOf
@@ -15,6 +17,8 @@ router = APIRouter(tags=["operation"])
 
 class Health(BaseModel):
     """The process answers."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok"}]})
 
     status: str = "ok"
 
@@ -29,6 +33,20 @@ class NotReady(ServiceProblem):
 
 class ProblemEntry(BaseModel):
     """One entry of the error catalogue."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "code": "not-found",
+                    "status": 404,
+                    "title": "There is no such thing, or it is not yours to see",
+                    "why": "What is another person's is answered as what does not exist.",
+                    "fix": "Check the address of the request.",
+                }
+            ]
+        }
+    )
 
     code: str
     status: int
@@ -51,7 +69,12 @@ def readyz(service: ServiceOf, database: Database) -> Health:
     return Health()
 
 
-@router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    summary="Prometheus metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"example": "assent_index_lag_blocks 0.0\n"}}}},
+)
 def metrics(service: ServiceOf) -> Response:
     return Response(generate_latest(service.registry), media_type=CONTENT_TYPE_LATEST)
 
@@ -67,7 +90,7 @@ def problems() -> list[ProblemEntry]:
 
 
 @router.get("/problems/{code}", summary="One error code")
-def problem(code: str) -> ProblemEntry:
+def problem(code: Annotated[str, Path(examples=["not-found"])]) -> ProblemEntry:
     for one in problems():
         if one.code == code:
             return one

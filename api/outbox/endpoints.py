@@ -6,7 +6,7 @@ import threading
 from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Header, Response
+from fastapi import APIRouter, Body, Header, Path, Response
 
 from api.dependencies import ChainOf, Database, ServiceOf
 from api.outbox import repository
@@ -65,7 +65,9 @@ def bring_act(
 
 
 @router.get("/acts/{act_id}", summary="How far a signed act has come")
-def one_act(act_id: str, database: Database, response: Response) -> ActShown:
+def one_act(
+    act_id: Annotated[str, Path(examples=["5e" * 16])], database: Database, response: Response
+) -> ActShown:
     return _shown(database, act_id, response)
 
 

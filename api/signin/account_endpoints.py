@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Response
 
 from api.dependencies import Database, ServiceOf, Transaction
 from api.http.paging import Page, Paging, PagingOf
@@ -15,6 +16,7 @@ from api.signin.models import AccessToken, AccessTokenEntry, NewAccessToken, Ses
 from api.signin.tables import AccessTokenRow, SessionRow
 
 router = APIRouter(tags=["sign-in"])
+_Id = Annotated[str, Path(examples=["5e" * 16])]
 
 
 @router.get("/sessions", summary="Your sessions")
@@ -35,7 +37,7 @@ def sign_out(own: SessionOf, response: Response, service: ServiceOf, database: T
 
 
 @router.delete("/sessions/{session_id}", summary="End one of your sessions", status_code=204)
-def end_session(session_id: str, own: SessionOf, database: Transaction) -> None:
+def end_session(session_id: _Id, own: SessionOf, database: Transaction) -> None:
     if not repository.delete_session(database, own.caller.address, session_id):
         raise NotFound
 
@@ -66,7 +68,7 @@ def list_access_tokens(
 
 
 @router.delete("/access-tokens/{token_id}", summary="Revoke an access token", status_code=204)
-def revoke_access_token(token_id: str, own: SessionOf, database: Transaction) -> None:
+def revoke_access_token(token_id: _Id, own: SessionOf, database: Transaction) -> None:
     if not repository.delete_access_token(database, own.caller.address, token_id):
         raise NotFound
 

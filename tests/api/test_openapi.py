@@ -80,13 +80,40 @@ def test_no_request_makes_it_fail(application: tuple[Any, dict[str, str]]) -> No
     assert wrong == []
 
 
-def test_every_operation_has_an_example_and_a_summary(
+def test_every_operation_has_a_summary_and_an_example(
     application: tuple[Any, dict[str, str]],
 ) -> None:
     described = application[0].openapi()
+    schemas = described["components"]["schemas"]
     lacking = []
     for path, operations in described["paths"].items():
         for method, operation in operations.items():
+            shown = list(_shown(operation))
             if not operation.get("summary"):
                 lacking.append(f"{method} {path}: summary")
+            if shown and not any(_has_example(one, schemas) for one in shown):
+                lacking.append(f"{method} {path}: example")
     assert lacking == []
+
+
+def _shown(operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """All that an operation takes, and gives when it succeeds."""
+    yield from operation.get("parameters", [])
+    yield from operation.get("requestBody", {}).get("content", {}).values()
+    for status, answer in operation["responses"].items():
+        if status.startswith("2"):
+            yield from answer.get("content", {}).values()
+
+
+def _has_example(
+    value: dict[str, Any], schemas: dict[str, Any], above: tuple[str, ...] = ()
+) -> bool:
+    if "example" in value or "examples" in value:
+        return True
+    name = value.get("$ref", "").rpartition("/")[2]
+    if name and name not in above:
+        return _has_example(schemas[name], schemas, (*above, name))
+    below = [value[key] for key in ("schema", "items") if isinstance(value.get(key), dict)]
+    below += [one for key in ("anyOf", "allOf", "oneOf") for one in value.get(key, [])]
+    below += list(value.get("properties", {}).values())
+    return any(_has_example(one, schemas, above) for one in below)
