@@ -62,6 +62,7 @@ def test_every_command_of_the_page_works_in_its_order(
         desk.must(
             f"irb approve {reader.means['STUDY']} --key reviewer-2.key --no-compare-app --yes"
         )
+        desk.world.wait(1)  # a renewal ends later than what it renews
 
     def other_signs(_: Answer) -> None:
         desk.must(f"irb sign-resume {reader.means['STUDY']} theirs.json --key reviewer-2.key --yes")

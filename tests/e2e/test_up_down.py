@@ -87,7 +87,7 @@ def identity(assent: Assent) -> dict[str, Any]:
         "rpc": status["chain"]["rpc_url"],
         "studies": studies,
         "accounts": [site["account"] for site in status["sites"]],
-        "files": {str(path): path.read_bytes() for path in files if path.name != "salts.db"},
+        "files": {str(path): path.read_bytes() for path in files if "salts.db" not in path.name},
     }
 
 
@@ -220,7 +220,7 @@ def test_on_somebody_elses_chain_it_says_who_needs_how_much(
         for words in (line.split() for line in message.replace("  ", " ").split("0x"))
         if "needs" in words
     ]
-    assert len(needed) == 5  # deployer, coordinator, relayer and two sites
+    assert len(needed) == 6  # deployer, coordinator, relayer, service and two sites
     assert deployer.address[2:] in dict(needed)
     for address, wei in needed:
         giver = own_hardhat.accounts[0].address

@@ -24,7 +24,8 @@ def test_choices_and_ports_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "up.json"
     first = settled(path, None, None, None, None)
     assert (first.chain, len(first.sites), first.confirmations) == ("geth", 5, 0)
-    assert set(first.ports) == {"chain", "ipfs", "ipfs-gateway", "superlink", *first.sites}
+    services = {"chain", "ipfs", "ipfs-gateway", "superlink", "service"}
+    assert set(first.ports) == {*services, *first.sites}
     assert len(set(first.ports.values())) == len(first.ports)
     assert settled(path, "geth", 5, None, 0) == first
     assert path.stat().st_mode & 0o777 == 0o600
