@@ -277,8 +277,9 @@ def test_after_a_message_that_ended_well_the_sites_own_process_goes_on_alone(
         assert gone(first["pid"])
         (other / "break").touch()
         call(socket_path, "--help", site=other).communicate()
-        wait_for("the end of what fails", lambda: gone(reports_of(other)[-1]["pid"]), 30)
-        assert "cannot go on" in (tmp_path / "log").read_text()
+        log = tmp_path / "log"
+        wait_for("the end of what fails", lambda: "cannot go on" in log.read_text(), 30)
+        wait_for("its process's end", lambda: gone(reports_of(other)[-1]["pid"]), 30)
         assert server.poll() is None
         last = reports_of(one)[-1]["pid"]
         assert not gone(last)
