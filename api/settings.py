@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, HttpUrl, SecretStr, model_validator
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+#: Exit status of a process that cannot work with its settings.
+UNUSABLE = 2
 DEFAULT_DATABASE = "sqlite:///assent-api.db"
 
 
@@ -72,6 +74,11 @@ class Settings(BaseSettings):
         return str(self.public_url).rstrip("/")
 
     @property
+    def is_local(self) -> bool:
+        """Whether it is reached on this machine alone."""
+        return _is_this_machine(urlsplit(self.origin).hostname or "")
+
+    @property
     def domain(self) -> str:
         """Host and port of `public_url`: the domain that sign-in messages name (ERC-4361)."""
         return urlsplit(self.origin).netloc
@@ -105,6 +112,28 @@ class Settings(BaseSettings):
                 "database_url: sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME is supported"
             )
         return self
+
+
+class SettingsRefused(Exception):
+    """The environment's settings cannot be used; the message names each, and repeats no value."""
+
+
+def read_settings() -> Settings:
+    """The settings in the environment. Raises SettingsRefused."""
+    try:
+        return Settings()  # type: ignore[call-arg]  # from the environment
+    except ValidationError as error:
+        raise SettingsRefused(refusal_of_settings(error)) from None
+
+
+def refusal_of_settings(error: ValidationError) -> str:
+    """One line for each setting that cannot be used; never its value, which may be a secret."""
+    lines = []
+    for one in error.errors(include_input=False, include_url=False):
+        name = "_".join(str(part) for part in one["loc"])
+        reason = str(one["msg"]).removeprefix("Value error, ")
+        lines.append(f"ASSENT_API_{name.upper()}: {reason}" if name else reason)
+    return "The service was not started.\n" + "\n".join(lines)
 
 
 def _require_safe_origin(name: str, origin: str) -> None:

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable
 
 import structlog
-from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
 from api.index.errors import IndexRefused
@@ -24,12 +23,11 @@ from api.outbox.starting import RelayerRefused, start_relayer
 from api.outbox.tidying import Tidying
 from api.review.bundling.supervising import Bundling
 from api.service import Service
-from api.settings import Settings
+from api.settings import UNUSABLE, SettingsRefused, read_settings
 from api.webhooks.deliverer import Deliverer
 from api.worker_lock import AnotherWorker, WorkerLock, lock_worker
 from chain.errors import ChainError, ChainUnreachable
 
-UNUSABLE = 2
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 _INDEX_PAUSE, _RELAY_PAUSE, _BUNDLING_PAUSE = 0.5, 0.05, 1.0
 _WEBHOOKS_PAUSE, _TIDYING_PAUSE = 1.0, 3600.0
@@ -90,12 +88,9 @@ class Relay:
 def main() -> int:
     """Works until it is told to stop; returns the exit status."""
     try:
-        settings = Settings()  # type: ignore[call-arg]  # from the environment
-    except ValidationError as error:
-        # The web process's module brings all that answers requests, which a worker never needs.
-        from api.web import refusal_of_settings
-
-        print(refusal_of_settings(error), file=sys.stderr)
+        settings = read_settings()
+    except SettingsRefused as error:
+        print(error, file=sys.stderr)
         return UNUSABLE
     configure_logs()
     service = Service.start(settings)

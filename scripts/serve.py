@@ -54,10 +54,7 @@ def serve(
     """
     import os
 
-    from pydantic import ValidationError
-
-    from api.settings import Settings
-    from api.web import refusal_of_settings
+    from api.settings import SettingsRefused, read_settings
     from stack.process import ProcessGroup
     from stack.service import ServiceProcesses
 
@@ -75,9 +72,9 @@ def serve(
     given = {f"ASSENT_API_{name}": value for name, value in options.items() if value is not None}
     os.environ.update(given)
     try:
-        settings = Settings()  # type: ignore[call-arg]  # from the environment
-    except ValidationError as error:
-        raise BadInput(refusal_of_settings(error)) from None
+        settings = read_settings()
+    except SettingsRefused as error:
+        raise BadInput(str(error)) from None
     reached = "[::1]" if host == "::" else "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
     with ProcessGroup() as group:
         warn("Starting (some seconds).")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Path, Request, Response
+from fastapi import APIRouter, Body, Depends, Header, Path, Request, Response
 
 from api.dependencies import ChainOf, ServiceOf, Transaction
 from api.fhir.dependencies import NamingOf, PairsOf, ReaderOf, ReadingOf, StrictOf
@@ -28,7 +28,24 @@ router = APIRouter(route_class=FhirRoute)
 _ConsentId = Annotated[
     str, Path(examples=["00000000000000013c44cdddb6a900fa2b585dd299e03d12fa4293bc00000000"])
 ]
-Key = Annotated[str | None, Header()]
+_Revocation = Annotated[
+    dict[str, Any],
+    Body(media_type="application/fhir+json", openapi_examples={"R4": {"value": REVOKE_CONSENT}}),
+]
+
+
+def _submission(
+    service: ServiceOf,
+    chain: ChainOf,
+    database: Transaction,
+    caller: MaybeCallerOf,
+    idempotency_key: Annotated[str | None, Header()] = None,
+) -> Submission:
+    address = None if caller is None else caller.address
+    return Submission(service, database, chain, address, idempotency_key)
+
+
+SubmissionOf = Annotated[Submission, Depends(_submission)]
 
 
 def _search(
@@ -112,15 +129,9 @@ def file_consent(
         Body(media_type="application/fhir+json", openapi_examples={"R4": {"value": FILE_CONSENT}}),
     ],
     request: Request,
-    service: ServiceOf,
-    chain: ChainOf,
-    database: Transaction,
+    submission: SubmissionOf,
     naming: NamingOf,
-    caller: MaybeCallerOf,
-    idempotency_key: Key = None,
 ) -> Response:
-    address = None if caller is None else caller.address
-    submission = Submission(service, database, chain, address, idempotency_key)
     return _accepted(submission.file_consent(body, naming), request)
 
 
@@ -130,22 +141,11 @@ def file_consent(
     summary="Revoke the consent that the parameters name",
 )
 def revoke_consent(
-    body: Annotated[
-        dict[str, Any],
-        Body(
-            media_type="application/fhir+json", openapi_examples={"R4": {"value": REVOKE_CONSENT}}
-        ),
-    ],
+    body: _Revocation,
     request: Request,
-    service: ServiceOf,
-    chain: ChainOf,
-    database: Transaction,
+    submission: SubmissionOf,
     naming: NamingOf,
-    caller: MaybeCallerOf,
-    idempotency_key: Key = None,
 ) -> Response:
-    address = None if caller is None else caller.address
-    submission = Submission(service, database, chain, address, idempotency_key)
     return _accepted(submission.revoke_consent(body, None, naming), request)
 
 
@@ -156,22 +156,11 @@ def revoke_consent(
 )
 def revoke_this_consent(
     resource_id: _ConsentId,
-    body: Annotated[
-        dict[str, Any],
-        Body(
-            media_type="application/fhir+json", openapi_examples={"R4": {"value": REVOKE_CONSENT}}
-        ),
-    ],
+    body: _Revocation,
     request: Request,
-    service: ServiceOf,
-    chain: ChainOf,
-    database: Transaction,
+    submission: SubmissionOf,
     naming: NamingOf,
-    caller: MaybeCallerOf,
-    idempotency_key: Key = None,
 ) -> Response:
-    address = None if caller is None else caller.address
-    submission = Submission(service, database, chain, address, idempotency_key)
     return _accepted(submission.revoke_consent(body, resource_id, naming), request)
 
 

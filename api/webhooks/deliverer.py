@@ -22,7 +22,6 @@ from api.index.events import Change, events_after
 from api.index.kinds import kind_of, names_of, told
 from api.service import Service
 from api.webhooks import repository
-from api.webhooks.loopback import loopback_allowed
 from api.webhooks.sending import Outcome, send
 from api.webhooks.signing import headers
 from api.webhooks.tables import Webhook, WebhookDelivery
@@ -59,7 +58,8 @@ class Deliverer:
     def __init__(self, service: Service, ca_file: Path | None = None) -> None:
         """`ca_file`: the only certificate authorities trusted; None: the system's."""
         self._service, self._ca_file = service, ca_file
-        self._loopback = loopback_allowed(service.settings)
+        # Only a service that is itself reached on this machine alone may send to it.
+        self._loopback = service.settings.is_local
 
     def run_once(self) -> int:
         """Queues what is new and sends what is due, once each; how many attempts were made.

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from api.settings import Settings
-from api.web import refusal_of_settings
+from api.settings import Settings, refusal_of_settings
 
 
 @pytest.fixture

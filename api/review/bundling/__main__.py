@@ -12,15 +12,13 @@ import sys
 from datetime import timedelta
 
 import structlog
-from pydantic import ValidationError
 
 from api.observability.logs import configure_logs
 from api.review.bundling import repository
 from api.review.bundling.folder import BundleFolder, FolderBusy
 from api.review.bundling.gathering import BundleFailed, make_bundle
 from api.service import Service
-from api.settings import Settings
-from api.web import UNUSABLE, refusal_of_settings
+from api.settings import UNUSABLE, SettingsRefused, read_settings
 
 _log = structlog.get_logger("bundling")
 
@@ -28,9 +26,9 @@ _log = structlog.get_logger("bundling")
 def main() -> int:
     """Works until nothing waits; 0 also when another process does so already."""
     try:
-        settings = Settings()  # type: ignore[call-arg]  # from the environment
-    except ValidationError as error:
-        print(refusal_of_settings(error), file=sys.stderr)
+        settings = read_settings()
+    except SettingsRefused as error:
+        print(error, file=sys.stderr)
         return UNUSABLE
     configure_logs()
     os.nice(10)
