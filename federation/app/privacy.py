@@ -1,11 +1,12 @@
-"""What a study has spent: zCDP rho turned into (epsilon, delta), by the ledger and by Opacus.
+"""What a study has spent: zCDP rho turned into (epsilon, delta), by the ledger and by others.
 
 Unit of privacy: one person's record at one site; neighbours differ by that record's contribution
 being zero. Rounds are full batch, so each costs rho = 1 / (2 sigma^2) and rho adds up.
 
-The conversion is corollary 13 of Canonne, Kamath and Steinke (`audit.privacy`). Opacus converts its
-RDP figures by the same formula (it cites Balle et al. 2020, theorem 21), at a finite list of
-orders; so the two agree up to that list.
+The conversion is corollary 13 of Canonne, Kamath and Steinke (`audit.privacy`). Opacus and
+dp-accounting convert their RDP figures by the same formula (Opacus cites Balle et al. 2020, theorem
+21; dp-accounting proposition 12), at a finite list of orders; so they agree up to that list. The
+privacy loss distribution is tighter, and is told beside, never instead: see `epsilon_pld`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from audit.privacy import (
-    NOISE_MULTIPLIER_UNIT,
     RHO_UNIT,
     epsilon_bun_steinke,
     epsilon_canonne_kamath_steinke,
@@ -23,13 +23,23 @@ from audit.privacy import (
     log_slack_of_round,
 )
 from chain.messages import Terms, rho_of_round
+from federation.app.accountants import (
+    epsilon_opacus,
+    epsilon_pld,
+    epsilon_rdp,
+    rho_by_accountants,
+)
 
-# alpha - 1 from 0.003 to 100,000, neighbours 2 % apart: the optimum is found to well under 0.1 %.
-OPACUS_ORDERS = [1 + math.exp(step / 50) for step in range(-290, 576)]
+RHO_TOLERANCE = 1e-9
+"""How far, relatively, the accountants' rho may be from the ledger's. The ledger rounds up and adds
+one unit of 1e-18 a round; everything else is floating point.
+"""
 
 
 class PrivacyAccountContradiction(Exception):
-    """The rho that the ledger charged is not the rho of the rounds that it sealed."""
+    """The rho that the ledger charged is not the rho of the rounds that it sealed, or not what the
+    accountants say that they cost.
+    """
 
 
 @dataclass(frozen=True)
@@ -38,10 +48,14 @@ class PrivacyReport:
 
     Attributes:
         rho: zCDP rho charged by the ledger.
+        rho_accountants: what both RDP accountants imply for the same rounds; never above `rho` by
+            more than `RHO_TOLERANCE`, nor below it by more than that and what the ledger rounds up.
         epsilon_ledger: from rho and slack, by corollary 13 of Canonne, Kamath and Steinke.
         epsilon_bun_steinke: the same by proposition 1.3 of Bun and Steinke (2016), looser.
         epsilon_opacus: Opacus's RDP accountant at sampling rate 1, for the same rounds.
-        epsilon_shown: the larger of `epsilon_ledger` and `epsilon_opacus`.
+        epsilon_rdp: dp-accounting's RDP accountant, likewise.
+        epsilon_pld: dp-accounting's privacy loss distribution: tighter; continuous Gaussian.
+        epsilon_shown: the largest of ledger's, Opacus's and dp-accounting's.
         delta: the terms' delta.
         slack: rho that the sum of discrete Gaussians costs beyond one discrete Gaussian, in all
             rounds (an upper bound; 0.0 when it is below the smallest float).
@@ -51,9 +65,12 @@ class PrivacyReport:
     """
 
     rho: float
+    rho_accountants: float
     epsilon_ledger: float
     epsilon_bun_steinke: float
     epsilon_opacus: float
+    epsilon_rdp: float
+    epsilon_pld: float
     epsilon_shown: float
     delta: float
     slack: float
@@ -77,7 +94,8 @@ def epsilon_spent(
         contributors: members of a sealed set (|S|).
 
     Raises:
-        PrivacyAccountContradiction: the rounds do not cost `rho_spent`.
+        PrivacyAccountContradiction: the rounds do not cost `rho_spent`, by the ledger's rule or by
+            the accountants.
         ValueError: a number is out of range.
     """
     charged = {terms.noise_multiplier: rounds} if isinstance(rounds, int) else dict(rounds)
@@ -93,14 +111,19 @@ def epsilon_spent(
     slack = math.exp(log_slack)
     rho = rho_spent / RHO_UNIT
     delta = terms.delta / RHO_UNIT
+    accountants = _rho_of_accountants(charged, rho, number)
     ledger = epsilon_canonne_kamath_steinke(rho + slack, delta)
-    opacus = epsilon_opacus(charged, delta)
+    opacus, rdp = epsilon_opacus(charged, delta), epsilon_rdp(charged, delta)
+    pld = epsilon_pld(charged, delta)
     return PrivacyReport(
         rho=rho,
+        rho_accountants=accountants,
         epsilon_ledger=ledger,
         epsilon_bun_steinke=epsilon_bun_steinke(rho + slack, delta),
         epsilon_opacus=opacus,
-        epsilon_shown=max(ledger, opacus),
+        epsilon_rdp=rdp,
+        epsilon_pld=pld,
+        epsilon_shown=max(ledger, opacus, rdp, pld),
         delta=delta,
         slack=slack,
         log10_slack=log_slack / math.log(10),
@@ -108,15 +131,14 @@ def epsilon_spent(
     )
 
 
-def epsilon_opacus(rounds: Mapping[int, int], delta: float) -> float:
-    """Opacus's RDP accountant: `rounds` by noise multiplier (millionths), at sampling rate 1."""
-    # Opacus loads torch, which coordinators' and reviewers' other uses of this module do without.
-    from opacus.accountants import RDPAccountant
-
-    accountant = RDPAccountant()
-    accountant.history = [
-        (multiplier / NOISE_MULTIPLIER_UNIT, 1.0, count)
-        for multiplier, count in rounds.items()
-        if count
-    ]
-    return max(0.0, float(accountant.get_epsilon(delta, alphas=OPACUS_ORDERS)))
+def _rho_of_accountants(charged: Mapping[int, int], rho: float, rounds: int) -> float:
+    found = rho_by_accountants(charged)
+    rounded_up = 2 * rounds / RHO_UNIT
+    if (
+        not found - rho <= RHO_TOLERANCE * rho
+        or not rho - found <= RHO_TOLERANCE * rho + rounded_up
+    ):
+        raise PrivacyAccountContradiction(
+            f"the ledger charged rho {rho!r}, the accountants say {found!r} for the same rounds"
+        )
+    return found

@@ -1,16 +1,19 @@
-"""The privacy account: the ledger's rho and Opacus say the same, and the larger is shown."""
+"""The privacy account: the ledger and two accountants say the same, and the larger is shown."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from scipy import optimize
+from scipy import optimize, stats
 
 from audit import privacy
 from audit.privacy import noise_multiplier_for
 from chain.messages import LateRevocation, Terms, rho_of_round
+from federation.app.accountants import epsilon_if_sampled, rho_by_accountants
 from federation.app.privacy import PrivacyAccountContradiction, epsilon_spent
 
 DELTA = 10**13  # 1e-5
@@ -104,31 +107,107 @@ class TestConversions:
 
 
 class TestAgreement:
-    @pytest.mark.parametrize("multiplier", [300_000, 1_000_000, 1_425_831, 5_000_000, 40_000_000])
-    @pytest.mark.parametrize("rounds", [1, 5, 40])
-    def test_ledger_and_opacus_agree_within_one_percent_by_the_same_conversion(
-        self, multiplier, rounds
-    ):
+    """Of the ledger's rho, Opacus's RDP, dp-accounting's RDP and its privacy loss distribution."""
+
+    @settings(max_examples=12, deadline=None)
+    @given(
+        st.integers(300_000, 40_000_000),
+        st.integers(1, 40),
+        st.sampled_from([10**9, 10**13, 10**15]),
+    )
+    @example(300_000, 40, 10**13)
+    @example(40_000_000, 1, 10**13)
+    def test_from_tight_to_loose_and_the_larger_is_shown(self, multiplier, rounds, delta):
+        account = report(rounds, noise_multiplier=multiplier, delta=delta)
+        rdp = (account.epsilon_ledger, account.epsilon_opacus, account.epsilon_rdp)
+        assert 0 < account.epsilon_pld <= min(rdp) or account.epsilon_ledger == 0
+        assert max(rdp) <= account.epsilon_bun_steinke
+        assert account.epsilon_shown == max(rdp)
+
+    @settings(max_examples=12, deadline=None)
+    @given(st.integers(300_000, 40_000_000), st.integers(1, 40))
+    def test_three_conversions_of_renyi_dp_agree_within_a_thousandth(self, multiplier, rounds):
         account = report(rounds, noise_multiplier=multiplier)
-        assert account.epsilon_opacus == pytest.approx(account.epsilon_ledger, rel=0.01)
-        assert account.epsilon_shown == max(account.epsilon_opacus, account.epsilon_ledger) > 0
+        assert account.epsilon_opacus == pytest.approx(account.epsilon_ledger, rel=1e-3)
+        assert account.epsilon_rdp == pytest.approx(account.epsilon_ledger, rel=1e-3)
+
+    @settings(max_examples=6, deadline=None)
+    @given(st.integers(500_000, 8_000_000), st.integers(1, 40))
+    def test_the_loss_distribution_is_that_of_one_gaussian(self, multiplier, rounds):
+        """Balle and Wang (2018), theorem 8: delta of epsilon for one Gaussian of the same rho."""
+        account = report(rounds, noise_multiplier=multiplier)
+        mu = math.sqrt(2 * account.rho_accountants)
+
+        def delta(epsilon):
+            tail = stats.norm.cdf
+            return tail(mu / 2 - epsilon / mu) - math.exp(epsilon) * tail(-mu / 2 - epsilon / mu)
+
+        exact = optimize.brentq(lambda epsilon: delta(epsilon) - 1e-5, 0, 700)
+        assert exact <= account.epsilon_pld <= exact * 1.001
+
+    @settings(max_examples=20, deadline=None)
+    @given(st.dictionaries(st.integers(300_000, 40_000_000), st.integers(1, 40), min_size=1))
+    def test_the_ledger_s_rho_is_the_accountants(self, charged):
+        rho = sum(n * rho_of_round(sigma) for sigma, n in charged.items()) / 10**18
+        assert rho_by_accountants(charged) == pytest.approx(rho, rel=1e-9)
+        assert rho_by_accountants(charged) <= rho * (1 + 1e-12)
 
     def test_rounds_under_two_versions_with_different_noise(self):
         charged = {1_500_000: 3, 3_000_000: 4, 9_000_000: 0}
         rho = 3 * rho_of_round(1_500_000) + 4 * rho_of_round(3_000_000)
         account = epsilon_spent(terms(noise_multiplier=3_000_000), rho, charged)
         assert account.rho == pytest.approx(3 / 4.5 + 4 / 18)
-        assert account.epsilon_opacus == pytest.approx(account.epsilon_ledger, rel=0.01)
+        assert account.epsilon_opacus == pytest.approx(account.epsilon_ledger, rel=0.001)
+        assert account.epsilon_rdp == pytest.approx(account.epsilon_ledger, rel=0.001)
+        assert 0.9 * account.epsilon_ledger < account.epsilon_pld < account.epsilon_ledger
 
     def test_before_the_first_seal_nothing_is_spent(self):
         account = report(rounds=0)
-        assert account.rho == account.epsilon_shown == account.slack == 0
+        assert account.rho == account.epsilon_shown == account.slack == account.epsilon_pld == 0
 
     @pytest.mark.parametrize("off", [-1, 1, 10**17])
     def test_a_charge_that_is_not_that_of_the_rounds_is_named(self, off):
         its = terms()
         with pytest.raises(PrivacyAccountContradiction, match="ledger charged"):
             epsilon_spent(its, 5 * rho_of_round(its.noise_multiplier) + off, 5)
+
+    @pytest.mark.parametrize("factor", [1 + 1e-6, 1 - 1e-6])
+    def test_accountants_that_contradict_the_ledger_are_named(self, factor, monkeypatch):
+        """The ledger's rule and ours are one line each; were both wrong, this would tell."""
+        monkeypatch.setattr(
+            "federation.app.privacy.rho_by_accountants", lambda charged: factor * 5 / 4.5
+        )
+        with pytest.raises(PrivacyAccountContradiction, match="accountants say"):
+            report(5)
+
+    def test_accountants_are_not_loaded_before_they_are_asked(self):
+        """A site's process loads this module and needs neither library."""
+        code = (
+            "import sys, federation.app.privacy;"
+            "print([n for n in ('opacus', 'dp_accounting') if n in sys.modules])"
+        )
+        shown = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+        assert shown.stdout.strip() == b"[]"
+
+
+class TestIfSampled:
+    @settings(max_examples=5, deadline=None)
+    @given(st.floats(1.0, 5.0), st.integers(1, 20), st.floats(0.01, 0.3))
+    def test_costs_less_than_the_full_batch_and_accountants_agree(self, sigma, rounds, rate):
+        account = epsilon_if_sampled(sigma, rounds, 1e-5, rate)
+        assert account.epsilon_pld <= account.epsilon_rdp * 1.001
+        assert account.epsilon_rdp == pytest.approx(account.epsilon_opacus, rel=0.02, abs=0.005)
+        assert account.epsilon_rdp < account.epsilon_full_batch
+
+    @pytest.mark.parametrize("rate", [1.0, 1.5, 0.0, -0.1, math.nan])
+    def test_is_not_claimed_for_a_full_batch(self, rate):
+        with pytest.raises(ValueError, match="full batch"):
+            epsilon_if_sampled(2.0, 5, 1e-5, rate)
+
+    def test_no_report_has_it(self):
+        assert "sampl" not in " ".join(vars(report())) and report().epsilon_shown == pytest.approx(
+            privacy.epsilon_canonne_kamath_steinke(5 / 4.5, 1e-5), rel=1e-3
+        )
 
 
 class TestSlack:
