@@ -7,11 +7,11 @@ from typing import Annotated
 from eth_utils.address import to_checksum_address
 from fastapi import APIRouter, Path, Query
 
+from api.blocks import BlockShown
 from api.cohorts.models import ActiveToken, CohortPage
 from api.cohorts.reading import active_page, first_question, next_question
 from api.dependencies import ChainOf
 from api.http.paging import Paging, cursor
-from api.index.as_of import AsOf
 from chain.clients.consent import PAGE_SIZE
 from chain.messages import token_id
 
@@ -64,5 +64,5 @@ def cohort(
         site=account,
         active_at=question.active_at,
         purposes=str(question.purposes),
-        as_of=AsOf.of(question.block),
+        as_of=BlockShown.of(question.block),
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from api.blocks import BlockShown
 from api.http.paging import Page
-from api.index.as_of import AsOf
 
 
 class ActiveToken(BaseModel):
@@ -30,4 +30,4 @@ class CohortPage(Page[ActiveToken]):
     site: str
     active_at: int
     purposes: str
-    as_of: AsOf
+    as_of: BlockShown

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from api.blocks import BlockShown
+
 _ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 _SITE = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
 TOKEN = "6277101735386680764856636523970481806547819498980467802112"  # noqa: S105 - no secret
@@ -215,19 +217,11 @@ class StatementBody(BaseModel):
     assertion: dict[str, Any] | None = None
 
 
-class BlockShown(BaseModel):
-    """The block that an answer is of; `at` in seconds since 1970, chain time."""
-
-    number: int
-    hash: str
-    at: int
-
-
 class Happened(BaseModel):
     """When and where on the chain; block and transaction are null until the index has them."""
 
     at: int
-    block: int | None
+    block: BlockShown | None
     transaction: str | None
 
 
@@ -267,9 +261,13 @@ class ConsentShown(BaseModel):
             "conditions": [],
             "use_start_at": 1767225600,
             "use_end_at": 1798761600,
-            "granted": {"at": 1767225600, "block": 41, "transaction": "0x" + "ac" * 32},
+            "granted": {
+                "at": 1767225600,
+                "block": {"number": 41, "hash": "0x" + "b0" * 32, "timestamp": 1767225600},
+                "transaction": "0x" + "ac" * 32,
+            },
             "revoked": None,
-            "as_of": {"number": 57, "hash": "0x" + "b1" * 32, "at": 1767225912},
+            "as_of": {"number": 57, "hash": "0x" + "b1" * 32, "timestamp": 1767225912},
         }
     )
 

@@ -6,8 +6,10 @@ import re
 
 from sqlalchemy.orm import Session
 
+from api.blocks import BlockShown
 from api.consents import repository
-from api.consents.models import BlockShown, ConsentShown, Happened
+from api.consents.models import ConsentShown, Happened
+from api.index.repository import block_at
 from api.problems import NotFound
 from api.service import Service
 from chain.blocks import Block
@@ -64,7 +66,7 @@ def show(
     if consent.revoked_at:
         revoked = Happened(
             at=consent.revoked_at,
-            block=known.revoked_block if known else None,
+            block=_block(database, known.revoked_block if known else None),
             transaction=_hex(known.revoked_tx) if known else None,
         )
     return ConsentShown(
@@ -81,12 +83,17 @@ def show(
         use_end_at=consent.use_end,
         granted=Happened(
             at=consent.granted_at,
-            block=known.granted_block if known else None,
+            block=_block(database, known.granted_block if known else None),
             transaction=_hex(known.granted_tx) if known else None,
         ),
         revoked=revoked,
-        as_of=BlockShown(number=block.number, hash="0x" + block.hash.hex(), at=block.timestamp),
+        as_of=BlockShown.of(block),
     )
+
+
+def _block(database: Session, number: int | None) -> BlockShown | None:
+    found = None if number is None else block_at(database, number)
+    return None if found is None else BlockShown.of(found)
 
 
 def _hex(value: bytes | None) -> str | None:

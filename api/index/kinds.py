@@ -31,6 +31,7 @@ _SUBJECTS: Final[dict[str, str]] = {
     "Challenged": "round.challenged",
     "Answered": "round.answered",
     "Faulted": "round.faulted",
+    "RolledBack": "study.rolled-back",
 }
 
 #: Every kind that can be asked for. What a reorganisation undid has the same kind with `.undone`.
@@ -62,15 +63,17 @@ def kind_of(change: Change) -> str:
 
 
 def told(change: Change) -> dict[str, Any]:
-    """A change as feeds tell it. Hashes are 0x hex, `timestamp` is chain time (s)."""
+    """A change as feeds tell it. `block` as `api.blocks.BlockShown`; hashes are 0x hex."""
     return {
         "sequence": change.sequence,
         "undone": change.undone,
         "kind": kind_of(change),
         "study_id": change.study_id,
-        "block": change.block_number,
-        "block_hash": "0x" + change.block_hash.hex(),
-        "timestamp": change.block_timestamp,
+        "block": {
+            "number": change.block_number,
+            "hash": "0x" + change.block_hash.hex(),
+            "timestamp": change.block_timestamp,
+        },
         "tx_hash": "0x" + change.tx_hash.hex(),
         "log_index": change.log_index,
         "values": change.values,

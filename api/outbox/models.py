@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.blocks import BlockShown
 from api.outbox.states import State
 
 
@@ -45,13 +46,6 @@ class SignedActBody(BaseModel):
     signer: str
     signature: str
     enrolment: SignedEnrolmentBody | None = None
-
-
-class BlockShown(BaseModel):
-    """A block of the chain."""
-
-    number: int
-    hash: str
 
 
 class Reason(BaseModel):

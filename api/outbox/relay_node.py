@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +28,7 @@ class Receipt:
     """Where a transaction was mined, whether it succeeded, and the node's raw logs."""
 
     tx_hash: bytes
-    block_number: int
-    block_hash: bytes
+    block: Block
     succeeded: bool
     logs: Sequence[dict[str, Any]]
 
@@ -69,11 +68,32 @@ class RelayNode:
     def receipts(self, hashes: Sequence[bytes]) -> dict[bytes, Receipt]:
         """The receipts of those that are mined. Raises ChainError."""
         asked = [("eth_getTransactionReceipt", ["0x" + one.hex()]) for one in hashes]
-        return {
-            one: _receipt(one, raw)
-            for one, raw in zip(hashes, _all(self._provider.make_many(asked)), strict=True)
-            if raw is not None
-        }
+        answers = _all(self._provider.make_many(asked))
+        mined = {one: raw for one, raw in zip(hashes, answers, strict=True) if raw is not None}
+        try:
+            times = self._times(mined.values())
+            # A block that is gone by now is looked for again, as if it had never been.
+            return {
+                one: _receipt(one, raw, times[raw["blockHash"]])
+                for one, raw in mined.items()
+                if raw["blockHash"] in times
+            }
+        except (KeyError, TypeError, ValueError) as error:
+            raise ChainUnreachable("?", "it gives a receipt that cannot be read") from error
+
+    def _times(self, receipts: Iterable[dict[str, Any]]) -> dict[str, int]:
+        """Chain times (s) of the blocks of receipts, by hash. Newer nodes tell them in the logs."""
+        blocks: dict[str, str | None] = {}
+        for one in receipts:
+            told = next((log.get("blockTimestamp") for log in one["logs"]), None)
+            blocks[one["blockHash"]] = told or blocks.get(one["blockHash"])
+        asked = [block for block, told in blocks.items() if told is None]
+        answers = _all(
+            self._provider.make_many([("eth_getBlockByHash", [one, False]) for one in asked])
+        )
+        for block, answer in zip(asked, answers, strict=True):
+            blocks[block] = None if answer is None else answer["timestamp"]
+        return {block: int(told, 16) for block, told in blocks.items() if told is not None}
 
     def send(self, forms: Sequence[tuple[bytes, bytes]]) -> list[ChainError | None]:
         """Hands over (hash, raw) in order; None where the node has the transaction now."""
@@ -104,14 +124,6 @@ def _all(answers: list[Any]) -> list[Any]:
     return answers
 
 
-def _receipt(tx_hash: bytes, raw: dict[str, Any]) -> Receipt:
-    try:
-        return Receipt(
-            tx_hash,
-            int(raw["blockNumber"], 16),
-            bytes.fromhex(raw["blockHash"][2:]),
-            int(raw["status"], 16) == 1,
-            raw["logs"],
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ChainUnreachable("?", "it gives a receipt that cannot be read") from error
+def _receipt(tx_hash: bytes, raw: dict[str, Any], timestamp: int) -> Receipt:
+    block = Block(int(raw["blockNumber"], 16), bytes.fromhex(raw["blockHash"][2:]), timestamp)
+    return Receipt(tx_hash, block, int(raw["status"], 16) == 1, raw["logs"])

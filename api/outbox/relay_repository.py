@@ -103,7 +103,14 @@ def lose(database: Session, ids: Sequence[int]) -> None:
     database.execute(
         update(RelayTransaction)
         .where(RelayTransaction.id.in_(ids))
-        .values(is_final=False, tx_hash=None, block_number=None, block_hash=None, status=None)
+        .values(
+            is_final=False,
+            tx_hash=None,
+            block_number=None,
+            block_hash=None,
+            block_timestamp=None,
+            status=None,
+        )
     )
     database.execute(
         update(OutboxAct)

@@ -17,7 +17,6 @@ from api.outbox.failing import failed
 from api.outbox.relay_node import Receipt, RelayNode, View
 from api.outbox.relay_repository import Account, Signed
 from api.outbox.tables import OutboxAct
-from chain.blocks import Block
 from chain.clients.base import record_of
 from chain.errors import ChainError, ContractRefused, TransactionFailed
 from chain.events import CONTRACT_NAMES, Granted, decode
@@ -84,8 +83,8 @@ class Settling:
                 missing.append(one)
                 continue
             self._unseen.pop(one.row.id, None)
-            is_final = receipt.block_number + self._confirmations <= max(
-                view.head.number, receipt.block_number
+            is_final = receipt.block.number + self._confirmations <= max(
+                view.head.number, receipt.block.number
             )
             changes.append(_noted(one, receipt, is_final))
             if is_final:
@@ -181,8 +180,9 @@ def _noted(one: Signed, receipt: Receipt, is_final: bool) -> dict[str, Any]:
     return {
         "id": one.row.id,
         "tx_hash": receipt.tx_hash,
-        "block_number": receipt.block_number,
-        "block_hash": receipt.block_hash,
+        "block_number": receipt.block.number,
+        "block_hash": receipt.block.hash,
+        "block_timestamp": receipt.block.timestamp,
         "status": int(receipt.succeeded),
         "is_final": is_final,
     }
@@ -212,9 +212,8 @@ def _reverted(
 
 
 def _granted_token(receipt: Receipt, names: Mapping[str, Any]) -> int | None:
-    block = Block(receipt.block_number, receipt.block_hash, 0)
     for log in receipt.logs:
-        record = record_of(log, names, block)
+        record = record_of(log, names, receipt.block)
         event = None if record is None else decode(record)
         if isinstance(event, Granted):
             return event.token_id

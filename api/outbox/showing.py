@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from api.outbox.models import ActShown, BlockShown, Reason
+from api.blocks import BlockShown
+from api.outbox.models import ActShown, Reason
 from api.outbox.repository import state_of
 from api.outbox.states import STATES
 from api.outbox.tables import OutboxAct, RelayTransaction
+from chain.blocks import Block
 
 
 def shown(act: OutboxAct, carried: tuple[RelayTransaction, Sequence[bytes]] | None) -> ActShown:
@@ -32,11 +34,17 @@ def shown(act: OutboxAct, carried: tuple[RelayTransaction, Sequence[bytes]] | No
     transaction, hashes = carried
     told.transactions = [_hex(one) for one in hashes]
     if transaction.tx_hash is not None:
-        assert transaction.block_number is not None
-        assert transaction.block_hash is not None
         told.transaction = _hex(transaction.tx_hash)
-        told.block = BlockShown(number=transaction.block_number, hash=_hex(transaction.block_hash))
+        told.block = _block(transaction)
     return told
+
+
+def _block(transaction: RelayTransaction) -> BlockShown | None:
+    number, hash_ = transaction.block_number, transaction.block_hash
+    time = transaction.block_timestamp
+    if number is None or hash_ is None or time is None:
+        return None
+    return BlockShown.of(Block(number, hash_, time))
 
 
 def _hex(value: bytes) -> str:

@@ -78,6 +78,7 @@ class RelayTransaction(Base):
     tx_hash: Mapped[Hash | None]
     block_number: Mapped[Number | None]
     block_hash: Mapped[Hash | None]
+    block_timestamp: Mapped[Number | None]
     status: Mapped[int | None]
     is_final: Mapped[bool] = mapped_column(index=True)
 

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 from sqlalchemy.orm import Session
 
+from api.blocks import BlockShown
 from api.index import repository
-from api.index.as_of import AsOf, NothingIndexed
+from api.index.as_of import NothingIndexed
 from api.service import Service
 
 
@@ -20,9 +21,9 @@ def looking(service: Service) -> Iterator[Session]:
         yield database
 
 
-def newest_indexed(database: Session) -> AsOf:
+def newest_indexed(database: Session) -> BlockShown:
     """How far the index has come. Raises NothingIndexed."""
     block = repository.newest_block(database)
     if block is None:
         raise NothingIndexed(headers={"Retry-After": "5"})
-    return AsOf.of(block)
+    return BlockShown.of(block)

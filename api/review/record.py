@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from sqlalchemy.orm import Session
 
-from api.index.as_of import AsOf
+from api.blocks import BlockShown
 from api.index.state import study_state
 from api.review.bundling import repository as bundles
+from api.review.bundling.models import block_of
 from api.review.bundling.tables import BundleJob
 from api.review.record_models import (
     LastReport,
@@ -29,7 +30,7 @@ from study.overview import spending
 ROUNDS_TOLD = 200
 
 
-def study_record(database: Session, study_id: int, as_of: AsOf) -> StudyRecord:
+def study_record(database: Session, study_id: int, as_of: BlockShown) -> StudyRecord:
     """As of the newest indexed block, with the newest report of a bundle.
 
     Raises:
@@ -139,16 +140,16 @@ def _round(facts: RoundFacts, verdict: RoundVerdict) -> ReviewedRound:
 
 
 def _last_report(job: BundleJob) -> Iterator[LastReport]:
-    if job.report is None or job.block_number is None or job.block_hash is None:
+    block = block_of(job)
+    if job.report is None or block is None:
         return
     wrong = sorted({one["name"] for one in failed_of_study(job.report)})
     yield LastReport(
         bundle_id=job.id,
-        block=job.block_number,
-        block_hash="0x" + job.block_hash.hex(),
+        block=block,
         failed_of_study=wrong,
         words=(
-            f"Verified here up to block {job.block_number}. This service is no authority: download"
+            f"Verified here up to block {block.number}. This service is no authority: download"
             " the bundle and run `assent verify bundle --trust-block HASH`, with the hash of that"
             " block as two sites' own nodes have it."
         ),

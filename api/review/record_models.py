@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from api.index.as_of import AsOf
+from api.blocks import BlockShown
 from api.review.verification import Verified
 
 
@@ -73,8 +73,7 @@ class LastReport(BaseModel):
     """
 
     bundle_id: str
-    block: int
-    block_hash: str
+    block: BlockShown
     failed_of_study: list[str]
     words: str
 
@@ -86,7 +85,7 @@ class StudyRecord(BaseModel):
         json_schema_extra={
             "example": {
                 "study_id": 1,
-                "as_of": {"block": 1210, "hash": "0x" + "5c" * 32, "timestamp": 1790000100},
+                "as_of": {"number": 1210, "hash": "0x" + "5c" * 32, "timestamp": 1790000100},
                 "status": "in force, version 1",
                 "suspended": False,
                 "version": 1,
@@ -122,7 +121,7 @@ class StudyRecord(BaseModel):
     )
 
     study_id: int
-    as_of: AsOf
+    as_of: BlockShown
     status: str
     suspended: bool
     version: int

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.blocks import BlockShown
 from api.http.paging import Page
-from api.index.as_of import AsOf
 
 _ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 _HASH = "0x" + "5c" * 32
@@ -47,7 +47,7 @@ class RoundSummary(BaseModel):
 class RoundPage(Page[RoundSummary]):
     """Rounds, newest first."""
 
-    as_of: AsOf
+    as_of: BlockShown
 
 
 class CommitmentShown(BaseModel):
@@ -61,7 +61,7 @@ class CommitmentShown(BaseModel):
                 "committed_at": 1780000100,
                 "cohort_root": _HASH,
                 "tokens": 40,
-                "block": 1190,
+                "block_number": 1190,
                 "epoch": 2,
                 "vector_hash": _HASH,
                 "delivered": _HASH,
@@ -74,7 +74,7 @@ class CommitmentShown(BaseModel):
     committed_at: int
     cohort_root: str
     tokens: int
-    block: int
+    block_number: int
     epoch: int
     vector_hash: str
     delivered: str | None = Field(description="The masked digest, if the site put it on record.")
@@ -141,4 +141,4 @@ class RoundShown(RoundSummary):
     seal: SealShown | None
     closure: ClosureShown | None
     abort: AbortShown | None
-    as_of: AsOf
+    as_of: BlockShown

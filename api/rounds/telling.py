@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.index.as_of import AsOf
+from api.blocks import BlockShown
 from api.rounds.models import (
     AbortShown,
     ClosureShown,
@@ -35,7 +35,7 @@ def summary_of(facts: RoundFacts) -> RoundSummary:
     )
 
 
-def round_shown(facts: RoundFacts, study_id: int, as_of: AsOf) -> RoundShown:
+def round_shown(facts: RoundFacts, study_id: int, as_of: BlockShown) -> RoundShown:
     """Everything that is told of one round."""
     opened = facts.opened
     return RoundShown(
@@ -61,7 +61,7 @@ def _commitment(one: Committing, facts: RoundFacts) -> CommitmentShown:
         committed_at=one.moment.time,
         cohort_root=_hex(one.commitment.cohort_root),
         tokens=one.commitment.cohort_size,
-        block=one.commitment.block_number,
+        block_number=one.commitment.block_number,
         epoch=one.commitment.epoch,
         vector_hash=_hex(one.commitment.vector_hash),
         delivered=None if delivered is None else _hex(delivered),

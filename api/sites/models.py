@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.index.as_of import AsOf
+from api.blocks import BlockShown
 from api.review.parameters import Account
 
-_AS_OF: dict[str, Any] = {"block": 1210, "hash": "0x" + "5c" * 32, "timestamp": 1790000100}
+_AS_OF: dict[str, Any] = {"number": 1210, "hash": "0x" + "5c" * 32, "timestamp": 1790000100}
 _SITE = "0x976EA74026E726554dB657fA54763abd0C3a0aa9"
 
 
@@ -58,7 +58,7 @@ class SiteTold(BaseModel):
     noise_secret_hash: str | None
     words: str
     studies: list[SiteInStudy]
-    as_of: AsOf
+    as_of: BlockShown
 
 
 class WantedRegistration(BaseModel):
@@ -166,7 +166,7 @@ class Preflight(BaseModel):
 
     study_id: int
     role: Literal["site", "coordinator"]
-    as_of: AsOf
+    as_of: BlockShown
     ready: bool
     checks: list[PreflightCheck]
     sites: list[SiteReadiness]
@@ -191,7 +191,7 @@ class SiteInRound(BaseModel):
     ]
     attempt: int
     cohort: int
-    block: int | None
+    block_number: int | None
     current: bool
     words: str
 
@@ -247,7 +247,7 @@ class RoundProgress(BaseModel):
     number: int
     state: Literal["open", "sealed", "closed", "aborted"]
     version: int
-    as_of: AsOf
+    as_of: BlockShown
     now: int
     words: str
     deadlines: list[Deadline]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.index.as_of import AsOf
+from api.blocks import BlockShown
 from api.index.state import study_state
 from api.problems import NotFound
 from api.review.chain_time import chain_time
@@ -25,7 +25,7 @@ _NOT_LOOKED_AT = (
 )
 
 
-def asked_for(service: Service, study_id: int, caller: str) -> tuple[Needs, bool, AsOf]:
+def asked_for(service: Service, study_id: int, caller: str) -> tuple[Needs, bool, BlockShown]:
     """The study's needs, whether the caller coordinates it (else it is a site), and as of when.
 
     Raises:
@@ -42,12 +42,12 @@ def asked_for(service: Service, study_id: int, caller: str) -> tuple[Needs, bool
     coordinates = caller == terms.coordinator or (caller == newest.coordinator and not is_site)
     if not is_site and not coordinates:
         raise NotFound
-    head = Block(as_of.block, bytes.fromhex(as_of.hash[2:]), as_of.timestamp)
+    head = Block(as_of.number, bytes.fromhex(as_of.hash[2:]), as_of.timestamp)
     return Needs(state, terms, chain_time(head, service.clock)), coordinates, as_of
 
 
 def preflight(
-    service: Service, chain: Chain, needs: Needs, caller: str, coordinates: bool, as_of: AsOf
+    service: Service, chain: Chain, needs: Needs, caller: str, coordinates: bool, as_of: BlockShown
 ) -> Preflight:
     """The checks, in the order in which they are mended.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.index.as_of import AsOf
+from api.blocks import BlockShown
 from api.index.state import study_state
 from api.problems import NotFound
 from api.review.chain_time import chain_time
@@ -33,18 +33,18 @@ def round_progress(service: Service, chain: Chain, study_id: int, number: int) -
     if facts is None:
         raise NotFound(f"study {study_id} has no round {number}")
     terms = state.history.versions[facts.opened.version].terms
-    block = Block(as_of.block, bytes.fromhex(as_of.hash[2:]), as_of.timestamp)
+    block = Block(as_of.number, bytes.fromhex(as_of.hash[2:]), as_of.timestamp)
     current = {
         site
         for site in terms.sites
         if facts.state in _UNDER_WAY
-        and chain.ledger.is_current(study_id, number, site, block=as_of.block)
+        and chain.ledger.is_current(study_id, number, site, block=as_of.number)
     }
     situation = Situation(state, facts, terms, frozenset(current), chain_time(block, service.clock))
     return _told(situation, study_id, as_of)
 
 
-def _told(situation: Situation, study_id: int, as_of: AsOf) -> RoundProgress:
+def _told(situation: Situation, study_id: int, as_of: BlockShown) -> RoundProgress:
     facts, now = situation.facts, situation.now
     return RoundProgress(
         study_id=study_id,
@@ -117,7 +117,7 @@ def _site(situation: Situation, site: str) -> SiteInRound:
         state=state,  # type: ignore[arg-type]
         attempt=committing.commitment.attempt if committing else 0,
         cohort=committing.commitment.cohort_size if committing else 0,
-        block=committing.commitment.block_number if committing else None,
+        block_number=committing.commitment.block_number if committing else None,
         current=current,
         words=words,
     )

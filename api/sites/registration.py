@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from api.index.as_of import AsOf
+from api.blocks import BlockShown
 from api.index.state import study_state
 from api.sites import repository
 from api.sites.models import (
@@ -20,7 +20,7 @@ from chain.chain import Chain
 from study.consenting import moment
 
 
-def site_told(database: Session, chain: Chain, address: str, as_of: AsOf) -> SiteTold:
+def site_told(database: Session, chain: Chain, address: str, as_of: BlockShown) -> SiteTold:
     """An account as a site; one that never registered is told as such. Raises ChainError."""
     known = chain.registry.site(address)
     registered = known.registered_at != 0

@@ -23,7 +23,8 @@ HEARTBEAT_SECONDS = 15
 _RETRY_MILLISECONDS = 3000
 _EXAMPLE = """id: 812
 event: round.closed
-data: {"sequence": 812, "undone": null, "kind": "round.closed", "study_id": 1, "block": 1204}
+data: {"sequence": 812, "undone": null, "kind": "round.closed", "study_id": 1,
+data:  "block": {"number": 1204, "hash": "0x5c...", "timestamp": 1790000000}}
 
 """
 

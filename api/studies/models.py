@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.blocks import BlockShown
 from api.http.paging import Page
-from api.index.as_of import AsOf
 
 _ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 _HASH = "0x" + "5c" * 32
@@ -71,7 +71,7 @@ class StudySummary(BaseModel):
 class StudyPage(Page[StudySummary]):
     """Studies by number."""
 
-    as_of: AsOf
+    as_of: BlockShown
 
 
 class SiteOfStudy(BaseModel):
@@ -159,7 +159,7 @@ class StudyShown(BaseModel):
     sites: list[SiteOfStudy]
     versions: list[VersionSummary]
     privacy: PrivacySpending
-    as_of: AsOf
+    as_of: BlockShown
 
 
 class DocumentShown(BaseModel):

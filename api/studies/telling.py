@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.index.as_of import AsOf
+from api.blocks import BlockShown
 from api.index.values import struct_values
 from api.problems import NotFound
 from api.studies.models import (
@@ -49,7 +49,7 @@ def standing_of(state: StudyState) -> StudyStanding:
     )
 
 
-def study_shown(state: StudyState, as_of: AsOf) -> StudyShown:
+def study_shown(state: StudyState, as_of: BlockShown) -> StudyShown:
     """Everything that is told of one study."""
     history, terms = state.history, newest_terms(state)
     return StudyShown(

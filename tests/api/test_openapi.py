@@ -96,6 +96,22 @@ def test_every_operation_has_a_summary_and_an_example(
     assert lacking == []
 
 
+def test_every_answer_tells_a_block_in_one_shape(application: tuple[Any, dict[str, str]]) -> None:
+    schemas = application[0].openapi()["components"]["schemas"]
+    block = "#/components/schemas/BlockShown"
+    told = 0
+    for name, schema in schemas.items():
+        members = schema.get("properties", {})
+        # FHIR resources have the members that R4 prescribes.
+        for one in {"block", "as_of"} & set(members):
+            refs = [members[one], *members[one].get("anyOf", []), *members[one].get("allOf", [])]
+            assert block in [ref.get("$ref") for ref in refs], f"{name}.{one}"
+            told += 1
+        assert name == "BlockShown" or not {"number", "hash"} <= set(members), name
+    assert told > 8
+    assert set(schemas["BlockShown"]["properties"]) == {"number", "hash", "timestamp"}
+
+
 def _shown(operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """All that an operation takes, and gives when it succeeds."""
     yield from operation.get("parameters", [])

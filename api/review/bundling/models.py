@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from api.blocks import BLOCK_EXAMPLE, BlockShown
 from api.review.bundling.tables import BundleJob
 from api.review.verification import failed
+from chain.blocks import Block
 
 _STAGES = {
     "waiting": "Waits for its turn: one bundle is gathered at a time.",
@@ -32,13 +34,6 @@ class BundleProgress(BaseModel):
 
     done: int
     total: int
-
-
-class BundleBlock(BaseModel):
-    """The block at which the bundle ends, as this service's node has it."""
-
-    number: int
-    hash: str
 
 
 class BundleVerdict(BaseModel):
@@ -79,7 +74,7 @@ class BundleTold(BaseModel):
                 "progress": {"done": 1, "total": 1},
                 "asked_at": "2026-11-21T16:00:00Z",
                 "ended_at": "2026-11-21T16:00:09Z",
-                "block": {"number": 1204, "hash": "0x" + "5c" * 32},
+                "block": BLOCK_EXAMPLE,
                 "verdict": {"holds": True, "checks": 212, "failed": []},
                 "file": {
                     "sha256": "0x" + "7a" * 32,
@@ -101,7 +96,9 @@ class BundleTold(BaseModel):
     progress: BundleProgress
     asked_at: datetime
     ended_at: datetime | None
-    block: BundleBlock | None
+    block: BlockShown | None = Field(
+        description="The block at which the bundle ends, as this service's node has it."
+    )
     verdict: BundleVerdict | None
     file: BundleFile | None
     reason: BundleReason | None
@@ -119,7 +116,7 @@ def told(job: BundleJob) -> BundleTold:
         progress=BundleProgress(done=job.steps_done, total=job.steps_total),
         asked_at=job.asked_at,
         ended_at=job.ended_at,
-        block=_block(job),
+        block=block_of(job),
         verdict=_verdict(job),
         file=_file(job),
         reason=None
@@ -129,10 +126,12 @@ def told(job: BundleJob) -> BundleTold:
     )
 
 
-def _block(job: BundleJob) -> BundleBlock | None:
-    if job.block_number is None or job.block_hash is None:
+def block_of(job: BundleJob) -> BlockShown | None:
+    """The block at which a job's bundle ends; None while there is no bundle."""
+    if job.block_number is None or job.block_hash is None or job.report is None:
         return None
-    return BundleBlock(number=job.block_number, hash="0x" + job.block_hash.hex())
+    time = int(job.report["holds_until"]["time"])
+    return BlockShown.of(Block(job.block_number, job.block_hash, time))
 
 
 def _verdict(job: BundleJob) -> BundleVerdict | None:

@@ -6,17 +6,15 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from api.index.as_of import AsOf
+from api.blocks import BLOCK_EXAMPLE, BlockShown
 
 _ENTRY: dict[str, Any] = {
     "sequence": 41,
     "kind": "Suspended",
     "contract": "StudyRegistry",
-    "block_number": 1204,
-    "block_hash": "0x" + "5c" * 32,
+    "block": BLOCK_EXAMPLE,
     "tx_hash": "0x" + "9e" * 32,
     "log_index": 0,
-    "happened_at": 1790000000,
     "values": {"reviewer": "0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65", "suspensions": 1},
     "words": "Reviewer 0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65 suspended the study: no round"
     " goes on and no consent counts.",
@@ -26,7 +24,7 @@ _ENTRY: dict[str, Any] = {
 class LogEntry(BaseModel):
     """One event: where it stands on the chain, what it holds, and a sentence in plain words.
 
-    `tx_hash` and `block_number` let anybody look it up on a node of their own. `values` are the
+    `tx_hash` and `block` let anybody look it up on a node of their own. `values` are the
     event's members by name: bytes as 0x hex, integers that may pass 2^53 as decimal text.
     """
 
@@ -35,11 +33,9 @@ class LogEntry(BaseModel):
     sequence: int
     kind: str
     contract: str
-    block_number: int
-    block_hash: str
+    block: BlockShown
     tx_hash: str
     log_index: int
-    happened_at: int
     values: dict[str, Any]
     words: str
 
@@ -55,7 +51,7 @@ class AuditLog(BaseModel):
         json_schema_extra={
             "example": {
                 "study_id": 1,
-                "as_of": {"block": 1210, "hash": "0x" + "5c" * 32, "timestamp": 1790000100},
+                "as_of": {"number": 1210, "hash": "0x" + "5c" * 32, "timestamp": 1790000100},
                 "items": [_ENTRY],
                 "next": None,
             }
@@ -63,6 +59,6 @@ class AuditLog(BaseModel):
     )
 
     study_id: int
-    as_of: AsOf
+    as_of: BlockShown
     items: list[LogEntry]
     next: str | None = None

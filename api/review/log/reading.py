@@ -10,6 +10,7 @@ from typing import cast
 
 from sqlalchemy.orm import Session
 
+from api.blocks import BlockShown
 from api.http.paging import cursor
 from api.index.tables import IndexedBlock, IndexedEvent
 from api.problems import NotFound
@@ -18,6 +19,7 @@ from api.review.log.asking import Asked
 from api.review.log.models import LogEntry
 from api.review.log.sentences import sentence
 from api.service import Service
+from chain.blocks import Block
 from chain.events import ContractName, EventRecord, decode
 
 _BATCH = 500
@@ -81,7 +83,13 @@ def log_as_csv(service: Service, study_id: int, asked: Asked) -> Iterator[str]:
             entry = _entry(event, block, asked)
             if entry is not None:
                 values = json.dumps(entry.values, separators=(",", ":"))
-                told = {**entry.model_dump(), "values": values}
+                told = {
+                    **entry.model_dump(),
+                    "block_number": entry.block.number,
+                    "block_hash": entry.block.hash,
+                    "happened_at": entry.block.timestamp,
+                    "values": values,
+                }
                 lines.append(_csv_line([told[name] for name in CSV_COLUMNS]))
             after = event.sequence
         yield "".join(lines)
@@ -119,11 +127,9 @@ def _entry(event: IndexedEvent, block: IndexedBlock, asked: Asked) -> LogEntry |
         sequence=event.sequence,
         kind=event.name,
         contract=event.contract,
-        block_number=block.number,
-        block_hash="0x" + block.hash.hex(),
+        block=BlockShown.of(Block(block.number, block.hash, block.timestamp)),
         tx_hash="0x" + event.tx_hash.hex(),
         log_index=event.log_index,
-        happened_at=block.timestamp,
         values=event.values,
         words=sentence(found),
     )

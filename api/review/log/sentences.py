@@ -21,6 +21,7 @@ from chain.events import (
     Resumed,
     ReviewerReplaced,
     Revoked,
+    RolledBack,
     Sealed,
     SiteRegistered,
     StudyProposed,
@@ -50,6 +51,8 @@ def sentence(event: Event) -> str:
             return _of_round(event)
         case Barred() | Readmitted() | Challenged() | Answered() | Faulted():
             return _of_duty(event)
+        case RolledBack():
+            return _of_rollback(event)
         case _:
             return _of_registry(event)
 
@@ -161,6 +164,14 @@ def _of_duty(event: Barred | Readmitted | Challenged | Answered | Faulted) -> st
             )
         case _:
             return f"Site {site} did not answer in time for {asked} of round {number}."
+
+
+def _of_rollback(event: RolledBack) -> str:
+    base = f"the checkpoint of round {event.to_round}" if event.to_round else "the first checkpoint"
+    return (
+        f"Enough reviewers let the study go back to {base}; what rounds {event.to_round + 1} to"
+        f" {event.from_round} made is retired."
+    )
 
 
 def _sites(sites: tuple[str, ...]) -> str:

@@ -123,9 +123,14 @@ def test_a_token_is_shown_as_the_chain_has_it_with_block_and_transaction(clinic:
     (found,) = as_holder.get("/consents").json()["items"]
     assert found == as_holder.get(f"/consents/{token}").json() | {"as_of": found["as_of"]}
     assert (found["active"], found["rounds_may_use_it"]) == (False, False)
-    assert found["revoked"]["block"] == revoked.block_number
+    block = clinic.chain.block(revoked.block_number)
+    assert found["revoked"]["block"] == {
+        "number": block.number,
+        "hash": "0x" + block.hash.hex(),
+        "timestamp": found["revoked"]["at"],
+    }
     assert found["revoked"]["transaction"] == "0x" + revoked.tx_hash.hex()
-    assert found["granted"]["block"] < revoked.block_number
+    assert found["granted"]["block"]["number"] < revoked.block_number
     assert found["disease"] == "primary biliary cholangitis (MONDO:0005388)"
     block = clinic.chain.block(found["as_of"]["number"])
     assert found["as_of"]["hash"] == "0x" + block.hash.hex()

@@ -50,7 +50,12 @@ def test_many_acts_go_together_and_each_is_told_its_block_and_token(
         assert told["token_id"] == str(patients.token_of(act))
         receipt = rpc(patients.world, "eth_getTransactionReceipt", told["transaction"])
         assert isinstance(receipt, dict)
-        assert told["block"]["hash"] == receipt["blockHash"]
+        block = patients.world.chain().block(int(str(receipt["blockNumber"]), 16))
+        assert told["block"] == {
+            "number": block.number,
+            "hash": receipt["blockHash"],
+            "timestamp": block.timestamp,
+        }
         assert told["transactions"] == [told["transaction"]]
     assert outbox.sent_nonces() == len(acts)
     assert gate.seen.count("eth_sendRawTransaction") == len(acts)

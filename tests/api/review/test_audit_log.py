@@ -87,13 +87,13 @@ def test_it_holds_every_event_of_the_study_as_the_chain_has_it(
     chain = world.chain()
     records = chain.events(study)
     assert [one["kind"] for one in whole] == [type(decode(one)).__name__ for one in records]
-    assert [(one["block_number"], one["happened_at"]) for one in whole] == [
+    assert [(one["block"]["number"], one["block"]["timestamp"]) for one in whole] == [
         (one.block_number, one.block_timestamp) for one in records
     ]
     for entry in whole[:3]:
         receipt = chain.w3.eth.get_transaction_receipt(entry["tx_hash"])
-        assert receipt["blockNumber"] == entry["block_number"]
-        assert "0x" + bytes(receipt["blockHash"]).hex() == entry["block_hash"]
+        assert receipt["blockNumber"] == entry["block"]["number"]
+        assert "0x" + bytes(receipt["blockHash"]).hex() == entry["block"]["hash"]
 
 
 def test_every_event_has_a_sentence_that_names_who_and_what(
@@ -122,16 +122,22 @@ def test_each_question_gets_what_fits_it_and_nothing_else(
     site = world.sites[0].address
     token = next(one["values"]["token_id"] for one in whole if one["kind"] == "Revoked")
     middle = whole[len(whole) // 2]
-    moment = datetime.fromtimestamp(middle["happened_at"], UTC).isoformat()
+    moment = datetime.fromtimestamp(middle["block"]["timestamp"], UTC).isoformat()
     questions: list[tuple[dict[str, Any], Any]] = [
         ({"kind": ["Granted", "Revoked"]}, lambda one: one["kind"] in ("Granted", "Revoked")),
         ({"site": site}, lambda one: site in sites_named(one)),
         ({"token": token}, lambda one: one["values"].get("token_id") == token),
         ({"round": 1}, lambda one: one["values"].get("round") == 1),
-        ({"from_block": middle["block_number"]}, lambda one: at(one) >= at(middle)),
-        ({"to_block": middle["block_number"]}, lambda one: at(one) <= at(middle)),
-        ({"from_time": moment}, lambda one: one["happened_at"] >= middle["happened_at"]),
-        ({"to_time": moment}, lambda one: one["happened_at"] <= middle["happened_at"]),
+        ({"from_block": middle["block"]["number"]}, lambda one: at(one) >= at(middle)),
+        ({"to_block": middle["block"]["number"]}, lambda one: at(one) <= at(middle)),
+        (
+            {"from_time": moment},
+            lambda one: one["block"]["timestamp"] >= middle["block"]["timestamp"],
+        ),
+        (
+            {"to_time": moment},
+            lambda one: one["block"]["timestamp"] <= middle["block"]["timestamp"],
+        ),
         (
             {"site": site, "round": 1, "kind": "Committed"},
             lambda one: one["kind"] == "Committed" and one["values"]["site"] == site,
@@ -146,7 +152,7 @@ def test_each_question_gets_what_fits_it_and_nothing_else(
 
 
 def at(entry: Entry) -> int:
-    return int(entry["block_number"])
+    return int(entry["block"]["number"])
 
 
 def sites_named(entry: Entry) -> set[str]:

@@ -49,7 +49,7 @@ def test_studies_are_told_in_words_and_numbers_without_asking_the_chain(
 
     page = client.get("/v1/studies", params={"limit": 1}).json()
     assert page["as_of"] == {
-        "block": head.number,
+        "number": head.number,
         "hash": "0x" + head.hash.hex(),
         "timestamp": head.timestamp,
     }

@@ -74,6 +74,7 @@ def test_changes_are_sent_once_signed_and_those_undone_are_too(
         verify(webhook["secret"], headers | {"webhook-timestamp": "1700000000"}, body)
     told = json.loads(body)
     assert (told["type"], told["data"]["values"]["token_id"]) == ("consent.granted", str(token))
+    assert set(told["data"]["block"]) == {"number", "hash", "timestamp"}
 
     go_back(world, fork, tmp_path / "after")
     indexer.run_once()
