@@ -241,6 +241,15 @@ class Faulted(LedgerEvent):
     token_id: Uint256
 
 
+@dataclass(frozen=True)
+class RolledBack(LedgerEvent):
+    to_round: Uint32
+    from_round: Uint32
+    rollbacks: Uint32
+    signers: tuple[Bytes, ...]
+    signatures: tuple[Bytes, ...]
+
+
 EVENTS: tuple[type[Event], ...] = (
     SiteRegistered,
     EnrolmentKeyRotated,
@@ -266,4 +275,5 @@ EVENTS: tuple[type[Event], ...] = (
     Challenged,
     Answered,
     Faulted,
+    RolledBack,
 )

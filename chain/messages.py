@@ -24,6 +24,7 @@ from chain.signed_messages import (
     Replacement,
     Resumption,
     Revocation,
+    Rollback,
     Suspension,
 )
 from chain.signing import (
@@ -80,6 +81,7 @@ __all__ = [
     "Replacement",
     "Resumption",
     "Revocation",
+    "Rollback",
     "Round",
     "RoundRules",
     "RoundState",

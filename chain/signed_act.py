@@ -8,8 +8,8 @@ JSON, schema "assent-signed-act-1":
      "signature": "0x...",
      "enrolment": {"typed_data": {...}, "signature": "0x..."}}     of a Grant, and of nothing else
 
-Acts are Approval, Suspension, Resumption, Replacement and Readmission (reviewers), Grant and
-Revocation (patients), and Challenge (both). The file holds no secret, but a Revocation that was
+Acts are Approval, Suspension, Resumption, Replacement, Readmission and Rollback (reviewers), Grant
+and Revocation (patients), and Challenge (both). The file holds no secret, but a Revocation that was
 signed in advance ends a consent as soon as anyone carries it: files are written with mode 0600.
 """
 
@@ -37,6 +37,7 @@ from chain.messages import (
     Replacement,
     Resumption,
     Revocation,
+    Rollback,
     SignedMessage,
     Suspension,
     account_of_signer,
@@ -47,7 +48,15 @@ from chain.solidity import abi_type, camel, members
 
 SCHEMA = "assent-signed-act-1"
 Act = (
-    Approval | Suspension | Resumption | Replacement | Grant | Revocation | Readmission | Challenge
+    Approval
+    | Suspension
+    | Resumption
+    | Replacement
+    | Grant
+    | Revocation
+    | Readmission
+    | Rollback
+    | Challenge
 )
 M = TypeVar("M", bound=SignedMessage)
 _MOST_DIGITS = 78
@@ -60,6 +69,7 @@ _DOMAIN_NAMES: dict[type[Act], str] = {
     Grant: "Assent ConsentToken",
     Revocation: "Assent ConsentToken",
     Readmission: "Assent RoundLedger",
+    Rollback: "Assent RoundLedger",
     Challenge: "Assent RoundLedger",
 }
 _ACTS: dict[str, type[Act]] = {kind.__name__: kind for kind in _DOMAIN_NAMES}
@@ -109,8 +119,8 @@ class SignedAct:
     def carry(self, chain: Chain) -> Receipt:
         """Submits it from the chain's account.
 
-        A Resumption needs others beside it (`resume`), and so does a Replacement
-        (`replace_reviewer`).
+        A Resumption needs others beside it (`resume`), and so do a Replacement
+        (`replace_reviewer`) and a Rollback (`roll_back`).
 
         Raises:
             SignedActInvalid: it is for another chain or contract.
@@ -216,6 +226,17 @@ def replace_reviewer(chain: Chain, acts: Sequence[SignedAct]) -> Receipt:
     return _written(chain, acts)
 
 
+def roll_back(chain: Chain, acts: Sequence[SignedAct]) -> Receipt:
+    """Carries several reviewers' Rollbacks of one study, as one.
+
+    Raises:
+        SignedActInvalid: they are not Rollbacks, or differ.
+        chain.errors.ChainError
+    """
+    _together(chain, acts, Rollback)
+    return _written(chain, acts)
+
+
 def call_of(chain: Chain, acts: Sequence[SignedAct]) -> tuple[ContractClient, str, list[Any]]:
     """The call that carries one act, or several reviewers' that say the same, to the chain.
 
@@ -236,6 +257,9 @@ def call_of(chain: Chain, acts: Sequence[SignedAct]) -> tuple[ContractClient, st
             _, signers, signatures = _together(chain, acts, Replacement)
             named = [study, outgoing, incoming]
             return registry, "replaceReviewer", [*named, signers, signatures]
+        case Rollback(study_id=study, to_round=to_round):
+            _, signers, signatures = _together(chain, acts, Rollback)
+            return ledger, "rollBack", [study, to_round, signers, signatures]
     if len(acts) != 1:
         raise SignedActInvalid(f"a {type(act.message).__name__} is carried alone")
     act.require_for(chain)

@@ -68,6 +68,18 @@ class Readmission(SignedMessage):
 
 
 @dataclass(frozen=True)
+class Rollback(SignedMessage):
+    """k reviewers make the checkpoint of `to_round` the base of the next round (0: the initial one).
+
+    `rollbacks`: how many the study has had (`RoundLedger.rollbacks`), so that each is carried once.
+    """
+
+    study_id: Uint64
+    to_round: Uint32
+    rollbacks: Uint32
+
+
+@dataclass(frozen=True)
 class Challenge(SignedMessage):
     """A question to a site about a round: a reviewer's (token 0), or a token's holder's."""
 

@@ -16,6 +16,10 @@ import {Quorum} from "./Quorum.sol";
 /// @title The account that holds one minor's token, for one study
 contract GuardianAccount is IGuardianAccount, EIP712, Quorum {
     bytes32 private constant ROTATION_TYPE_HASH = keccak256("Rotation(bytes newKey,uint64 rotations)");
+    bytes32 private constant RECEIPT_KEY_TYPE_HASH =
+        keccak256("ReceiptKey(address holder,bytes32 x25519,uint40 issuedAt)");
+    bytes32 private constant ERASURE_REQUEST_TYPE_HASH =
+        keccak256("ErasureRequest(address holder,uint40 requestedAt)");
     bytes1 private constant NAME_VERSION_CHAIN_CONTRACT = 0x0f;
     bytes4 private constant REFUSED = 0xffffffff;
 
@@ -57,15 +61,7 @@ contract GuardianAccount is IGuardianAccount, EIP712, Quorum {
     function checkSignature(bytes32 hash, bytes calldata signature) external view {
         (GuardianAct act, bytes memory payload, bytes memory keySignature) =
             abi.decode(signature, (GuardianAct, bytes, bytes));
-        bytes32 structHash;
-        if (act == GuardianAct.Grant) {
-            _checkGrant(abi.decode(payload, (Grant)));
-            // All members are static, so the payload is the encodeData of EIP-712.
-            structHash = keccak256(bytes.concat(ConsentMessages.GRANT_TYPE_HASH, payload));
-        } else {
-            structHash = ConsentMessages.hashRevocation(abi.decode(payload, (uint256)));
-        }
-        if (_consentDigest(structHash) != hash) revert GuardianDigestMismatch(hash);
+        if (_digestOf(act, payload) != hash) revert GuardianDigestMismatch(hash);
         if (!SignatureChecker.isValidSignatureNow(actingKey, hash, keySignature)) revert GuardianSignatureInvalid();
     }
 
@@ -88,6 +84,30 @@ contract GuardianAccount is IGuardianAccount, EIP712, Quorum {
         if (key.length < 20) revert GuardianKeyInvalid(key);
         _checkVerifier(key);
         actingKey = key;
+    }
+
+    /// @dev What the key signs for what the payload says; reverts when the account may not say it.
+    function _digestOf(GuardianAct act, bytes memory payload) private view returns (bytes32) {
+        // EIP-712 digests begin with 0x19 0x01 and texts with 0x19 "E" (EIP-191): no text passes for any of the others.
+        if (act == GuardianAct.Message) return MessageHashUtils.toEthSignedMessageHash(payload);
+        if (act == GuardianAct.Revocation) {
+            return _consentDigest(ConsentMessages.hashRevocation(abi.decode(payload, (uint256))));
+        }
+        // All members are static, so both payloads are the encodeData of EIP-712.
+        if (act == GuardianAct.Grant) {
+            _checkGrant(abi.decode(payload, (Grant)));
+            return _consentDigest(keccak256(bytes.concat(ConsentMessages.GRANT_TYPE_HASH, payload)));
+        }
+        _checkStatement(payload);
+        return _consentDigest(keccak256(payload));
+    }
+
+    function _checkStatement(bytes memory statement) private view {
+        (bytes32 typeHash, address holder) = abi.decode(statement, (bytes32, address));
+        if (typeHash != RECEIPT_KEY_TYPE_HASH && typeHash != ERASURE_REQUEST_TYPE_HASH) {
+            revert GuardianStatementUnknown(typeHash);
+        }
+        if (holder != address(this)) revert GuardianHolderMismatch(holder);
     }
 
     function _checkGrant(Grant memory grant) private view {

@@ -4,15 +4,15 @@ pragma solidity ^0.8.28;
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 
-import {Challenges} from "./Challenges.sol";
 import {IConsentToken} from "./interfaces/IConsentToken.sol";
 import {AbortReason, Commitment, IRoundLedger, Round, RoundState} from "./interfaces/IRoundLedger.sol";
 import {IStudyRegistry, LateRevocation, RoundRules, Standing} from "./interfaces/IStudyRegistry.sol";
+import {Rollbacks} from "./Rollbacks.sol";
 import {Rounds} from "./Rounds.sol";
 
 /// @title Rounds and the privacy budget
 /// @dev A deadline is the first second at which an act comes too late.
-contract RoundLedger is Challenges {
+contract RoundLedger is Rollbacks {
     bytes32 private constant DELIVERY_TYPE_HASH = keccak256("Delivery(bytes32 sealDigest,bytes32 maskedHash)");
     bytes32 private constant CLOSURE_TYPE_HASH =
         keccak256("Closure(bytes32 sealDigest,bytes32 checkpointHash,bytes32 manifestHash)");
@@ -28,8 +28,7 @@ contract RoundLedger is Challenges {
         RoundRules memory rules = registry.roundRules(studyId, standing.currentVersion);
         if (msg.sender != rules.coordinator) revert LedgerNotCoordinator(studyId, msg.sender);
         Line storage line = _lines[studyId];
-        RoundState newest = line.rounds[line.count].state;
-        if (newest == RoundState.Open || newest == RoundState.Sealed) revert LedgerRoundOpen(studyId, line.count);
+        _requireNoneRunning(studyId, line);
         _requireRoom(studyId, rules);
         uint32 aborts = _chargedAborts(studyId, standing.suspensions);
         if (aborts >= rules.maxChargedAborts) revert LedgerPausedByAborts(studyId, aborts);

@@ -12,7 +12,7 @@ import {Zcdp} from "./Zcdp.sol";
 abstract contract Rounds is IRoundLedger, Budget {
     /// @dev What is kept for one study. `count` is the newest round's number; `lastSealed` and `lastClosed` may be 0.
     /// `aborts` counts the sealed rounds aborted while the study had been suspended `abortsSuspensions` times; at the last
-    /// seal it had been suspended `sealedSuspensions` times.
+    /// seal it had been suspended `sealedSuspensions` times. `lastClosed` goes back in a rollback.
     struct Line {
         uint32 count;
         uint32 lastSealed;
@@ -20,6 +20,7 @@ abstract contract Rounds is IRoundLedger, Budget {
         uint32 aborts;
         uint32 abortsSuspensions;
         uint32 sealedSuspensions;
+        uint32 rollbacks;
         mapping(uint32 round => Round) rounds;
         mapping(uint32 round => address[]) members;
         mapping(uint32 round => mapping(address site => Commitment)) commitments;
@@ -117,6 +118,11 @@ abstract contract Rounds is IRoundLedger, Budget {
     function _chargedAborts(uint64 studyId, uint32 suspensions) internal view returns (uint32) {
         Line storage line = _lines[studyId];
         return line.abortsSuspensions == suspensions ? line.aborts : 0;
+    }
+
+    function _requireNoneRunning(uint64 studyId, Line storage line) internal view {
+        RoundState newest = line.rounds[line.count].state;
+        if (newest == RoundState.Open || newest == RoundState.Sealed) revert LedgerRoundOpen(studyId, line.count);
     }
 
     function _usable(uint64 studyId) internal view returns (Standing memory standing) {

@@ -98,7 +98,7 @@ contract StudyRegistry is IStudyRegistry, RunningHash, EIP712, AccessManaged {
         _checkExpiry(expiresAt);
         Version storage approved = _versions[studyId][version];
         bytes32 structHash = _approvalHash(studyId, version, approved, expiresAt);
-        address reviewer = _reviewerWhoSigned(studyId, signer, structHash, signature);
+        address reviewer = _reviewerWhoSigned(studyId, signer, _hashTypedDataV4(structHash), signature);
         if (expiresAt <= approved.approvedUntil[reviewer]) {
             revert RegistryApprovalNotLater(studyId, version, reviewer, expiresAt);
         }
@@ -120,7 +120,7 @@ contract StudyRegistry is IStudyRegistry, RunningHash, EIP712, AccessManaged {
         if (!_mayReview(studyId, study_, incoming)) revert RegistryReviewerUnsuitable(incoming);
         bytes32 structHash =
             keccak256(abi.encode(REPLACEMENT_TYPE_HASH, studyId, study_.replacements, outgoing, incoming));
-        _requireQuorum(studyId, study_.threshold, structHash, signers, signatures);
+        _requireQuorum(studyId, study_.threshold, _hashTypedDataV4(structHash), signers, signatures);
         study_.replacements += 1;
         _isReviewer[studyId][outgoing] = false;
         _isReviewer[studyId][incoming] = true;
@@ -141,7 +141,7 @@ contract StudyRegistry is IStudyRegistry, RunningHash, EIP712, AccessManaged {
     /// @inheritdoc IStudyRegistry
     function suspendBySig(uint64 studyId, bytes calldata signer, bytes calldata signature) external {
         bytes32 structHash = keccak256(abi.encode(SUSPENSION_TYPE_HASH, studyId, _known(studyId).suspensions));
-        _suspend(studyId, _reviewerWhoSigned(studyId, signer, structHash, signature));
+        _suspend(studyId, _reviewerWhoSigned(studyId, signer, _hashTypedDataV4(structHash), signature));
     }
 
     /// @inheritdoc IStudyRegistry
@@ -149,7 +149,7 @@ contract StudyRegistry is IStudyRegistry, RunningHash, EIP712, AccessManaged {
         Study storage study_ = _known(studyId);
         if (!study_.suspended) revert RegistryNotSuspended(studyId);
         bytes32 structHash = keccak256(abi.encode(RESUMPTION_TYPE_HASH, studyId, study_.suspensions));
-        _requireQuorum(studyId, study_.threshold, structHash, signers, signatures);
+        _requireQuorum(studyId, study_.threshold, _hashTypedDataV4(structHash), signers, signatures);
         study_.suspended = false;
         _record(studyId, Resumed.selector, abi.encode(study_.suspensions));
     }
@@ -250,6 +250,14 @@ contract StudyRegistry is IStudyRegistry, RunningHash, EIP712, AccessManaged {
             maxChargedAborts: terms_.maxChargedAborts,
             lateRevocation: terms_.lateRevocation
         });
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function requireQuorum(uint64 studyId, bytes32 digest, bytes[] calldata signers, bytes[] calldata signatures)
+        external
+        view
+    {
+        _requireQuorum(studyId, _known(studyId).threshold, digest, signers, signatures);
     }
 
     /// @inheritdoc IStudyRegistry
@@ -376,7 +384,7 @@ contract StudyRegistry is IStudyRegistry, RunningHash, EIP712, AccessManaged {
     function _requireQuorum(
         uint64 studyId,
         uint16 threshold,
-        bytes32 structHash,
+        bytes32 digest,
         bytes[] calldata signers,
         bytes[] calldata signatures
     ) private view {
@@ -384,7 +392,7 @@ contract StudyRegistry is IStudyRegistry, RunningHash, EIP712, AccessManaged {
         address[] memory counted = new address[](signers.length);
         uint256 count = 0;
         for (uint256 i = 0; i < signers.length; ++i) {
-            address reviewer = _reviewerWhoSigned(studyId, signers[i], structHash, signatures[i]);
+            address reviewer = _reviewerWhoSigned(studyId, signers[i], digest, signatures[i]);
             if (!_contains(counted, count, reviewer)) counted[count++] = reviewer;
         }
         if (count < threshold) revert RegistryQuorumNotReached(studyId, count, threshold);
@@ -409,16 +417,14 @@ contract StudyRegistry is IStudyRegistry, RunningHash, EIP712, AccessManaged {
         _record(studyId, Suspended.selector, abi.encode(reviewer, study_.suspensions));
     }
 
-    function _reviewerWhoSigned(uint64 studyId, bytes calldata signer, bytes32 structHash, bytes calldata signature)
+    function _reviewerWhoSigned(uint64 studyId, bytes calldata signer, bytes32 digest, bytes calldata signature)
         private
         view
         returns (address reviewer)
     {
         reviewer = Signers.accountOf(signer);
         if (!_isReviewer[studyId][reviewer]) revert RegistryNotReviewer(studyId, reviewer);
-        if (!Signers.signedFor(reviewer, signer, _hashTypedDataV4(structHash), signature)) {
-            revert RegistrySignatureInvalid(reviewer);
-        }
+        if (!Signers.signedFor(reviewer, signer, digest, signature)) revert RegistrySignatureInvalid(reviewer);
     }
 
     function _known(uint64 studyId) private view returns (Study storage study_) {

@@ -12,11 +12,12 @@ from chain.messages import (
     Readmission,
     Replacement,
     Resumption,
+    Rollback,
     Suspension,
 )
 from chain.signed_act import SignedAct, SignedActInvalid
 
-_REVIEWERS = (Approval, Suspension, Resumption, Replacement, Readmission, Challenge)
+_REVIEWERS = (Approval, Suspension, Resumption, Replacement, Readmission, Rollback, Challenge)
 
 
 def own_act(body: SignedActBody, study_id: int, caller: Caller) -> SignedAct:

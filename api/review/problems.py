@@ -53,8 +53,8 @@ class ActNotForReview(ServiceProblem):
     status_code_ = 422
     summary = "This is no reviewer's act for this study"
     why = (
-        "Reviewers sign Approval, Suspension, Resumption, Replacement, Readmission and Challenge,"
-        " each for one study."
+        "Reviewers sign Approval, Suspension, Resumption, Replacement, Readmission, Rollback and"
+        " Challenge, each for one study."
     )
     fix = "Take `typed_data` of a draft of this study as it is, and sign that."
 

@@ -79,6 +79,12 @@ class RoundLedgerClient(ContractClient):
         """Puts on record that a site did not answer in time, which bars it; anyone may."""
         return self.write("fault", study_id, round_, site, token_id)
 
+    def roll_back(
+        self, study_id: int, to_round: int, signers: Sequence[bytes], signatures: Sequence[bytes]
+    ) -> Receipt:
+        """Carries k reviewers' signed Rollbacks; signers and signatures in the same order."""
+        return self.write("rollBack", study_id, to_round, signers, signatures)
+
     def round(self, study_id: int, number: int, *, block: int | None = None) -> Round:
         """A round's standing; RoundState.NONE and zeros when there is none."""
         return self._struct(Round, "round", study_id, number, block=block)
@@ -88,7 +94,7 @@ class RoundLedgerClient(ContractClient):
         return int(self._view("roundCount", study_id, block=block))
 
     def last_closed(self, study_id: int, *, block: int | None = None) -> int:
-        """The newest closed round; 0 when there is none."""
+        """The closed round whose checkpoint the next round starts from; 0 for the initial one."""
         return int(self._view("lastClosed", study_id, block=block))
 
     def last_sealed(self, study_id: int, *, block: int | None = None) -> int:
@@ -142,6 +148,14 @@ class RoundLedgerClient(ContractClient):
     ) -> bool:
         """Whether at least `count` rounds that were opened after second `since` are over."""
         return bool(self._view("roundsOver", study_id, since, count, block=block))
+
+    def rollbacks(self, study_id: int, *, block: int | None = None) -> int:
+        """How many rollbacks a study has had; a Rollback names this."""
+        return int(self._view("rollbacks", study_id, block=block))
+
+    def is_retired(self, study_id: int, number: int, *, block: int | None = None) -> bool:
+        """Whether a round closed and a rollback took it out of what later rounds descend from."""
+        return bool(self._view("isRetired", study_id, number, block=block))
 
     def rho_spent(self, study_id: int, *, block: int | None = None) -> int:
         """zCDP rho charged so far, in 1e-18."""

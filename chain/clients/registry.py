@@ -136,6 +136,18 @@ class StudyRegistryClient(ContractClient):
         """Whether a version is in force, its approval has not expired, and nothing is suspended."""
         return bool(self._view("isUsable", study_id, block=block))
 
+    def require_quorum(
+        self,
+        study_id: int,
+        digest: bytes,
+        signers: Sequence[bytes],
+        signatures: Sequence[bytes],
+        *,
+        block: int | None = None,
+    ) -> None:
+        """Raises RegistryQuorumNotReached unless k reviewers signed the digest."""
+        self._view("requireQuorum", study_id, digest, signers, signatures, block=block)
+
     def hash_terms(self, terms: Terms, *, block: int | None = None) -> bytes:
         """The contract's own `chain.messages.terms_hash`."""
         return bytes(self._view("hashTerms", terms, block=block))

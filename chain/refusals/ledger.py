@@ -220,3 +220,14 @@ class LedgerCannotAbort(ContractRefused):
     study_id: Uint64
     round: Uint32
     says = "Round {round} of study {study_id} cannot be aborted by this account yet."
+
+
+@dataclass(eq=False)
+class RollbackNotAncestor(ContractRefused):
+    study_id: Uint64
+    to_round: Uint32
+    last_closed: Uint32
+    says = (
+        "The next round of study {study_id} starts from round {last_closed}, which does not descend "
+        "from round {to_round}. Name 0, or an older round that closed and is not retired."
+    )

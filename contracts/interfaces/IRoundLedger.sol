@@ -23,7 +23,7 @@ enum AbortReason {
 /// @param pinnedBlock the block before the one that opened it
 /// @param base SHA-256 of the checkpoint that it starts from
 /// @param previousSealed the last round that was sealed, closed or not; 0 for none
-/// @param previousClosed the last round that was closed; 0 for none
+/// @param previousClosed the closed round whose checkpoint it starts from; 0 for the initial checkpoint
 struct Round {
     RoundState state;
     uint32 version;
@@ -167,6 +167,8 @@ interface IRoundLedger {
     function consentToken() external view returns (IConsentToken);
     function round(uint64 studyId, uint32 number) external view returns (Round memory);
     function roundCount(uint64 studyId) external view returns (uint32);
+    /// @notice The closed round whose checkpoint the next round starts from; 0 for the initial checkpoint. The newest
+    /// closed, unless a rollback went back further (IRollbacks).
     function lastClosed(uint64 studyId) external view returns (uint32);
     function lastSealed(uint64 studyId) external view returns (uint32);
     function members(uint64 studyId, uint32 number) external view returns (address[] memory);

@@ -250,5 +250,11 @@ interface IStudyRegistry {
     /// @notice True while the study has a version in force whose approval has not expired, and is not suspended.
     function isUsable(uint64 studyId) external view returns (bool);
 
+    /// @notice Reverts unless at least k distinct reviewers of the present committee signed `digest`, whatever that says:
+    /// an EIP-712 digest of a contract that relies on the committee. Signers and signatures come in pairs.
+    function requireQuorum(uint64 studyId, bytes32 digest, bytes[] calldata signers, bytes[] calldata signatures)
+        external
+        view;
+
     function hashTerms(Terms calldata terms) external pure returns (bytes32);
 }

@@ -10,6 +10,7 @@ import {IERC5192} from "../interfaces/IERC5192.sol";
 import {IERC5484} from "../interfaces/IERC5484.sol";
 import {IBars} from "../interfaces/IBars.sol";
 import {IChallenges} from "../interfaces/IChallenges.sol";
+import {IRollbacks} from "../interfaces/IRollbacks.sol";
 import {IRoundLedger} from "../interfaces/IRoundLedger.sol";
 import {IRunningHash} from "../interfaces/IRunningHash.sol";
 import {IStudyRegistry} from "../interfaces/IStudyRegistry.sol";
@@ -21,7 +22,7 @@ interface DeployedRegistry is IStudyRegistry, IRunningHash {
 
 interface DeployedToken is IConsentToken, IERC721, IERC5192, IERC5484, IRunningHash {}
 
-interface DeployedLedger is IRoundLedger, IBars, IChallenges, IRunningHash {
+interface DeployedLedger is IRoundLedger, IBars, IChallenges, IRollbacks, IRunningHash {
     error LedgerTokenMismatch(address registry, address ledger);
 }
 

@@ -39,6 +39,21 @@ abstract contract LedgerFixture is RoundFixture {
         ledger.challenge(studyId, round, hospitals[site].account, tokenId, _signer(key), signature);
     }
 
+    function _rollbackHash(uint64 study, uint32 toRound, uint32 rollbacks) internal pure returns (bytes32) {
+        bytes32 typeHash = keccak256("Rollback(uint64 studyId,uint32 toRound,uint32 rollbacks)");
+        return keccak256(abi.encode(typeHash, study, toRound, rollbacks));
+    }
+
+    function _rollbackDigest(uint64 study, uint32 toRound, uint32 rollbacks) internal view returns (bytes32) {
+        return _ledgerDigest(_rollbackHash(study, toRound, rollbacks));
+    }
+
+    function _rollBack(uint32 toRound) internal {
+        bytes32 digest = _rollbackDigest(studyId, toRound, ledger.rollbacks(studyId));
+        (bytes[] memory signers, bytes[] memory signatures) = _signedByTwo(digest);
+        ledger.rollBack(studyId, toRound, signers, signatures);
+    }
+
     function _replace(address outgoing, address incoming) internal {
         bytes32 digest = _replacementDigest(registry.study(studyId).replacements, outgoing, incoming);
         (bytes[] memory signers, bytes[] memory signatures) = _signedByTwo(digest);

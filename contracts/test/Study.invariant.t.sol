@@ -37,7 +37,7 @@ contract StudyInvariantTest is PRBTest {
     }
 
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[20] memory acts = [
+        bytes4[21] memory acts = [
             StudyHandler.pass.selector,
             StudyHandler.grant.selector,
             StudyHandler.replay.selector,
@@ -49,6 +49,7 @@ contract StudyInvariantTest is PRBTest {
             StudyHandler.seal.selector,
             StudyHandler.close.selector,
             StudyHandler.abort.selector,
+            StudyHandler.rollBack.selector,
             StudyHandler.recordDelivery.selector,
             StudyHandler.bar.selector,
             StudyHandler.readmit.selector,
@@ -67,7 +68,7 @@ contract StudyInvariantTest is PRBTest {
         }
     }
 
-    /// No seal over a withdrawal, above the ceiling, with too few sites or while suspended; no grant used twice.
+    /// No seal over a withdrawal, no way back but to an ancestor, above the ceiling, with too few sites or while suspended; no grant used twice.
     function invariant_NoActBrokeARule() external view {
         require(bytes(_handler.violation()).length == 0, _handler.violation());
     }
@@ -115,20 +116,21 @@ contract StudyInvariantTest is PRBTest {
 
     function invariant_EachRoundNamesItsPredecessors() external {
         uint32 lastSealed = 0;
-        uint32 lastClosed = 0;
         uint32 count = _ledger.roundCount(_studyId);
         for (uint32 n = 1; n <= count; ++n) {
             Round memory round = _ledger.round(_studyId, n);
             assertEq(uint256(round.previousSealed), uint256(lastSealed));
+            uint32 lastClosed = _handler.startsFrom(n);
             assertEq(uint256(round.previousClosed), uint256(lastClosed));
+            bool closed = round.state == RoundState.Closed;
+            assertEq(_ledger.isRetired(_studyId, n), closed && !_handler.isInLineage(n));
             if (lastClosed != 0) assertEq(round.base, _ledger.round(_studyId, lastClosed).checkpointHash);
             else assertEq(round.base, _registry.terms(_studyId, round.version).initialCheckpoint);
             if (round.sealDigest != 0) lastSealed = n;
-            if (round.state == RoundState.Closed) lastClosed = n;
-            if (n < count) assertTrue(round.state == RoundState.Closed || round.state == RoundState.Aborted);
+            if (n < count) assertTrue(closed || round.state == RoundState.Aborted);
         }
         assertEq(uint256(_ledger.lastSealed(_studyId)), uint256(lastSealed));
-        assertEq(uint256(_ledger.lastClosed(_studyId)), uint256(lastClosed));
+        assertEq(uint256(_ledger.lastClosed(_studyId)), uint256(_handler.newest()));
     }
 
     /// In every state that can be reached, suspended or not, every holder can revoke. (What is done here is undone.)
@@ -167,6 +169,7 @@ contract StudyInvariantTest is PRBTest {
         _handler.seal();
         _handler.recordDelivery(1);
         _handler.close();
+        _handler.rollBack(0);
         _handler.revoke(3, true);
         _handler.revoke(4, false);
         _handler.grant(1);
@@ -195,7 +198,7 @@ contract StudyInvariantTest is PRBTest {
         _handler.amend(8);
         _handler.suspend(0);
         _handler.resume();
-        bytes32[16] memory acts = [
+        bytes32[17] memory acts = [
             bytes32("open"),
             "seal",
             "close",
@@ -211,7 +214,8 @@ contract StudyInvariantTest is PRBTest {
             "challenge",
             "renew",
             "replaceReviewer",
-            "resume"
+            "resume",
+            "rollBack"
         ];
         for (uint256 i = 0; i < acts.length; ++i) {
             assertTrue(_handler.done(acts[i]) != 0);

@@ -26,6 +26,9 @@ contract StudyHandler is LedgerFixture {
     mapping(uint256 tokenId => bool) public revoked;
     mapping(uint256 tokenId => uint256) private _patientOf;
     mapping(address site => uint40) public firstMoveSinceCommit;
+    /// The closed round whose checkpoint a round has to start from, by this contract's own account.
+    mapping(uint32 round => uint32) public startsFrom;
+    uint32[] private _lineage = [0];
     Withdrawal[] private _withdrawals;
     OldGrant[] private _oldGrants;
     uint256 private _patients = 1000;
@@ -119,6 +122,7 @@ contract StudyHandler is LedgerFixture {
         if (study.suspended || clock >= study.approvedUntil) violation = "opened without approval";
         if (round.closeDeadline > study.approvedUntil) violation = "opened beyond the approval";
         if (_aborts >= registry.terms(studyId, round.version).maxChargedAborts) violation = "opened while paused";
+        startsFrom[number] = newest();
         _tick(1);
         ++done["open"];
     }
@@ -170,6 +174,7 @@ contract StudyHandler is LedgerFixture {
         }
         if (ledger.rhoSpent(studyId) != before) violation = "closing was charged";
         _checkVersion(round, "closed on a suspended study or another version");
+        _lineage.push(number);
     }
 
     function abort(uint256 seed) external {
@@ -179,6 +184,27 @@ contract StudyHandler is LedgerFixture {
         ledger.abort(studyId, number);
         if (wasSealed) ++_aborts;
         ++done["abort"];
+    }
+
+    /// @dev To any round: one that the next descends from, or another.
+    function rollBack(uint256 seed) external {
+        uint32 count = ledger.roundCount(studyId);
+        RoundState state = ledger.round(studyId, count).state;
+        uint32 toRound = uint32(seed % (count + 2));
+        uint256 at = _lineage.length;
+        while (at > 0 && _lineage[at - 1] != toRound) --at;
+        bool may = at > 0 && at < _lineage.length && state != RoundState.Open && state != RoundState.Sealed;
+        uint256 before = ledger.rhoSpent(studyId);
+        bytes32 digest = _rollbackDigest(studyId, toRound, ledger.rollbacks(studyId));
+        (bytes[] memory signers, bytes[] memory signatures) = _signedByTwo(digest);
+        try ledger.rollBack(studyId, toRound, signers, signatures) {
+            if (!may) violation = "went back to what is no ancestor, or while a round ran";
+            while (_lineage.length > at) _lineage.pop();
+            if (ledger.rhoSpent(studyId) != before) violation = "going back changed what was spent";
+            ++done["rollBack"];
+        } catch {
+            if (may) violation = "could not go back";
+        }
     }
 
     function recordDelivery(uint256 seed) external {
@@ -267,6 +293,19 @@ contract StudyHandler is LedgerFixture {
         for (uint256 i = 0; i < _withdrawals.length; ++i) {
             if (_withdrawals[i].site == site && _withdrawals[i].time <= time) ++count;
         }
+    }
+
+    /// @dev The closed round that the next one has to start from.
+    function newest() public view returns (uint32) {
+        return _lineage[_lineage.length - 1];
+    }
+
+    /// @dev Whether the next round has to descend from a round, by this contract's own account.
+    function isInLineage(uint32 round) external view returns (bool) {
+        for (uint256 i = 0; i < _lineage.length; ++i) {
+            if (_lineage[i] == round) return true;
+        }
+        return false;
     }
 
     function tokenCount() external view returns (uint256) {

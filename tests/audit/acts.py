@@ -12,6 +12,7 @@ from chain.messages import (
     Readmission,
     Replacement,
     Resumption,
+    Rollback,
     approval_for,
     signer_of_account,
 )
@@ -47,6 +48,15 @@ def resume(world: World, study: int, signing: Sequence[LocalAccount]) -> Receipt
     message = Resumption(study, registry.study(study).suspensions)
     signatures = [message.sign(reviewer, registry.domain) for reviewer in signing]
     return registry.resume(study, signers(signing), signatures)
+
+
+def roll_back(
+    world: World, study: int, to_round: int, signing: Sequence[LocalAccount]
+) -> Receipt:
+    ledger = world.chain().ledger
+    message = Rollback(study, to_round, ledger.rollbacks(study))
+    signatures = [message.sign(reviewer, ledger.domain) for reviewer in signing]
+    return ledger.roll_back(study, to_round, signers(signing), signatures)
 
 
 def readmit(world: World, study: int, site: str, reviewer: LocalAccount) -> Receipt:

@@ -22,8 +22,8 @@ from chain.events import (
     decode,
     encode,
 )
-from chain.messages import Challenge, Readmission, Replacement
-from chain.signed_act import SignedAct, replace_reviewer
+from chain.messages import Challenge, Readmission, Replacement, Rollback
+from chain.signed_act import SignedAct, replace_reviewer, roll_back
 from chain.solidity import abi_type, camel, members
 from tests.world import YEAR, World
 
@@ -102,6 +102,8 @@ def history(world: World) -> int:
     ledger.abort(study, world.open_round(study))
     hold_sites_to_account(world, study)
     world.revoke(tokens[1], holders[1])
+    back = Rollback(study, 0, 0)
+    roll_back(world.chain(), [SignedAct.sign(back, ledger.domain, r) for r in world.reviewers[:2]])
     world.chain(world.sites[0]).registry.rotate_enrolment_key(Account.create().address)
     world.approve(study, expires_at=world.now + YEAR + 1)
     replacement = Replacement(study, 0, world.reviewers[2].address, Account.create().address)

@@ -27,6 +27,7 @@ from chain.messages import (
     Replacement,
     Resumption,
     Revocation,
+    Rollback,
     SignedMessage,
     Suspension,
     Terms,
@@ -49,6 +50,7 @@ SIGNED = [
     Delivery,
     Closure,
     Readmission,
+    Rollback,
     Challenge,
     Execution,
 ]

@@ -22,6 +22,7 @@ from chain.messages import (
     Replacement,
     Resumption,
     Revocation,
+    Rollback,
     Suspension,
     consent_domain,
     language_tag,
@@ -29,7 +30,14 @@ from chain.messages import (
     registry_domain,
     token_id,
 )
-from chain.signed_act import Act, SignedAct, SignedActInvalid, replace_reviewer, resume
+from chain.signed_act import (
+    Act,
+    SignedAct,
+    SignedActInvalid,
+    replace_reviewer,
+    resume,
+    roll_back,
+)
 from chain.solidity import camel
 from tests.world import World
 
@@ -70,6 +78,7 @@ MESSAGES: list[tuple[Act, Domain]] = [
     (Resumption(1, 4), REGISTRY),
     (Replacement(1, 2, SITE, KEY.address), REGISTRY),
     (Readmission(1, SITE, 6), LEDGER),
+    (Rollback(1, 4, 2), LEDGER),
     (Challenge(1, 6, SITE, token_id(1, SITE, 5)), LEDGER),
     (Revocation(token_id(1, SITE, 5)), CONSENT),
     (GRANT, CONSENT),
@@ -155,6 +164,8 @@ def test_resumptions_must_be_of_one_suspension(world: World) -> None:
             resume(world.chain(), acts)
     with pytest.raises(SignedActInvalid, match="not Replacements that say the same"):
         replace_reviewer(world.chain(), [one])
+    with pytest.raises(SignedActInvalid, match="not Rollbacks that say the same"):
+        roll_back(world.chain(), [one])
 
 
 def test_an_enrolment_that_says_something_else_than_the_grant_is_refused() -> None:
