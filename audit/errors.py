@@ -43,5 +43,9 @@ class HistoryInvalid(AuditError):
     """Events that no run of the contracts can have emitted in this order."""
 
 
+class CarInvalid(AuditError):
+    """A file that is not the one CAR file of the objects it names."""
+
+
 class BundleUnusable(AuditError):
     """A folder that cannot be read as a bundle at all."""

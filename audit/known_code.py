@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
@@ -20,12 +21,14 @@ from chain.events import ContractName
 class KnownCode:
     """``code_hash``: keccak256 of the runtime code with immutables zeroed. ``places``: (start,
     length) of each immutable in it, bytes. ``storage``: ERC-7201 namespace to 32-byte location.
+    ``abi``: its interface as Solidity's compiler gives it.
     """
 
     code_hash: bytes
     length: int
     places: tuple[tuple[int, int], ...]
     storage: dict[str, bytes]
+    abi: list[Any]
 
     def masked_hash(self, code: bytes) -> bytes:
         """keccak256 of deployed code with the immutables zeroed."""
@@ -55,6 +58,7 @@ def known_code(contract: ContractName) -> KnownCode:
         len(runtime),
         tuple((start, length) for start, length in value["immutable_references"]),
         {name: bytes.fromhex(slot[2:]) for name, slot in value["storage"].items()},
+        value["abi"],
     )
     if known.masked_hash(runtime) != known.code_hash:
         raise ValueError(f"chain/abi/{contract}.json does not agree with itself: run `make setup`")

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from audit.bundle import write_bundle
+from audit.bundle_writer import write_bundle
 from audit.cid import cid_of_sha256
-from audit.manifest import parse as parse_manifest
+from chain import events as ev
 from chain.chain import Chain
 from chain.evidence import collect
-from chain.messages import RoundState
 from ipfs.objects import ObjectStore
 from study.documents import fetch_documents
 
+#: (objects written, objects in all)
+Progress = Callable[[int, int], None]
 
-def gather_bundle(chain: Chain, store: ObjectStore, study_id: int, folder: Path) -> bytes:
-    """Writes the bundle of a study as of the chain's newest block.
+
+def gather_bundle(
+    chain: Chain,
+    store: ObjectStore,
+    study_id: int,
+    folder: Path,
+    tell: Progress = lambda done, total: None,
+) -> bytes:
+    """Writes the bundle of a study as of the chain's newest block, an object at a time.
 
     Args:
-        folder: an absent or empty folder.
+        folder: an absent or empty folder; it is filled whole or not at all.
+        tell: is told before each object.
 
     Returns:
         The hash of that block: what a reviewer should learn from two sites before trusting it.
@@ -28,26 +38,38 @@ def gather_bundle(chain: Chain, store: ObjectStore, study_id: int, folder: Path)
     """
     head = chain.head()
     evidence = collect(chain, study_id, head.number)
-    documents: dict[str, bytes] = {}
-    objects: dict[str, bytes] = {}
-
-    def take(sha256: bytes) -> bytes:
-        cid = cid_of_sha256(sha256)
-        objects[cid] = store.get(cid)
-        return objects[cid]
-
-    for version in range(1, chain.registry.study(study_id).proposed_version + 1):
-        terms = chain.registry.terms(study_id, version)
-        take(terms.initial_checkpoint)
-        for name, data in fetch_documents(store, terms).items():
-            documents[f"documents/{version}/{name}"] = data
-    for number in range(1, chain.ledger.round_count(study_id) + 1):
-        info = chain.ledger.round(study_id, number)
-        if info.state != RoundState.CLOSED:
-            continue
-        manifest = parse_manifest(take(info.manifest_hash))
-        take(info.checkpoint_hash)
-        for entry in manifest.contributions:
-            take(entry.masked.sha256)
-    write_bundle(folder, evidence, documents, objects)
+    events = [ev.decode(record) for record in evidence.events]
+    versions = [event for event in events if isinstance(event, ev.VersionProposed)]
+    documents = {
+        f"documents/{proposed.version}/{name}": data
+        for proposed in versions
+        for name, data in fetch_documents(store, proposed.terms).items()
+    }
+    wanted = {proposed.terms.initial_checkpoint for proposed in versions}
+    for event in events:
+        if isinstance(event, ev.Closed):
+            wanted |= {event.manifest_hash, event.checkpoint_hash, *event.masked_hashes}
+    write_bundle(folder, evidence, documents, _Fetched(store, wanted, tell))
     return head.hash
+
+
+class _Fetched(Mapping[str, bytes]):
+    """Objects by CID, each fetched when it is asked for and not kept."""
+
+    def __init__(self, store: ObjectStore, digests: Iterable[bytes], tell: Progress) -> None:
+        self._store, self._tell = store, tell
+        self._cids = frozenset(cid_of_sha256(digest) for digest in digests)
+        self._done = 0
+
+    def __getitem__(self, cid: str) -> bytes:
+        if cid not in self._cids:
+            raise KeyError(cid)
+        self._tell(self._done, len(self._cids))
+        self._done += 1
+        return self._store.get(cid)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._cids)
+
+    def __len__(self) -> int:
+        return len(self._cids)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from audit.bundle import Bundle
+from audit.bundle_index import OBJECTS
+from audit.cid import cid_of_sha256, sha256
 from audit.consent_state import StudyState
 from audit.evidence import Evidence
 from audit.proofs import Header
@@ -12,6 +14,11 @@ from audit.recipe import Recipe
 from audit.report import Recorder
 from chain.events import ContractName
 from chain.messages import Domain, ledger_domain, registry_domain
+
+
+def place_of(cid: str) -> str:
+    """How reports name an object."""
+    return f"{OBJECTS}/{cid}"
 
 
 @dataclass
@@ -26,10 +33,26 @@ class Context:
     rho_spent: int | None = None
     state: StudyState | None = None
     recipes: dict[int, Recipe] = field(default_factory=dict)
+    objects_hashed: dict[str, bool] = field(default_factory=dict)
+    """By CID, whether an object that was read is what its CID names."""
 
     @property
     def study(self) -> int:
         return self.bundle.study
+
+    def object(self, digest: bytes) -> bytes | None:
+        """An object by its SHA-256, hashed; None when the bundle lacks it or holds other bytes,
+        which is added as `objects.cid`.
+        """
+        cid = cid_of_sha256(digest)
+        data = self.bundle.objects.get(cid)
+        if data is None:
+            return None
+        same = sha256(data) == digest
+        if not same and cid not in self.objects_hashed:
+            self.record.fail("objects.cid", place_of(cid), "its bytes are not what its CID names")
+        self.objects_hashed[cid] = same
+        return data if same else None
 
     @property
     def registry_domain(self) -> Domain:

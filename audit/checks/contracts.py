@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from audit.bundle_writer import ABI, interfaces
 from audit.checks.context import Context
 from audit.evidence import ContractEvidence, Evidence, parse_evidence
 from audit.fields import hex_of
@@ -48,13 +49,26 @@ def check_anchor(context: Context, trust_block: bytes | None) -> None:
 
 
 def check_contracts(context: Context) -> None:
-    """For each contract adds `contract.account`, `.code`, `.immutables` and `.storage`."""
+    """For each contract adds `contract.address`, `.account`, `.code`, `.immutables` and `.storage`.
+
+    Adds `contract.abi` for all together.
+    """
     if context.evidence is None or context.header is None:
         context.record.fail("contracts", "chain/proofs.json", "not checked: no header or evidence")
         return
+    _check_interfaces(context)
     for name in CONTRACT_NAMES:
         with context.record.group("contract", name):
             _check_contract(context, context.evidence, context.header, name)
+
+
+def _check_interfaces(context: Context) -> None:
+    """chain/abi.json is what this release's code, whose hash is proven, was compiled with."""
+    same = context.bundle.files.get(ABI) == interfaces()
+    detail = "the contracts' functions, events and errors"
+    if not same:
+        detail += " are not those of the code that this release knows"
+    context.record.add("contract.abi", ABI, same, detail)
 
 
 def _check_contract(

@@ -6,14 +6,14 @@ from typing import Any
 
 from audit import checkpoint
 from audit.bundle import Bundle
-from audit.checks.context import Context
+from audit.checks.context import Context, place_of
 from audit.cid import cid_of_sha256, sha256
 from audit.codec import WordArray, from_bytes
 from audit.consent_state import StudyState
 from audit.errors import AuditError
 from audit.fields import hex_of
 from audit.manifest import Manifest, ManifestFacts, manifest_of, parse
-from audit.report import Kind
+from audit.report import CheckFailed, Kind
 from audit.round_state import RoundFacts
 from audit.update import apply_round, unmask_sum
 from chain.events import Closed, Sealed
@@ -33,15 +33,14 @@ def check_outcomes(context: Context) -> None:
 
 def _need(context: Context, digest: bytes, what: str, name: str) -> bytes:
     """An object by its SHA-256, checked. Ends the group when it is missing or another."""
-    path = f"objects/{cid_of_sha256(digest)}"
-    data = context.bundle.files.get(path)
-    held = data is not None and sha256(data) == digest
-    if data is None or not held:
-        context.record.need(
-            name, path, False, f"{what}: " + ("missing" if data is None else "other bytes")
-        )
-    context.record.add(name, path, True, what)
-    return data or b""
+    cid = cid_of_sha256(digest)
+    data = context.object(digest)
+    if data is not None:
+        context.record.add(name, place_of(cid), True, what)
+        return data
+    why = "other bytes" if cid in context.bundle.objects else "missing"
+    context.record.fail(name, place_of(cid), f"{what}: {why}")
+    raise CheckFailed
 
 
 def _check_round(
@@ -77,7 +76,7 @@ def _check_round(
     made = checkpoint.write(apply_round(checkpoint.read(base), total, count, terms, recipe))
     record.add(
         "outcome.checkpoint",
-        f"objects/{cid_of_sha256(closed.checkpoint_hash)}",
+        place_of(cid_of_sha256(closed.checkpoint_hash)),
         sha256(made) == closed.checkpoint_hash,
         f"applying {where} to its base gives {hex_of(sha256(made))}, the ledger says"
         f" {hex_of(closed.checkpoint_hash)}",

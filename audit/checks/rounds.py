@@ -51,12 +51,12 @@ def _check_open(context: Context, state: StudyState, facts: RoundFacts, terms: T
     record, where, opened = context.record, f"round {facts.number}", facts.opened
     earlier = [state.history.rounds[number] for number in range(1, facts.number)]
     sealed = max((f.number for f in earlier if f.sealed), default=0)
-    closed = max((f.number for f in earlier if f.closed), default=0)
+    closed = facts.follows
     record.add(
         "round.previous",
         where,
         (opened.previous_sealed, opened.previous_closed) == (sealed, closed),
-        f"last sealed round {sealed}, last closed round {closed}",
+        f"last sealed round {sealed}, continues closed round {closed}",
     )
     last = state.history.rounds[closed].closed if closed else None
     base = last.checkpoint_hash if last else terms.initial_checkpoint

@@ -22,7 +22,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from audit import canonical_json, checkpoint, codec, cohort
-from audit.bundle import write_bundle
+from audit.bundle_writer import write_bundle
 from audit.cid import cid_of, sha256
 from audit.manifest import ManifestFacts, build
 from audit.recipe import Recipe

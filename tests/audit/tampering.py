@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from audit import canonical_json
-from audit.bundle import Bundle, FileEntry
-from audit.checks.context import Context
+from audit.bundle import Bundle
+from audit.bundle_index import OBJECTS, FileEntry
+from audit.car import root_of
+from audit.checks.context import Context, place_of
 from audit.checks.contracts import check_anchor, check_contracts
 from audit.checks.history import check_history
 from audit.cid import sha256
@@ -17,13 +19,34 @@ from chain import events as ev
 
 
 def forged(bundle: Bundle, changes: dict[str, bytes | None]) -> Bundle:
-    """The bundle with files changed (None: removed) and bundle.json rewritten to agree."""
-    files = {**bundle.files, **{path: data for path, data in changes.items() if data is not None}}
+    """The bundle with files changed (None: removed) and bundle.json rewritten to agree.
+
+    A path objects.car/CID is an object.
+    """
+    files, objects = dict(bundle.files), dict(bundle.objects)
     for path, data in changes.items():
+        group, name = (objects, cid_in(path)) if is_object(path) else (files, path)
         if data is None:
-            files.pop(path)
+            group.pop(name)
+        else:
+            group[name] = data
     listed = {path: FileEntry(sha256(data), len(data)) for path, data in files.items()}
-    return dataclasses.replace(bundle, files=files, listed=listed)
+    return dataclasses.replace(
+        bundle, files=files, listed=listed, objects=objects, root=root_of(objects)
+    )
+
+
+def is_object(path: str) -> bool:
+    return path.startswith(f"{OBJECTS}/")
+
+
+def cid_in(path: str) -> str:
+    return path.removeprefix(f"{OBJECTS}/")
+
+
+def contents(bundle: Bundle) -> dict[str, bytes]:
+    """Everything in it by path; an object's is objects.car/CID."""
+    return {**bundle.files, **{place_of(cid): data for cid, data in bundle.objects.items()}}
 
 
 def flipped(data: bytes, position: int) -> bytes:

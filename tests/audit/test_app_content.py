@@ -38,7 +38,7 @@ clientapp = "sample.client:app"
 
 def context() -> Context:
     address = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
-    return Context(Bundle(Contracts(1, address, address, address), 1, 1, bytes(32), {}, {}))
+    return Context(Bundle(Contracts(1, address, address, address), 1, 1, bytes(32), {}, {}, {}, ""))
 
 
 def flower_bundle() -> bytes:

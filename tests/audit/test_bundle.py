@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from audit import canonical_json
-from audit.bundle import INDEX, read_bundle, write_bundle
+from audit.bundle import read_bundle
+from audit.bundle_index import ABOUT, INDEX, OBJECTS, SCHEMA
+from audit.bundle_writer import write_bundle
+from audit.car import CarObjects
 from audit.cid import cid_of
 from audit.errors import AuditError, BundleUnusable
 from tests.audit.conftest import Written
@@ -29,13 +32,16 @@ def test_what_was_written_is_read(written: Written) -> None:
     assert bundle.block_hash == written.trust_block
     assert set(bundle.listed) == set(bundle.files)
     assert bundle.document(1, "protocol") == b"A protocol, as plain text."
-    assert bundle.object("b" + "a" * 58) is None
+    assert bundle.root == CarObjects(written.folder / OBJECTS).root
+    assert all(cid_of(data) == cid for cid, data in bundle.objects.items())
+    assert "b" + "a" * 58 not in bundle.objects
 
 
 def test_the_writer_refuses_wrong_objects_odd_paths_and_a_full_folder(tmp_path: Path) -> None:
     with pytest.raises(AuditError, match="other bytes"):
         write_bundle(tmp_path, NoEvidence(), {}, {cid_of(b"one"): b"other"})  # type: ignore[arg-type]
-    for path in ("documents/../x", "documents/0/protocol", "/etc/passwd", "objects/x"):
+    assert list(tmp_path.iterdir()) == []
+    for path in ("documents/../x", "documents/0/protocol", "/etc/passwd", "objects.car", "Chain/x"):
         with pytest.raises(AuditError, match="cannot hold"):
             write_bundle(tmp_path, NoEvidence(), {path: b""}, {})  # type: ignore[arg-type]
     (tmp_path / "something").write_bytes(b"")
@@ -44,13 +50,15 @@ def test_the_writer_refuses_wrong_objects_odd_paths_and_a_full_folder(tmp_path: 
 
 
 def test_no_folder_and_an_empty_folder_are_unusable(tmp_path: Path) -> None:
-    with pytest.raises(BundleUnusable, match="not a folder"):
+    with pytest.raises(BundleUnusable, match="No such file"):
         read_bundle(tmp_path / "absent")
     with pytest.raises(BundleUnusable, match=INDEX):
         read_bundle(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["readme.txt", "chain/extra.json", "objects/.hidden", "a/b/c/d"])
+@pytest.mark.parametrize(
+    "name", ["readme.txt", "chain/extra.json", "objects/.hidden", "a/b/c/d", "Chain/code.json"]
+)
 def test_a_name_that_has_no_place_in_a_bundle_is_unusable(
     written: Written, tmp_path: Path, name: str
 ) -> None:
@@ -77,17 +85,19 @@ def test_links_and_pipes_are_unusable(written: Written, tmp_path: Path, kind: st
         read_bundle(folder)
 
 
-def test_an_object_over_the_limit_is_unusable(written: Written, tmp_path: Path) -> None:
+def test_objects_that_are_no_car_or_absent_are_unusable(written: Written, tmp_path: Path) -> None:
     folder = written.copy(tmp_path / "bundle")
-    victim = next((folder / "objects").iterdir())
-    with victim.open("ab") as file:
-        file.truncate((1 << 20) + 1)
-    with pytest.raises(BundleUnusable, match="larger"):
+    with (folder / OBJECTS).open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(BundleUnusable, match=OBJECTS):
+        read_bundle(folder)
+    (folder / OBJECTS).unlink()
+    with pytest.raises(BundleUnusable, match=OBJECTS):
         read_bundle(folder)
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"{}", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"schema":"assent-bundle-1"}']
+    "data", [b"", b"{}", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"schema":"assent-bundle-2"}']
 )
 def test_an_index_that_is_none_is_unusable(written: Written, tmp_path: Path, data: bytes) -> None:
     folder = written.copy(tmp_path / "bundle")
@@ -101,6 +111,7 @@ def test_each_missing_unknown_or_mistyped_member_of_the_index_is_unusable(
 ) -> None:
     folder = written.copy(tmp_path / "bundle")
     index = json.loads((folder / INDEX).read_bytes())
+    assert index["about"] == ABOUT
     variants = [{**index, "surprise": 1}]
     for name in index:
         variants.append({key: value for key, value in index.items() if key != name})
@@ -109,3 +120,13 @@ def test_each_missing_unknown_or_mistyped_member_of_the_index_is_unusable(
         (folder / INDEX).write_bytes(canonical_json.dumps(variant))
         with pytest.raises(BundleUnusable, match=INDEX):
             read_bundle(folder)
+
+
+@pytest.mark.parametrize("schema", ["assent-bundle-1", "assent-bundle-3"])
+def test_a_bundle_of_another_schema_says_what_to_do(
+    written: Written, tmp_path: Path, schema: str
+) -> None:
+    folder = written.copy(tmp_path / "bundle")
+    (folder / INDEX).write_bytes(canonical_json.dumps({"schema": schema, "files": {}}))
+    with pytest.raises(BundleUnusable, match=f"{schema}, this release reads {SCHEMA}.*gather it"):
+        read_bundle(folder)

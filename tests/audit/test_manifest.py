@@ -15,7 +15,7 @@ from tests.audit.conftest import Written
 
 @pytest.fixture(scope="module")
 def manifest(written: Written) -> bytes:
-    files = read_bundle(written.folder).files.values()
+    files = read_bundle(written.folder).objects.values()
     return next(data for data in files if data.startswith(b'{"app_hash"'))
 
 

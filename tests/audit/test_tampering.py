@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from audit import canonical_json
-from audit.bundle import EVIDENCE_FILES, INDEX, Bundle
+from audit.bundle import EVIDENCE_FILES, Bundle
+from audit.bundle_index import INDEX, OBJECTS
+from audit.checks.context import place_of
 from audit.cid import cid_of, sha256
 from audit.errors import BundleUnusable
 from audit.verify import verify, verify_folder
@@ -19,10 +21,12 @@ from chain import events as ev
 from tests.audit.conftest import Written
 from tests.audit.tampering import (
     change_event,
+    contents,
     failures,
     flipped,
     forged,
     history_failures,
+    is_object,
     names,
     positions,
     records_of,
@@ -33,15 +37,10 @@ from tests.audit.tampering import (
 pytestmark = pytest.mark.usefixtures("remembered")
 
 
-def all_paths(bundle: Bundle) -> list[str]:
-    return sorted(bundle.files)
-
-
 def test_a_flipped_byte_anywhere_in_any_file_is_found_and_named(
     written: Written, bundle: Bundle
 ) -> None:
-    for path in all_paths(bundle):
-        data = bundle.files[path]
+    for path, data in bundle.files.items():
         for position in positions(len(data)):
             changed = dataclasses.replace(
                 bundle, files={**bundle.files, path: flipped(data, position)}
@@ -50,11 +49,19 @@ def test_a_flipped_byte_anywhere_in_any_file_is_found_and_named(
             assert any(c.name == "files.hash" and c.object == path for c in found), (path, position)
 
 
+def test_a_flipped_byte_in_any_object_is_found_and_named(written: Written, bundle: Bundle) -> None:
+    for cid, data in bundle.objects.items():
+        for position in positions(len(data)):
+            changed = forged(bundle, {place_of(cid): flipped(data, position)})
+            found = failures(verify(changed, written.trust_block))
+            named = [check.object for check in found if check.name == "objects.cid"]
+            assert named == [place_of(cid)], (cid, position)
+
+
 def test_a_flipped_byte_is_found_also_when_the_index_is_rewritten(
     written: Written, bundle: Bundle
 ) -> None:
-    for path in all_paths(bundle):
-        data = bundle.files[path]
+    for path, data in bundle.files.items():
         for position in positions(len(data)):
             changed = forged(bundle, {path: flipped(data, position)})
             report = verify(changed, written.trust_block)
@@ -79,21 +86,21 @@ def test_a_flipped_byte_in_the_index_is_found(written: Written, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("listed", [True, False], ids=["listed", "unlisted"])
-def test_a_missing_file_is_named(written: Written, bundle: Bundle, listed: bool) -> None:
-    for path in all_paths(bundle):
+def test_a_missing_file_or_object_is_named(written: Written, bundle: Bundle, listed: bool) -> None:
+    for path in contents(bundle):
+        changed = forged(bundle, {path: None})
         if listed:
-            files = {name: data for name, data in bundle.files.items() if name != path}
-            changed = dataclasses.replace(bundle, files=files)
-        else:
-            changed = forged(bundle, {path: None})
+            changed = dataclasses.replace(changed, listed=bundle.listed, root=bundle.root)
         found = failures(verify(changed, written.trust_block))
         assert any(check.object == path for check in found), (path, found)
+        if listed and is_object(path):
+            assert ("objects.root", OBJECTS) in {(c.name, c.object) for c in found}
 
 
 def test_an_object_or_document_that_nothing_refers_to_is_named(
     written: Written, bundle: Bundle
 ) -> None:
-    path = f"objects/{cid_of(b'surprise')}"
+    path = place_of(cid_of(b"surprise"))
     report = verify(forged(bundle, {path: b"surprise"}), written.trust_block)
     assert [(c.name, c.object) for c in failures(report)] == [("objects.referenced", path)]
     path = "documents/4/protocol"
@@ -151,7 +158,7 @@ def test_every_field_of_every_event_is_in_its_running_hash(
 def last_manifest(bundle: Bundle) -> dict[str, Any]:
     events = [ev.decode(record) for record in records_of(bundle)]
     closed = [event for event in events if isinstance(event, ev.Closed)][-1]
-    manifests = (d for d in bundle.files.values() if sha256(d) == closed.manifest_hash)
+    manifests = (d for d in bundle.objects.values() if sha256(d) == closed.manifest_hash)
     value: dict[str, Any] = canonical_json.loads(next(manifests))
     return value
 
@@ -183,7 +190,7 @@ def test_every_field_of_a_manifest_is_compared_with_chain_and_objects(
     manifest = last_manifest(bundle)
     for path in leaves(manifest):
         data = canonical_json.dumps(with_leaf(manifest, path))
-        lied = forged(bundle, {f"objects/{cid_of(data)}": data})
+        lied = forged(bundle, {place_of(cid_of(data)): data})
         lied = change_event(lied, ev.Closed, replaced(manifest_hash=sha256(data)))
         found = names(verify(lied, written.trust_block))
         assert found & {"outcome", "outcome.manifest-fields", "outcome.sum", "outcome.count"}, path
@@ -193,8 +200,8 @@ def test_a_forged_sum_of_other_vectors_is_found(written: Written, bundle: Bundle
     """Even with a manifest that agrees: the members did not sign these vectors."""
     manifest = last_manifest(bundle)
     first = manifest["contributions"][0]["masked"]["cid"]
-    vector = flipped(bundle.files[f"objects/{first}"], 3)
-    lied = forged(bundle, {f"objects/{cid_of(vector)}": vector})
+    vector = flipped(bundle.objects[first], 3)
+    lied = forged(bundle, {place_of(cid_of(vector)): vector})
     lied = change_event(lied, ev.Closed, replaced(masked_hashes=lambda m: (sha256(vector), *m[1:])))
     found = names(verify(lied, written.trust_block))
     assert {"outcome.sum", "outcome.checkpoint", "round.delivery"} <= found
@@ -213,7 +220,7 @@ def test_hostile_evidence_files_never_raise(
 
 def test_hostile_documents_and_objects_never_raise(written: Written, bundle: Bundle) -> None:
     hostile = (b"", b"PK\x05\x06" + bytes(18), b"\xff" * 100, b"[" * 100_000)
-    for number, path in enumerate(all_paths(bundle)):
+    for number, path in enumerate(contents(bundle)):
         data = hostile[number % len(hostile)]
         report = verify(forged(bundle, {path: data}), written.trust_block)
         assert report.exit_code == 1, path

@@ -1,0 +1,141 @@
+"""bundle.json: what it says of everything else in a bundle, written and strictly read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from audit import canonical_json, fields
+from audit.errors import AuditError, BundleUnusable
+from audit.manifest import Contracts
+
+SCHEMA = "assent-bundle-2"
+INDEX = "bundle.json"
+OBJECTS = "objects.car"
+ABOUT = (
+    "Evidence of one study of Assent. Whoever gave you this need not be believed: ask two sites,"
+    " over a channel that the coordinator does not control, which hash their own nodes have for"
+    " the block named here (`assent study block NUMBER`). Then, on any machine and with no"
+    " network: `assent verify THIS --trust-block HASH`."
+)
+"""The one text that `about` may hold: a text of the sender's own could name a hash to trust."""
+MAX_FILES = 100_000
+MAX_FILE_BYTES = 256 << 20
+MAX_TOTAL_BYTES = 1 << 30
+"""Of all files but objects.car: they stay in memory while a study is verified."""
+
+PATHS = re.compile(
+    r"chain/(?:abi\.json|code\.json|events\.json|header\.rlp|proofs\.json)"
+    r"|documents/[1-9][0-9]{0,9}/(?:app\.fab|consent-text\.json|dpia|protocol|recipe\.json)"
+)
+"""Every file that a bundle may hold beside bundle.json and objects.car: all lower case, so that no
+two are the same file on any file system.
+"""
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """What bundle.json says of one file."""
+
+    sha256: bytes
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Index:
+    """bundle.json. ``listed``: its files by path; ``root``: the root of its objects, a CID."""
+
+    contracts: Contracts
+    study: int
+    block_number: int
+    block_hash: bytes
+    listed: Mapping[str, FileEntry]
+    root: str
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON."""
+        return canonical_json.dumps(
+            {
+                "schema": SCHEMA,
+                "about": ABOUT,
+                "chain_id": self.contracts.chain_id,
+                "contracts": {
+                    "registry": self.contracts.registry,
+                    "consent_token": self.contracts.consent_token,
+                    "ledger": self.contracts.ledger,
+                },
+                "study": self.study,
+                "block": {"number": self.block_number, "hash": fields.hex_of(self.block_hash)},
+                "files": {
+                    path: {"sha256": fields.hex_of(entry.sha256), "bytes": entry.bytes}
+                    for path, entry in self.listed.items()
+                },
+                "objects": self.root,
+            }
+        )
+
+
+def parse_index(data: bytes) -> Index:
+    """What `to_bytes` gave. Raises BundleUnusable for anything else."""
+    try:
+        return _index(canonical_json.loads(data, INDEX))
+    except (fields.FieldInvalid, AuditError) as error:
+        raise BundleUnusable(f"{INDEX}: {error}") from error
+
+
+def _index(index: Any) -> Index:
+    _check_schema(index)
+    names = ("schema", "about", "chain_id", "contracts", "study", "block", "files", "objects")
+    fields.members(index, names, "the index")
+    if index["about"] != ABOUT:
+        raise fields.FieldInvalid("about is not the text that every bundle has")
+    contracts = fields.members(
+        index["contracts"], ("registry", "consent_token", "ledger"), "contracts"
+    )
+    block = fields.members(index["block"], ("number", "hash"), "block")
+    if not isinstance(index["files"], dict) or len(index["files"]) > MAX_FILES:
+        raise fields.FieldInvalid(f"files must be an object of at most {MAX_FILES} members")
+    return Index(
+        contracts=Contracts(
+            fields.integer(index["chain_id"], "chain_id", 1),
+            fields.address(contracts["registry"], "contracts.registry"),
+            fields.address(contracts["consent_token"], "contracts.consent_token"),
+            fields.address(contracts["ledger"], "contracts.ledger"),
+        ),
+        study=fields.integer(index["study"], "study", 1),
+        block_number=fields.integer(block["number"], "block.number"),
+        block_hash=fields.bytes32(block["hash"], "block.hash"),
+        listed={path: _entry(path, value) for path, value in index["files"].items()},
+        root=_root(index["objects"]),
+    )
+
+
+def _check_schema(index: Any) -> None:
+    schema = index.get("schema") if isinstance(index, dict) else None
+    if schema == SCHEMA:
+        return
+    if isinstance(schema, str) and re.fullmatch(r"assent-bundle-[0-9]{1,9}", schema):
+        raise BundleUnusable(
+            f"the bundle is of schema {schema}, this release reads {SCHEMA}: verify it with the"
+            " release that wrote it, or gather it again with `assent study bundle`"
+        )
+    raise fields.FieldInvalid(f"schema must be {SCHEMA!r}")
+
+
+def _entry(path: str, value: Any) -> FileEntry:
+    if not PATHS.fullmatch(path):
+        raise fields.FieldInvalid(f"{path!r} has no place in a bundle")
+    fields.members(value, ("sha256", "bytes"), f"files[{path!r}]")
+    return FileEntry(
+        fields.bytes32(value["sha256"], f"files[{path!r}].sha256"),
+        fields.integer(value["bytes"], f"files[{path!r}].bytes", 0, MAX_FILE_BYTES),
+    )
+
+
+def _root(value: Any) -> str:
+    found = fields.text(value, "objects")
+    if not re.fullmatch("bafyrei[a-z2-7]{52}", found):
+        raise fields.FieldInvalid(f"objects must be the root of {OBJECTS}, a CID in DAG-CBOR")
+    return found

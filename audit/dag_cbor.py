@@ -1,0 +1,44 @@
+"""The little DAG-CBOR that a CAR file of raw blocks needs: its header, and lists of links.
+
+Sources: https://ipld.io/specs/codecs/dag-cbor/spec/ (RFC 8949 with definite lengths and shortest
+forms; a link is tag 42 around a byte string of 0x00 and the CID) and the CARv1 specification.
+CIDs here are bytes: version 1, codec, sha2-256, 32 bytes of digest.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+RAW_PREFIX = bytes((0x01, 0x55, 0x12, 0x20))
+"""Before the digest of a raw block."""
+LINK_PREFIX = bytes((0x01, 0x71, 0x12, 0x20))
+"""Before the digest of a DAG-CBOR block."""
+
+
+def cid_text(cid: bytes) -> str:
+    """A CID as text: base32 in lower case, multibase prefix "b"."""
+    return "b" + base64.b32encode(cid).decode("ascii").lower().rstrip("=")
+
+
+def link_list(cids: Sequence[bytes]) -> bytes:
+    """An array of links; at most 65,535."""
+    return _head(0x80, len(cids)) + b"".join(_link(cid) for cid in cids)
+
+
+def header(root: bytes) -> bytes:
+    """A CAR's header with one root, behind its length (below 128, so one byte)."""
+    fields = b"\x65roots" + link_list([root]) + b"\x67version\x01"
+    return bytes((1 + len(fields),)) + b"\xa2" + fields
+
+
+def _link(cid: bytes) -> bytes:
+    return b"\xd8\x2a" + _head(0x40, 1 + len(cid)) + b"\x00" + cid
+
+
+def _head(kind: int, length: int) -> bytes:
+    if length < 24:
+        return bytes((kind | length,))
+    if length < 0x100:
+        return bytes((kind | 24, length))
+    return bytes((kind | 25,)) + length.to_bytes(2, "big")
