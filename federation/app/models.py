@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twin.log_linear import LogLinearModel
 from twin.protocol import TwinModel
+from twin.sickle_cell.model import SickleCellModel
+
+MODELS: tuple[Callable[[], TwinModel], ...] = (LogLinearModel, SickleCellModel)
+
+
+def model_names() -> tuple[str, ...]:
+    """Every name that `model_named` knows."""
+    return tuple(make().name for make in MODELS)
 
 
 def model_named(name: str) -> TwinModel:
@@ -12,7 +22,7 @@ def model_named(name: str) -> TwinModel:
     Raises:
         ValueError: no model of this release has that name.
     """
-    models: dict[str, TwinModel] = {model.name: model for model in (LogLinearModel(),)}
+    models: dict[str, TwinModel] = {model.name: model for model in (make() for make in MODELS)}
     try:
         return models[name]
     except KeyError:

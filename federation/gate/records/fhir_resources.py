@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any, Final, NoReturn
 
+from fhir.resources.R4B.fhirresourcemodel import FHIRResourceModel
 from fhir.resources.R4B.observation import Observation
 from fhir.resources.R4B.patient import Patient
 from pydantic import ValidationError
@@ -102,9 +103,9 @@ def resource_id(resource: Resource) -> str | None:
 
 def judge_patient(resource: Resource, rules: Rules) -> PatientRow:
     """A Patient as a row. One that is inactive (`active: false`) becomes a removal."""
-    record_id = _required_id(resource)
-    version = _version(resource, rules, removed=resource.get("active") is False)
-    _check_structure(Patient, resource)
+    record_id = required_id(resource)
+    version = version_of(resource, rules, removed=resource.get("active") is False)
+    check_structure(Patient, resource)
     gender = resource.get("gender")
     if gender is not None and gender not in _GENDERS:
         raise Refused(Code.FHIR_GENDER_UNKNOWN, f"gender {shown(gender)}")
@@ -119,29 +120,31 @@ def judge_observation(resource: Resource, rules: Rules) -> ObservationRow | Remo
     A withdrawal (entered-in-error, cancelled) is honoured before anything else is looked at, so
     that a faulty line cannot keep a withdrawn result alive.
     """
-    identity = _required_id(resource)
+    identity = required_id(resource)
     status = resource.get("status")
     if status in _REMOVED_STATUS:
-        return RemovedObservation(identity, _version(resource, rules, removed=True))
-    version = _version(resource, rules, removed=False)
-    _check_structure(Observation, resource)
+        return RemovedObservation(identity, version_of(resource, rules, removed=True))
+    version = version_of(resource, rules, removed=False)
+    check_structure(Observation, resource)
     if status in _OTHER_STATUS:
         raise Refused(Code.FHIR_STATUS_NOT_FINAL, f"status {shown(status)}")
     if status not in _USED_STATUS:
         raise Refused(Code.FHIR_STATUS_UNKNOWN, f"status {shown(status)}")
-    record_id = _subject(resource, rules)
+    record_id = subject_of(resource, rules)
     measurement = _measurement(resource, _code(resource))
     return ObservationRow(identity, record_id, _time(resource, rules), measurement, version)
 
 
-def _required_id(resource: Resource) -> str:
+def required_id(resource: Resource) -> str:
+    """The resource's id; refuses FHIR_ID_MISSING."""
     found = resource_id(resource)
     if found is None:
         raise Refused(Code.FHIR_ID_MISSING)
     return found
 
 
-def _version(resource: Resource, rules: Rules, *, removed: bool) -> Version:
+def version_of(resource: Resource, rules: Rules, *, removed: bool) -> Version:
+    """Which of two versions of the resource is newer; refuses FHIR_META_INVALID."""
     meta = resource.get("meta")
     meta = meta if isinstance(meta, dict) else {}
     updated_us = NEVER
@@ -158,7 +161,8 @@ def _version(resource: Resource, rules: Rules, *, removed: bool) -> Version:
     return Version(updated_us, int(number) if counts else -1, removed)
 
 
-def _check_structure(model: type[Observation] | type[Patient], resource: Resource) -> None:
+def check_structure(model: type[FHIRResourceModel], resource: Resource) -> None:
+    """Refuse FHIR_INVALID, and FHIR_MODIFIER for what may change the resource's meaning."""
     try:
         model.model_validate(resource)
     except (ValidationError, RecursionError) as error:
@@ -167,7 +171,7 @@ def _check_structure(model: type[Observation] | type[Patient], resource: Resourc
         raise Refused(Code.FHIR_MODIFIER)
 
 
-def _where(model: type[Observation] | type[Patient], error: Exception) -> str:
+def _where(model: type[FHIRResourceModel], error: Exception) -> str:
     # Only names that FHIR itself defines are shown: an unknown key may hold anything.
     known = {field.alias or name for name, field in model.model_fields.items()}
     if isinstance(error, ValidationError):
@@ -178,7 +182,8 @@ def _where(model: type[Observation] | type[Patient], error: Exception) -> str:
     return "an element"
 
 
-def _subject(resource: Resource, rules: Rules) -> str:
+def subject_of(resource: Resource, rules: Rules) -> str:
+    """The record id that `subject` names; refuses SUBJECT_MISSING, SUBJECT_OTHER_SERVER."""
     subject = resource.get("subject")
     reference = subject.get("reference") if isinstance(subject, dict) else None
     match = _REFERENCE.fullmatch(reference) if isinstance(reference, str) else None

@@ -1,4 +1,5 @@
-"""Loading a laboratory system's CSV, one result a row, by a YAML mapping; plain or gzip.
+"""Loading a laboratory system's CSV by a YAML mapping, plain or gzip: a row is one result, or one
+change of dose.
 
 Each physical line is one row: a field with a line break inside would let one missing quote swallow
 the rest of the file. A result is known again by the mapped `result_id` with its LOINC code, or
@@ -16,7 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from federation.gate.records.codes import LabCode, find_code
+from federation.gate.records.codes import LabCode
+from federation.gate.records.doses import DRUGS, find_channel, measure_dose
 from federation.gate.records.lines import Line, Progress, find_sources
 from federation.gate.records.lis_mapping import LisMapping
 from federation.gate.records.loading import Load
@@ -25,9 +27,11 @@ from federation.gate.records.rejections import RejectionCode as Code
 from federation.gate.records.report import LoadReport
 from federation.gate.records.rows import (
     NEVER,
+    DoseRow,
     Measurement,
     ObservationRow,
     Provenance,
+    RemovedDose,
     RemovedObservation,
     Version,
     measure,
@@ -44,12 +48,17 @@ _CENSORED: Final = re.compile(r"([<>])=?\s*(.+)")
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    row: ObservationRow | RemovedObservation
+    row: ObservationRow | RemovedObservation | DoseRow | RemovedDose
     censored: bool = False
 
     def ensure_patient(self, writer: StoreWriter, where: Provenance) -> None:
-        if isinstance(self.row, ObservationRow):
+        if isinstance(self.row, ObservationRow | DoseRow):
             writer.ensure_patient(self.row.record_id, where)
+
+    def put(self, writer: StoreWriter, where: Provenance) -> str:
+        if isinstance(self.row, DoseRow | RemovedDose):
+            return writer.put_dose(self.row, where)
+        return writer.put_observation(self.row, where)
 
 
 class _Skipped(Exception):
@@ -94,7 +103,7 @@ def load_lis(
                     identity = judged.row.resource_id
                     if mapping.unknown_patients == "create":
                         judged.ensure_patient(writer, where)
-                    outcome = writer.put_observation(judged.row, where)
+                    outcome = judged.put(writer, where)
                 except _Skipped as skipped:
                     load.report.skipped[skipped.why] += 1
                     continue
@@ -108,8 +117,10 @@ def load_lis(
     return load.report
 
 
-def _count_conversion(report: LoadReport, row: ObservationRow | RemovedObservation) -> None:
-    if isinstance(row, ObservationRow):
+def _count_conversion(
+    report: LoadReport, row: ObservationRow | RemovedObservation | DoseRow | RemovedDose
+) -> None:
+    if isinstance(row, ObservationRow | DoseRow):
         code, unit = row.measurement.code, row.measurement.source_unit
         if unit != code.unit:
             report.conversions[code.loinc, unit, code.unit] += 1
@@ -158,7 +169,8 @@ class _RowJudge:
             if mapping.unknown_codes == "skip":
                 raise _Skipped("code not mapped")
             raise Refused(Code.CODE_NOT_MAPPED, f"code {shown(self._get(fields, 'code'))}")
-        code = find_code(local.loinc)
+        drug = DRUGS.get(local.quantity)
+        code = find_channel(local.quantity)
         if code is None:  # the mapping was validated against the same table
             raise Refused(Code.CODE_NOT_IN_TABLE)
         record_id = mapping.patient_prefix + self._get(fields, "patient")
@@ -171,8 +183,12 @@ class _RowJudge:
         updated = self._get(fields, "updated")
         version = Version(self._time(updated) if updated else NEVER, -1, removed)
         if removed:
-            return _Judged(RemovedObservation(identity, version))
+            withdrawn = RemovedObservation if drug is None else RemovedDose
+            return _Judged(withdrawn(identity, version))
         measurement, censored = self._measure(fields, code, local.unit)
+        if drug is not None:
+            dose = measure_dose(drug, measurement.source_value, measurement.source_unit)
+            return _Judged(DoseRow(identity, record_id, time_us, None, dose, version), censored)
         row = ObservationRow(identity, record_id, time_us, measurement, version)
         return _Judged(row, censored)
 

@@ -16,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from federation.gate.records.codes import find_code
+from federation.gate.records.doses import find_channel, find_drug
 from federation.gate.records.errors import InputMissing, InputUnreadable, MappingInvalid
 from federation.gate.records.units import UnitNotConvertible, UnitNotUcum, factor_to_canonical
 
@@ -59,21 +60,40 @@ class Columns(_Strict):
 
 
 class LocalCode(_Strict):
-    """What a local code stands for. `unit` (UCUM) holds where the row gives none."""
+    """What a local code stands for: a LOINC code, or the dose a day of a drug by its RxNorm code.
 
-    loinc: str
+    `unit` (UCUM) holds where the row gives none.
+    """
+
+    loinc: str | None = None
+    rxnorm: str | None = None
     unit: str | None = None
+
+    @field_validator("rxnorm", mode="before")
+    @classmethod
+    def _text(cls, rxnorm: object) -> object:
+        # YAML reads 5552 as a number.
+        return str(rxnorm) if isinstance(rxnorm, int) and rxnorm is not True else rxnorm
 
     @field_validator("loinc")
     @classmethod
-    def _accepted(cls, loinc: str) -> str:
-        if find_code(loinc) is None:
+    def _accepted(cls, loinc: str | None) -> str | None:
+        if loinc is not None and find_code(loinc) is None:
             raise ValueError("not a LOINC code of the accepted table")
         return loinc
 
+    @field_validator("rxnorm")
+    @classmethod
+    def _accepted_drug(cls, rxnorm: str | None) -> str | None:
+        if rxnorm is not None and find_drug(rxnorm) is None:
+            raise ValueError("not an RxNorm code of an accepted drug")
+        return rxnorm
+
     @model_validator(mode="after")
     def _convertible(self) -> LocalCode:
-        code = find_code(self.loinc)
+        if (self.loinc is None) == (self.rxnorm is None):
+            raise ValueError("give loinc or rxnorm, and not both")
+        code = find_channel(self.quantity)
         if code is not None and self.unit is not None:
             try:
                 factor_to_canonical(code, self.unit)
@@ -82,6 +102,12 @@ class LocalCode(_Strict):
             except UnitNotConvertible:
                 raise ValueError(f"unit cannot be converted to '{code.unit}'") from None
         return self
+
+    @property
+    def quantity(self) -> str:
+        """The LOINC code, or the code of the drug's channel."""
+        drug = find_drug(self.rxnorm) if self.rxnorm is not None else None
+        return (self.loinc or "") if drug is None else drug.quantity.loinc
 
 
 class Statuses(_Strict):

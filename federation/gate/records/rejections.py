@@ -51,6 +51,7 @@ class RejectionCode(StrEnum):
     DATE_IMPLAUSIBLE = "DATE_IMPLAUSIBLE"
     DATE_IN_FUTURE = "DATE_IN_FUTURE"
     DATE_BEFORE_BIRTH = "DATE_BEFORE_BIRTH"
+    DOSE_UNCLEAR = "DOSE_UNCLEAR"
     DUPLICATE = "DUPLICATE"
 
 
@@ -70,9 +71,10 @@ HOW_TO_FIX: Final[dict[RejectionCode, str]] = {
     C.FHIR_MODIFIER: "A modifierExtension or implicitRules may change what the resource means:"
     " export without it.",
     C.FHIR_META_INVALID: "Write meta.lastUpdated as an instant with a time zone.",
-    C.FHIR_STATUS_UNKNOWN: "Use a status of the FHIR R4 value set observation-status.",
-    C.FHIR_STATUS_NOT_FINAL: "Only final, amended and corrected results are loaded: load it again"
-    " once it is final.",
+    C.FHIR_STATUS_UNKNOWN: "Use a status of the FHIR R4 value set observation-status or, of"
+    " a MedicationStatement, medication-statement-status.",
+    C.FHIR_STATUS_NOT_FINAL: "Only final, amended and corrected results, and doses that are or"
+    " were taken, are loaded: load it again once it is final.",
     C.FHIR_GENDER_UNKNOWN: "Use male, female, other or unknown, or leave the element out.",
     C.SUBJECT_MISSING: "Give a subject that refers to a Patient, as Patient/<id>.",
     C.SUBJECT_OTHER_SERVER: "The subject refers to a server that was not named: name its base URL"
@@ -109,6 +111,9 @@ HOW_TO_FIX: Final[dict[RejectionCode, str]] = {
     C.DATE_IMPLAUSIBLE: "The date is before 1900, or a period ends before it starts.",
     C.DATE_IN_FUTURE: "The date has not come yet: check it, and this machine's clock.",
     C.DATE_BEFORE_BIRTH: "The result is older than the patient: check both dates.",
+    C.DOSE_UNCLEAR: "Write how much is taken a day: each dosage with one doseAndRate that has a"
+    " doseQuantity, and a timing (frequency, period and periodUnit, or a code such as BID); not as"
+    " needed, no ranges.",
     C.DUPLICATE: "Two versions of one resource differ and neither is newer: none is used until a"
     " newer meta.lastUpdated or versionId (LIS: updated) says which holds.",
 }

@@ -78,6 +78,26 @@ class ObservationRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DoseRow:
+    """A dose a day of a known patient, from `time_us` to `stop_us` or, None, until the next."""
+
+    resource_id: str
+    record_id: str
+    time_us: int
+    stop_us: int | None
+    measurement: Measurement
+    version: Version = field(default_factory=Version)
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedDose:
+    """A dose that its source withdrew."""
+
+    resource_id: str
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
 class RemovedObservation:
     """A result that its source withdrew."""
 

@@ -1,4 +1,4 @@
-"""A site's record store: patients and their results in canonical units, in one SQLite file.
+"""A site's record store: patients, their results and doses in canonical units, in one SQLite file.
 
 The file holds clinical data, so it is made with mode 0600 and refused when others could read it.
 A load is one transaction: after a crash the store is as it was before. The store after a load does
@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Final
 
 from federation.gate.records.codes import CODES
+from federation.gate.records.doses import DRUGS, DosePeriod, changes
 from federation.gate.records.errors import (
     RecordUnknown,
     StoreBusy,
@@ -30,33 +31,17 @@ from federation.gate.records.errors import (
     StoreVersionUnsupported,
 )
 from federation.gate.records.rows import State
+from federation.gate.records.store_schema import (
+    APPLICATION_ID,
+    SCHEMA,
+    SCHEMA_VERSION,
+    upgrade,
+)
 from federation.gate.records.store_writer import StoreWriter
 from federation.gate.records.times import from_us, to_us
 
-APPLICATION_ID: Final = 0x41535354  # "ASST", SQLite's mark of whose file this is
-SCHEMA_VERSION: Final = 1
 _BUSY_SECONDS: Final = 5.0
 _LAST_SECOND: Final = 253402300799  # 9999-12-31T23:59:59Z, where Python's calendar ends
-
-_SCHEMA: Final = f"""
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {SCHEMA_VERSION};
-CREATE TABLE site (hash_key BLOB NOT NULL);
-CREATE TABLE source (source_id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE);
-CREATE TABLE patient (
-    id TEXT PRIMARY KEY, state INTEGER NOT NULL,
-    updated_us INTEGER NOT NULL, version INTEGER NOT NULL, removed INTEGER NOT NULL,
-    birth_date TEXT, birth_us INTEGER, gender TEXT,
-    source_id INTEGER NOT NULL REFERENCES source, line INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE observation (
-    id TEXT PRIMARY KEY, state INTEGER NOT NULL,
-    updated_us INTEGER NOT NULL, version INTEGER NOT NULL, removed INTEGER NOT NULL,
-    record_id TEXT, loinc TEXT, time_us INTEGER, value REAL, source_value REAL, source_unit TEXT,
-    source_id INTEGER NOT NULL REFERENCES source, line INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX observation_of_record ON observation (record_id, time_us);
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +66,9 @@ def _from_seconds(seconds: int) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One result: `value` in the canonical UCUM `unit` of `loinc`; `time` in UTC."""
+    """One result, or one change of dose: `value` in the canonical UCUM `unit` of `loinc` (of a
+    dose, the code of the drug's channel); `time` in UTC.
+    """
 
     loinc: str
     unit: str
@@ -91,10 +78,13 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One patient's usable results, ordered by time, then LOINC, then value."""
+    """One patient's usable results, ordered by time, then LOINC, then value; and `doses`, ordered
+    by time, each in force until the next of its drug, 0 for none (`doses.changes`).
+    """
 
     record_id: str
     observations: tuple[Observation, ...]
+    doses: tuple[Observation, ...] = ()
 
 
 class RecordStore:
@@ -122,7 +112,7 @@ class RecordStore:
             raise StorePermissions(f"{fresh}: cannot be made ({error.strerror})") from error
         try:
             with _translated(path), closing(_connect(fresh)) as db:
-                db.executescript(f"BEGIN;{_SCHEMA}")
+                db.executescript(f"BEGIN;{SCHEMA}")
                 db.execute("INSERT INTO site VALUES (?)", (os.urandom(32),))
                 db.execute("COMMIT")
             # A link appears whole or not at all, and never replaces a store made meanwhile.
@@ -134,7 +124,7 @@ class RecordStore:
 
     @classmethod
     def open(cls, path: Path) -> RecordStore:
-        """Open an existing store.
+        """Open an existing store; one of an earlier release is brought up to date first.
 
         Raises StoreMissing, StorePermissions, StoreCorrupt, StoreVersionUnsupported.
         """
@@ -147,6 +137,7 @@ class RecordStore:
             (version,) = db.execute("PRAGMA user_version").fetchone()
             if application != APPLICATION_ID:
                 raise StoreCorrupt(f"{path}: is not an Assent record store")
+            version = upgrade(db, version)
             if version != SCHEMA_VERSION:
                 raise StoreVersionUnsupported(
                     f"{path}: schema {version}, this program reads {SCHEMA_VERSION};"
@@ -199,7 +190,7 @@ class RecordStore:
             return [record_id for (record_id,) in self._db.execute(query, (State.LIVE,))]
 
     def record(self, record_id: str, period: DataPeriod | None = None) -> Record:
-        """One patient's results inside `period`; equal results are given once.
+        """One patient's results and doses inside `period`; equal results are given once.
 
         Raises RecordUnknown (also for a patient who is inactive or in conflict).
         """
@@ -216,12 +207,29 @@ class RecordStore:
             if self._db.execute(known, (record_id, State.LIVE)).fetchone() is None:
                 raise RecordUnknown("no usable patient of this store has that record id")
             rows = self._db.execute(query, (record_id, State.LIVE, first, last)).fetchall()
+            doses = self._doses(record_id, first, last)
         return Record(
             record_id,
             tuple(
                 Observation(loinc, CODES[loinc].unit, from_us(time_us), value)
                 for loinc, time_us, value in rows
             ),
+            doses,
+        )
+
+    def _doses(self, record_id: str, first: int, last: int) -> tuple[Observation, ...]:
+        query = "SELECT code, time_us, stop_us, value FROM dose WHERE record_id = ? AND state = ?"
+        periods: dict[str, list[DosePeriod]] = {}
+        for code, start_us, stop_us, value in self._db.execute(query, (record_id, State.LIVE)):
+            periods.setdefault(code, []).append(DosePeriod(start_us, stop_us, value))
+        found = sorted(
+            (time_us, code, value)
+            for code, of_drug in periods.items()
+            for time_us, value in changes(of_drug, first, last)
+        )
+        return tuple(
+            Observation(code, DRUGS[code].quantity.unit, from_us(time_us), value)
+            for time_us, code, value in found
         )
 
     def records(self, ids: Iterable[str], period: DataPeriod | None = None) -> Iterator[Record]:
@@ -243,8 +251,12 @@ class RecordStore:
             "SELECT id, state, updated_us, version, removed, record_id, loinc, time_us, value,"
             " source_value, source_unit FROM observation ORDER BY id"
         )
+        doses = (
+            "SELECT id, state, updated_us, version, removed, record_id, code, time_us, stop_us,"
+            " value, source_value, source_unit FROM dose ORDER BY id"
+        )
         with _translated(self.path):
-            for query in (patients, observations):
+            for query in (patients, observations, doses):
                 for row in self._db.execute(query):
                     found.update(json.dumps(row).encode() + b"\n")
                 found.update(b"\n")

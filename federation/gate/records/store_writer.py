@@ -17,9 +17,11 @@ from typing import Final
 from federation.gate.records.rejections import Refused
 from federation.gate.records.rejections import RejectionCode as Code
 from federation.gate.records.rows import (
+    DoseRow,
     ObservationRow,
     PatientRow,
     Provenance,
+    RemovedDose,
     RemovedObservation,
     State,
     Version,
@@ -49,6 +51,9 @@ _PATIENT: Final = _Table("patient", ("birth_date", "birth_us", "gender"))
 _OBSERVATION: Final = _Table(
     "observation", ("record_id", "loinc", "time_us", "value", "source_value", "source_unit")
 )
+_DOSE: Final = _Table(
+    "dose", ("record_id", "code", "time_us", "stop_us", "value", "source_value", "source_unit")
+)
 
 
 class StoreWriter:
@@ -70,12 +75,7 @@ class StoreWriter:
         """Merge a result, as `put_patient`; refuses SUBJECT_UNKNOWN and DATE_BEFORE_BIRTH too."""
         if isinstance(row, RemovedObservation):
             return self._merge(_OBSERVATION, row.resource_id, row.version, None, where)
-        query = "SELECT birth_us FROM patient WHERE id = ? AND state = ?"
-        patient = self._db.execute(query, (row.record_id, State.LIVE)).fetchone()
-        if patient is None:
-            raise Refused(Code.SUBJECT_UNKNOWN)
-        if patient[0] is not None and row.time_us < patient[0]:
-            raise Refused(Code.DATE_BEFORE_BIRTH)
+        self._require_patient(row.record_id, row.time_us)
         found = row.measurement
         values = (
             row.record_id,
@@ -87,6 +87,28 @@ class StoreWriter:
         )
         return self._merge(_OBSERVATION, row.resource_id, row.version, values, where)
 
+    def put_dose(self, row: DoseRow | RemovedDose, where: Provenance) -> str:
+        """Merge a dose, as `put_observation`."""
+        if isinstance(row, RemovedDose):
+            return self._merge(_DOSE, row.resource_id, row.version, None, where)
+        self._require_patient(row.record_id, row.time_us)
+        found = row.measurement
+        values = (
+            row.record_id,
+            found.code.loinc,
+            row.time_us,
+            row.stop_us,
+            found.value,
+            found.source_value,
+            found.source_unit,
+        )
+        return self._merge(_DOSE, row.resource_id, row.version, values, where)
+
+    def holds_dose(self, resource_id: str) -> bool:
+        """Whether a dose of that resource is known, in whatever state."""
+        query = "SELECT 1 FROM dose WHERE id = ?"
+        return self._db.execute(query, (resource_id,)).fetchone() is not None
+
     def ensure_patient(self, record_id: str, where: Provenance) -> None:
         """Make a patient of whom only the id is known, unless there is one already."""
         query = "SELECT 1 FROM patient WHERE id = ?"
@@ -96,17 +118,29 @@ class StoreWriter:
             self.put_patient(bare, where)
 
     def drop_orphans(self) -> int:
-        """Drop stored results whose patient is no longer usable or was born later; how many.
+        """Drop stored results and doses whose patient is no longer usable or was born later; how
+        many.
 
         A patient loaded anew may have become inactive, or have another birth date.
         """
-        query = """
-            DELETE FROM observation WHERE state = ? AND NOT EXISTS (
-                SELECT 1 FROM patient WHERE patient.id = observation.record_id
-                AND patient.state = ?
-                AND (patient.birth_us IS NULL OR patient.birth_us <= observation.time_us))
-        """
-        return self._db.execute(query, (State.LIVE, State.LIVE)).rowcount
+        dropped = 0
+        for table in (_OBSERVATION.name, _DOSE.name):
+            query = f"""
+                DELETE FROM {table} WHERE state = ? AND NOT EXISTS (
+                    SELECT 1 FROM patient WHERE patient.id = {table}.record_id
+                    AND patient.state = ?
+                    AND (patient.birth_us IS NULL OR patient.birth_us <= {table}.time_us))
+            """  # noqa: S608
+            dropped += self._db.execute(query, (State.LIVE, State.LIVE)).rowcount
+        return dropped
+
+    def _require_patient(self, record_id: str, time_us: int) -> None:
+        query = "SELECT birth_us FROM patient WHERE id = ? AND state = ?"
+        patient = self._db.execute(query, (record_id, State.LIVE)).fetchone()
+        if patient is None:
+            raise Refused(Code.SUBJECT_UNKNOWN)
+        if patient[0] is not None and time_us < patient[0]:
+            raise Refused(Code.DATE_BEFORE_BIRTH)
 
     def _merge(
         self,
