@@ -22,6 +22,7 @@ from api.observability import endpoints as observability
 from api.observability.requests import ObservedRequests, RequestMetrics
 from api.observability.traces import install_traces
 from api.outbox import endpoints as outbox
+from api.outbox.intake import Intake
 from api.outbox.metrics import OutboxMetrics
 from api.receipts import endpoints as receipts
 from api.review import acting_endpoints as review_acting
@@ -88,6 +89,7 @@ def create_app(service: Service) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
+    app.state.intake = Intake(service)
     app.state.limiter = make_limiter()
     app.include_router(observability.router)
     for router in ROUTERS:

@@ -16,8 +16,8 @@ class Together(Generic[Item, Answer]):
     """One thread at a time works, for itself and for whoever came while the last one worked.
 
     Nobody waits for company: who comes alone is served alone, at once. The busier it is, the more
-    are served together (group commit: DeWitt et al. 1984, "Implementation techniques for main
-    memory database systems", section 5.2).
+    are served together (of databases: group commit; DeWitt et al. 1984, "Implementation techniques
+    for main memory database systems").
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Together(Generic[Item, Answer]):
             answers = self._work([one.item for one in all_])
             for one, answer in zip(all_, answers, strict=True):
                 one.answer = (answer,)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001, told to whom it befell
             # A single one was alone already, and is told at once.
             for one in all_:
                 one.is_alone = bool(others)

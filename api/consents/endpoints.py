@@ -19,14 +19,11 @@ from api.consents.models import (
 )
 from api.consents.signatures import act_of
 from api.consents.tokens import require_own, show
-from api.dependencies import ChainOf, Database, ServiceOf, Transaction
+from api.dependencies import ChainOf, Database, ServiceOf
 from api.http.paging import Page, PagingOf, cursor
 from api.index.state import study_state
-from api.outbox import repository as outbox
-from api.outbox.accepting import accept
+from api.outbox.intake import IntakeOf
 from api.outbox.models import ActShown
-from api.outbox.showing import shown
-from api.problems import NotFound
 from api.signin.caller import Caller, MaybeCallerOf, requires
 from api.signin.scopes import Scope
 from chain.messages import Challenge, Revocation, split_token_id
@@ -53,21 +50,17 @@ def draft_grant(body: GrantChoices, service: ServiceOf, chain: ChainOf) -> Grant
 )
 def bring_assertion(
     body: AssertionBody,
-    service: ServiceOf,
     chain: ChainOf,
-    database: Transaction,
+    intake: IntakeOf,
     caller: MaybeCallerOf,
     response: Response,
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> ActShown:
     act = act_of(body, chain)
     address = None if caller is None else caller.address
-    accepted = accept(database, chain, act, address, idempotency_key, service=service)
+    accepted = intake.accept(act, address, idempotency_key)
     response.headers["Location"] = accepted.path
-    found = outbox.find(database, accepted.id)
-    if found is None:
-        raise NotFound
-    return shown(found, outbox.transaction_of(database, found))
+    return accepted.shown
 
 
 @router.get("/consents", summary="Your consents")

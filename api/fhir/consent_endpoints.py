@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Request, Response
 
-from api.dependencies import ChainOf, ServiceOf, Transaction
 from api.fhir.dependencies import NamingOf, PairsOf, ReaderOf, ReadingOf, StrictOf
 from api.fhir.examples import (
     FILE_CONSENT,
@@ -20,6 +19,7 @@ from api.fhir.outcomes import informational
 from api.fhir.reading import Reading
 from api.fhir.responses import FhirRoute, prefers, resource_response
 from api.fhir.searching import read_search
+from api.outbox.intake import IntakeOf
 from api.outbox.models import AcceptedAct
 from api.problems import NotFound
 from api.signin.caller import MaybeCallerOf
@@ -35,14 +35,12 @@ _Revocation = Annotated[
 
 
 def _submission(
-    service: ServiceOf,
-    chain: ChainOf,
-    database: Transaction,
+    intake: IntakeOf,
     caller: MaybeCallerOf,
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> Submission:
     address = None if caller is None else caller.address
-    return Submission(service, database, chain, address, idempotency_key)
+    return Submission(intake, address, idempotency_key)
 
 
 SubmissionOf = Annotated[Submission, Depends(_submission)]

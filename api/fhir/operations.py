@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from api.fhir.consent_resource import consent_of_grant
 from api.fhir.disclosure_resource import disclosures
 from api.fhir.naming import Naming, id_of_token
@@ -19,11 +17,10 @@ from api.fhir.operation_parameters import (
 from api.fhir.problems import FhirContentDiffers, FhirContentInvalid, FhirDisclosureUnknown
 from api.fhir.reading import Reading
 from api.fhir.saying_the_same import first_difference
-from api.outbox.accepting import accept
+from api.outbox.intake import Intake
 from api.outbox.models import AcceptedAct
-from api.service import Service
-from chain.chain import Chain
 from chain.messages import Grant, Revocation
+from chain.signed_act import SignedAct
 
 
 class Submission:
@@ -35,15 +32,9 @@ class Submission:
     """
 
     def __init__(
-        self,
-        service: Service,
-        database: Session,
-        chain: Chain,
-        caller_address: str | None,
-        idempotency_key: str | None,
+        self, intake: Intake, caller_address: str | None, idempotency_key: str | None
     ) -> None:
-        self._service, self._database, self._chain = service, database, chain
-        self._caller, self._key = caller_address, idempotency_key
+        self._intake, self._caller, self._key = intake, caller_address, idempotency_key
 
     def file_consent(self, body: Any, naming: Naming) -> AcceptedAct:
         """Accepts a signed grant beside which a Consent says the same.
@@ -85,15 +76,8 @@ class Submission:
                 )
         return self._accept(act)
 
-    def _accept(self, act: Any) -> AcceptedAct:
-        return accept(
-            self._database,
-            self._chain,
-            act,
-            self._caller,
-            self._key,
-            service=self._service,
-        )
+    def _accept(self, act: SignedAct) -> AcceptedAct:
+        return self._intake.accept(act, self._caller, self._key)
 
 
 def known_disclosure(reading: Reading, body: Any, address: str) -> str:

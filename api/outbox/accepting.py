@@ -1,4 +1,4 @@
-"""Accepting signed acts: checked against the chain, then kept in the caller's transaction."""
+"""Keeping signed acts that were checked against the chain: several in one transaction."""
 
 from __future__ import annotations
 
@@ -6,147 +6,136 @@ import hashlib
 import json
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from api.outbox import repository
-from api.outbox.checking import Prepared, estimate, prepare
+from api.outbox.checking import Prepared
 from api.outbox.models import AcceptedAct
-from api.outbox.problems import (
-    IdempotencyKeyInvalid,
-    IdempotencyKeyReused,
-    QuotaSpent,
-    RelayOff,
-)
+from api.outbox.problems import IdempotencyKeyInvalid, IdempotencyKeyReused, QuotaSpent
+from api.outbox.showing import shown
 from api.outbox.tables import OutboxAct
-from api.service import Service
-from chain.chain import Chain
+from api.problems import ServiceProblem
 from chain.errors import ChainError
-from chain.signed_act import SignedAct
 
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
 _QUOTA_SPAN = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Checked:
-    """An act that the chain was asked about: `gas` it takes (None: it waits for other reviewers),
-    or `refusal`.
+class Brought:
+    """An act that the chain was asked about, and who brought it.
+
+    Attributes:
+        gas: what it takes; None: it waits for other reviewers, or there is a `refusal`.
+        address: EIP-55, whom it counts for.
+        key: the request's `Idempotency-Key`.
     """
 
     prepared: Prepared
     gas: int | None
     refusal: ChainError | None
-
-
-def accept(
-    database: Session,
-    chain: Chain,
-    act: SignedAct,
-    caller_address: str | None,
-    idempotency_key: str | None,
-    *,
-    service: Service,
-) -> AcceptedAct:
-    """Keeps an act that the contracts would accept now; the worker carries it to the chain.
-
-    Call it before any other use of `database`: the chain is asked first, and SQLite has one writer
-    at a time. The act is kept when the caller's transaction commits. The same act gives the same
-    answer however often and by whomever it is brought, unless it failed: then it is tried afresh.
-
-    Args:
-        caller_address: EIP-55, who is signed in; None: the act counts for who signed it.
-        idempotency_key: the request's `Idempotency-Key`, if any.
-
-    Raises:
-        RelayOff, ActForAnotherChain, QuotaSpent, IdempotencyKeyInvalid, IdempotencyKeyReused
-        chain.errors.ChainError: a ContractRefused among them, when the contract would refuse it.
-    """
-    checked = check(chain, act, service=service)
-    return keep(database, checked, caller_address, idempotency_key, service=service)
-
-
-def check(chain: Chain, act: SignedAct, *, service: Service) -> Checked:
-    """The part of `accept` that asks the chain. Raises RelayOff, ActForAnotherChain."""
-    if service.settings.relayer_key is None:
-        raise RelayOff
-    prepared = prepare(chain, act)
-    try:
-        return Checked(prepared, estimate(chain, prepared), None)
-    except ChainError as error:
-        # An act that was carried is refused the second time, and is still the same act.
-        return Checked(prepared, None, error)
+    address: str
+    key: str | None
 
 
 def keep(
-    database: Session,
-    checked: Checked,
-    caller_address: str | None,
-    idempotency_key: str | None,
-    *,
-    service: Service,
-) -> AcceptedAct:
-    """The part of `accept` that asks the database."""
-    if idempotency_key is not None and not _KEY.fullmatch(idempotency_key):
-        raise IdempotencyKeyInvalid
-    prepared = checked.prepared
-    quota_address = caller_address or prepared.act.account
-    now = service.clock()
-    used = _UsedKey(database, quota_address, idempotency_key, prepared.act, now)
-    known = used.act() or repository.find_live(database, prepared.digest)
-    if known is None and checked.refusal is not None:
-        raise checked.refusal
-    if known is None and prepared.is_counted:
-        _refuse_beyond_quota(database, quota_address, service.settings.acts_per_hour, now)
-    is_new = known is None
+    connection: Connection, brought: Sequence[Brought], acts_per_hour: int, now: datetime
+) -> list[AcceptedAct | Exception]:
+    """Keeps acts, or says of each why it is not kept; the caller commits.
+
+    What is refused leaves nothing behind, and takes no other with it.
+    """
+    counted = {one.address for one in brought if one.prepared.is_counted}
+    repository.lock_quotas(connection, counted)
+    return [_kept_or_refused(connection, one, acts_per_hour, now) for one in brought]
+
+
+def _kept_or_refused(
+    connection: Connection, one: Brought, acts_per_hour: int, now: datetime
+) -> AcceptedAct | Exception:
+    try:
+        with connection.begin_nested():
+            return _keep(connection, one, acts_per_hour, now)
+    except (ServiceProblem, ChainError) as refusal:
+        return refusal
+
+
+def _keep(connection: Connection, one: Brought, acts_per_hour: int, now: datetime) -> AcceptedAct:
+    used = _UsedKey(connection, one, now)
+    known = used.act_id() or repository.find_live(connection, one.prepared.digest)
     if known is None:
-        known = _row(prepared, checked.gas, quota_address, now)
-        is_new = repository.add(database, known)
-        if not is_new:
-            # Somebody brought the same act at the same time, and was quicker.
-            known = repository.live(database, prepared.digest)
+        if one.refusal is not None:
+            raise one.refusal
+        if one.prepared.is_counted:
+            _refuse_beyond_quota(connection, one.address, acts_per_hour, now)
+        values = _values(one, now)
+        if repository.add(connection, values):
+            used.note(values["id"])
+            return _accepted(OutboxAct(**values))
+        # Another process was brought the same act at the same time, and was quicker.
+        known = repository.live(connection, one.prepared.digest)
     used.note(known)
-    return AcceptedAct(known.id, known.kind, repository.state_of(known), is_new)
+    return _accepted_before(connection, known)
+
+
+def _accepted(act: OutboxAct) -> AcceptedAct:
+    told = shown(act, None)
+    return AcceptedAct(act.id, act.kind, told.state, True, told)
+
+
+def _accepted_before(connection: Connection, act_id: str) -> AcceptedAct:
+    with Session(connection) as database:
+        act = repository.get(database, act_id)
+        told = shown(act, repository.transaction_of(database, act))
+        return AcceptedAct(act.id, act.kind, told.state, False, told)
 
 
 class _UsedKey:
     """One request's Idempotency-Key; its scope is whom the act counts for."""
 
-    def __init__(
-        self, database: Session, scope: str, key: str | None, act: SignedAct, now: datetime
-    ) -> None:
-        self._database, self._scope, self._now = database, scope, now
-        self._key = None if key is None else hashlib.sha256(key.encode()).digest()
-        self._request = b"" if key is None else _hash_of(act)
+    def __init__(self, connection: Connection, one: Brought, now: datetime) -> None:
+        """Raises IdempotencyKeyInvalid."""
+        self._connection, self._scope, self._now = connection, one.address, now
+        self._key = self._request = b""
+        if one.key is not None:
+            if not _KEY.fullmatch(one.key):
+                raise IdempotencyKeyInvalid
+            said = json.dumps(one.prepared.act.to_json(), sort_keys=True)
+            self._key, self._request = _hash(one.key), _hash(said)
 
-    def act(self) -> OutboxAct | None:
+    def act_id(self) -> str | None:
         """The act that the key was used for. Raises IdempotencyKeyReused."""
-        if self._key is None:
+        if not self._key:
             return None
-        found = repository.find_key(self._database, self._scope, self._key)
+        found = repository.find_key(self._connection, self._scope, self._key)
         if found is None:
             return None
-        if found.request != self._request:
+        request, act_id = found
+        if request != self._request:
             raise IdempotencyKeyReused
-        return repository.find(self._database, found.act_id)
+        return act_id
 
-    def note(self, act: OutboxAct) -> None:
+    def note(self, act_id: str) -> None:
         """Remembers the act. Raises IdempotencyKeyReused when another request was quicker."""
-        if self._key is None:
-            return
-        repository.add_key(self._database, self._scope, self._key, self._request, act.id, self._now)
-        self.act()
+        if self._key:
+            repository.add_key(
+                self._connection, self._scope, self._key, self._request, act_id, self._now
+            )
+            self.act_id()
 
 
-def _hash_of(act: SignedAct) -> bytes:
-    return hashlib.sha256(json.dumps(act.to_json(), sort_keys=True).encode()).digest()
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
 
 
-def _refuse_beyond_quota(database: Session, address: str, limit: int, now: datetime) -> None:
-    repository.lock_quota(database, address)
-    times = repository.counted_since(database, address, now - _QUOTA_SPAN)
+def _refuse_beyond_quota(connection: Connection, address: str, limit: int, now: datetime) -> None:
+    times = repository.counted_since(connection, address, now - _QUOTA_SPAN)
     if len(times) < limit:
         return
     wait = times[-limit] + _QUOTA_SPAN - now
@@ -155,22 +144,23 @@ def _refuse_beyond_quota(database: Session, address: str, limit: int, now: datet
     )
 
 
-def _row(prepared: Prepared, gas: int | None, quota_address: str, now: datetime) -> OutboxAct:
-    return OutboxAct(
-        id=secrets.token_hex(16),
-        digest=prepared.digest,
-        kind=prepared.kind,
-        priority=prepared.priority,
-        state="accepted" if gas is not None else "waiting",
-        account=prepared.act.account,
-        study_id=prepared.study_id,
-        contract=prepared.call.contract,
-        data=prepared.call.data,
-        gas=gas or 0,
-        checked_at=now,
-        voice_of=prepared.said if prepared.needs_others else None,
-        signed=prepared.act.to_json() if prepared.needs_others else None,
-        quota_address=quota_address if prepared.is_counted else None,
-        accepted_at=now,
-        tries=0,
-    )
+def _values(one: Brought, now: datetime) -> dict[str, Any]:
+    prepared = one.prepared
+    return {
+        "id": secrets.token_hex(16),
+        "digest": prepared.digest,
+        "kind": prepared.kind,
+        "priority": prepared.priority,
+        "state": "accepted" if one.gas is not None else "waiting",
+        "account": prepared.act.account,
+        "study_id": prepared.study_id,
+        "contract": prepared.call.contract,
+        "data": prepared.call.data,
+        "gas": one.gas or 0,
+        "checked_at": now,
+        "voice_of": prepared.said if prepared.needs_others else None,
+        "signed": prepared.act.to_json() if prepared.needs_others else None,
+        "quota_address": one.address if prepared.is_counted else None,
+        "accepted_at": now,
+        "tries": 0,
+    }

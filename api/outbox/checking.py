@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from eth_utils.crypto import keccak
 
 from api.outbox.problems import ActForAnotherChain
 from chain.chain import Chain
-from chain.errors import RegistryQuorumNotReached
-from chain.messages import Replacement, Resumption, Revocation, Suspension, split_token_id
+from chain.errors import ChainError, RegistryQuorumNotReached
+from chain.messages import (
+    Replacement,
+    Resumption,
+    Revocation,
+    Rollback,
+    Suspension,
+    split_token_id,
+)
+from chain.rpc import NodeProvider
 from chain.signed_act import SignedAct, SignedActInvalid, call_of
 
 #: Smaller goes first: who withdraws waits for nobody, who stops a study only for them.
@@ -59,7 +69,7 @@ class Prepared:
     @property
     def needs_others(self) -> bool:
         """Whether the contract takes it only together with other reviewers'."""
-        return isinstance(self.act.message, Resumption | Replacement)
+        return isinstance(self.act.message, Resumption | Replacement | Rollback)
 
     @property
     def is_counted(self) -> bool:
@@ -78,19 +88,24 @@ def prepare(chain: Chain, act: SignedAct) -> Prepared:
     return Prepared(act, call, keccak(said + act.signer), said)
 
 
-def estimate(chain: Chain, prepared: Prepared) -> int | None:
-    """Gas that the act takes on the newest block; None when it waits for other reviewers.
+def estimate(chain: Chain, acts: Sequence[Prepared]) -> list[int | Exception | None]:
+    """Gas that each act takes on the newest block; None when it waits for other reviewers.
 
-    The contract checks everything here, signatures included, whatever the kind of signer.
+    The contract checks everything here, signatures included, whatever the kind of signer; its
+    refusal (chain.errors.ChainError) stands in the place of an act that it would not accept.
 
     Raises:
-        chain.errors.ChainError: the contract's refusal among them.
+        chain.errors.ChainUnreachable
     """
-    try:
-        asked = [prepared.call.parameters(), "latest"]
-        return int(chain.w3.provider.make_request("eth_estimateGas", asked)["result"], 16)  # type: ignore[arg-type]
-    except RegistryQuorumNotReached:
-        # The registry counts after it has found every signature valid.
-        if prepared.needs_others:
-            return None
-        raise
+    provider = chain.w3.provider
+    assert isinstance(provider, NodeProvider)
+    asked = [("eth_estimateGas", [act.call.parameters(), "latest"]) for act in acts]
+    answers = provider.make_many(asked)
+    return [_gas(act, answer) for act, answer in zip(acts, answers, strict=True)]
+
+
+def _gas(act: Prepared, answer: Any) -> int | Exception | None:
+    # The registry counts after it has found every signature valid.
+    if isinstance(answer, RegistryQuorumNotReached) and act.needs_others:
+        return None
+    return answer if isinstance(answer, ChainError) else int(answer, 16)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Header, Path, Response
 
-from api.dependencies import ChainOf, Database, ServiceOf
+from api.dependencies import Database
 from api.outbox import repository
-from api.outbox.accepting import check, keep
 from api.outbox.examples import SIGNED_REVOCATION
+from api.outbox.intake import IntakeOf
 from api.outbox.models import ActShown, SignedActBody
 from api.outbox.problems import ActInvalid
 from api.outbox.showing import shown
 from api.problems import NotFound
-from api.service import Service
 from api.signin.caller import MaybeCallerOf
 from api.signin.problems import NotSignedIn
 from chain.messages import Challenge, Grant, Revocation
@@ -25,9 +22,6 @@ from chain.signed_act import SignedAct, SignedActInvalid
 router = APIRouter(tags=["signed acts"])
 _PATIENTS = (Grant, Revocation, Challenge)
 _ASK_AGAIN_SECONDS = "1"
-# SQLite lets who waits for its one writer sleep, ever longer, and serves whoever comes by: of
-# threads that take turns instead, the slowest wait a quarter as long.
-_sqlite_turn = threading.Lock()
 
 
 @router.post(
@@ -44,8 +38,7 @@ def bring_act(
     body: Annotated[
         SignedActBody, Body(openapi_examples={"revocation": {"value": SIGNED_REVOCATION}})
     ],
-    service: ServiceOf,
-    chain: ChainOf,
+    intake: IntakeOf,
     caller: MaybeCallerOf,
     response: Response,
     idempotency_key: Annotated[str | None, Header()] = None,
@@ -57,28 +50,24 @@ def bring_act(
     if caller is None and not isinstance(act.message, _PATIENTS):
         raise NotSignedIn
     address = None if caller is None else caller.address
-    checked = check(chain, act, service=service)
-    with _turn(service), service.sessions.begin() as database:
-        accepted = keep(database, checked, address, idempotency_key, service=service)
-        response.headers["Location"] = accepted.path
-        return _shown(database, accepted.id, response)
+    accepted = intake.accept(act, address, idempotency_key)
+    response.headers["Location"] = accepted.path
+    _ask_again(accepted.shown, response)
+    return accepted.shown
 
 
 @router.get("/acts/{act_id}", summary="How far a signed act has come")
 def one_act(
     act_id: Annotated[str, Path(examples=["5e" * 16])], database: Database, response: Response
 ) -> ActShown:
-    return _shown(database, act_id, response)
-
-
-def _turn(service: Service) -> AbstractContextManager[object]:
-    return _sqlite_turn if service.engine.dialect.name == "sqlite" else nullcontext()
-
-
-def _shown(database: Database, act_id: str, response: Response) -> ActShown:
     found = repository.find(database, act_id)
     if found is None:
         raise NotFound
-    if found.state not in ("confirmed", "failed"):
+    told = shown(found, repository.transaction_of(database, found))
+    _ask_again(told, response)
+    return told
+
+
+def _ask_again(told: ActShown, response: Response) -> None:
+    if told.state not in ("confirmed", "failed"):
         response.headers["Retry-After"] = _ASK_AGAIN_SECONDS
-    return shown(found, repository.transaction_of(database, found))

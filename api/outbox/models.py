@@ -14,12 +14,16 @@ from api.outbox.states import State
 
 @dataclass(frozen=True)
 class AcceptedAct:
-    """An act that is kept: `path` tells its state, `is_new` is False when it was here before."""
+    """An act that is kept: `path` tells its state, `is_new` is False when it was here before.
+
+    `shown` is what `path` would tell right now.
+    """
 
     id: str
     kind: str
     state: State
     is_new: bool
+    shown: ActShown
 
     @property
     def path(self) -> str:

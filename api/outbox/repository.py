@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Connection, Table, bindparam, delete, select, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from api.database.model import Base
 from api.outbox.states import State
 from api.outbox.tables import IdempotencyKey, OutboxAct, RelayTransaction, SignedForm
+
+_ACTS, _KEYS = cast(Table, OutboxAct.__table__), cast(Table, IdempotencyKey.__table__)
+# Built once: what is asked for each act would otherwise be put together anew for each.
+_LIVE = select(_ACTS.c.id).where(_ACTS.c.digest == bindparam("digest"), _ACTS.c.state != "failed")
+_COUNTED = (
+    select(_ACTS.c.accepted_at)
+    .where(_ACTS.c.quota_address == bindparam("address"), _ACTS.c.accepted_at > bindparam("since"))
+    .order_by(_ACTS.c.accepted_at)
+)
+_KEY = select(_KEYS.c.request, _KEYS.c.act_id).where(
+    _KEYS.c.scope == bindparam("scope"), _KEYS.c.key == bindparam("key")
+)
+_ADD_ACT, _ADD_KEY = (
+    {
+        "sqlite": sqlite.insert(table).on_conflict_do_nothing(),
+        "postgresql": postgresql.insert(table).on_conflict_do_nothing(),
+    }
+    for table in (_ACTS, _KEYS)
+)
+# Always in the same order: two processes that count for the same addresses never wait for each
+# other.
+_LOCK_QUOTAS = text(
+    "SELECT pg_advisory_xact_lock(key) FROM (SELECT DISTINCT hashtext(one) AS key"
+    " FROM unnest(CAST(:addresses AS text[])) AS one ORDER BY key) AS keys"
+)
 
 
 def find(database: Session, act_id: str) -> OutboxAct | None:
@@ -21,18 +44,24 @@ def find(database: Session, act_id: str) -> OutboxAct | None:
     return database.scalar(select(OutboxAct).where(OutboxAct.id == act_id))
 
 
-def find_live(database: Session, digest: bytes) -> OutboxAct | None:
-    """The act with a digest that has not failed."""
-    return database.scalar(
-        select(OutboxAct).where(OutboxAct.digest == digest, OutboxAct.state != "failed")
-    )
-
-
-def live(database: Session, digest: bytes) -> OutboxAct:
-    """As `find_live`, of an act that was just added."""
-    found = find_live(database, digest)
+def get(database: Session, act_id: str) -> OutboxAct:
+    """As `find`, of an act that is there."""
+    found = find(database, act_id)
     if found is None:
-        raise LookupError("the act that was added is gone")
+        raise LookupError("an act that was kept is gone")
+    return found
+
+
+def find_live(connection: Connection, digest: bytes) -> str | None:
+    """The id of the act with a digest that has not failed."""
+    return connection.scalar(_LIVE, {"digest": digest})
+
+
+def live(connection: Connection, digest: bytes) -> str:
+    """As `find_live`, of an act that is there."""
+    found = find_live(connection, digest)
+    if found is None:
+        raise LookupError("an act that was kept is gone")
     return found
 
 
@@ -41,42 +70,35 @@ def state_of(act: OutboxAct) -> State:
     return cast(State, act.state)
 
 
-def add(database: Session, act: OutboxAct) -> bool:
+def add(connection: Connection, values: dict[str, Any]) -> bool:
     """Adds an act unless the same one is there, waiting for whoever is adding it right now."""
-    columns = OutboxAct.__table__.columns.keys()
-    values = {name: getattr(act, name) for name in columns if name != "sequence"}
-    return _insert_if_absent(database, OutboxAct, values)
+    return connection.execute(_ADD_ACT[connection.dialect.name], values).rowcount == 1
 
 
-def lock_quota(database: Session, address: str) -> None:
-    """Until the transaction ends, nobody else counts this address's acts."""
+def lock_quotas(connection: Connection, addresses: Collection[str]) -> None:
+    """Until the transaction ends, nobody else counts these addresses' acts."""
     # An SQLite transaction that may write is the only one.
-    if database.get_bind().dialect.name == "postgresql":
-        database.execute(select(func.pg_advisory_xact_lock(func.hashtext(address))))
+    if addresses and connection.dialect.name == "postgresql":
+        connection.execute(_LOCK_QUOTAS, {"addresses": list(addresses)})
 
 
-def counted_since(database: Session, address: str, since: datetime) -> Sequence[datetime]:
+def counted_since(connection: Connection, address: str, since: datetime) -> Sequence[datetime]:
     """When acts that count for an address were accepted, oldest first."""
-    return database.scalars(
-        select(OutboxAct.accepted_at)
-        .where(OutboxAct.quota_address == address, OutboxAct.accepted_at > since)
-        .order_by(OutboxAct.accepted_at)
-    ).all()
+    return connection.scalars(_COUNTED, {"address": address, "since": since}).all()
 
 
-def find_key(database: Session, scope: str, key: bytes) -> IdempotencyKey | None:
-    """What a key was used for."""
-    return database.scalar(
-        select(IdempotencyKey).where(IdempotencyKey.scope == scope, IdempotencyKey.key == key)
-    )
+def find_key(connection: Connection, scope: str, key: bytes) -> tuple[bytes, str] | None:
+    """The request that a key was used for (its hash), and the act's id."""
+    found = connection.execute(_KEY, {"scope": scope, "key": key}).first()
+    return None if found is None else (found.request, found.act_id)
 
 
 def add_key(
-    database: Session, scope: str, key: bytes, request: bytes, act_id: str, now: datetime
+    connection: Connection, scope: str, key: bytes, request: bytes, act_id: str, now: datetime
 ) -> None:
     """Notes a key, unless it is there."""
     values = {"scope": scope, "key": key, "request": request, "act_id": act_id, "used_at": now}
-    _insert_if_absent(database, IdempotencyKey, values)
+    connection.execute(_ADD_KEY[connection.dialect.name], values)
 
 
 def forget_keys(database: Session, before: datetime) -> None:
@@ -97,9 +119,3 @@ def transaction_of(
         .order_by(SignedForm.max_fee)
     ).all()
     return transaction, hashes
-
-
-def _insert_if_absent(database: Session, table: type[Base], values: dict[str, object]) -> bool:
-    dialect = postgresql if database.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).values(**values).on_conflict_do_nothing()
-    return cast(CursorResult[object], database.execute(statement)).rowcount == 1

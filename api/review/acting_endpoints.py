@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Header, Response
 
-from api.dependencies import ChainOf, ServiceOf, Transaction
+from api.dependencies import ChainOf, ServiceOf
 from api.http.paging import Page, PagingOf
-from api.outbox.accepting import accept
+from api.outbox.intake import IntakeOf
 from api.outbox.models import SignedActBody
 from api.review import repository
 from api.review.act_models import EXAMPLE, ReviewActAccepted
@@ -76,9 +76,8 @@ def hand_in(
     study_id: StudyId,
     body: Annotated[SignedActBody, Body(openapi_examples={"suspension": {"value": EXAMPLE}})],
     caller: _Reviewer,
-    service: ServiceOf,
     chain: ChainOf,
-    database: Transaction,
+    intake: IntakeOf,
     response: Response,
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> ReviewActAccepted:
@@ -89,6 +88,6 @@ def hand_in(
     known_study(chain, study_id)
     require_reviewer(chain, study_id, caller)
     act = own_act(body, study_id, caller)
-    accepted = accept(database, chain, act, caller.address, idempotency_key, service=service)
+    accepted = intake.accept(act, caller.address, idempotency_key)
     response.headers["Location"] = accepted.path
     return ReviewActAccepted.of(accepted)
