@@ -1,9 +1,10 @@
 """Guardian accounts: which quarter they end with, and what their keys sign. Pure: no provider.
 
 A minor's token is held by a contract account (contracts/interfaces/IGuardianAccount.sol), one for
-each patient and study. Its acting key signs Grant and Revocation as any holder would; the account
-is the signer (`signer_of_account`), and the signature says what was signed (`approved_grant`,
-`approved_revocation`). Two of its three guardians sign `Rotation`, or Revocation.
+each patient and study. Its acting key signs Grant and Revocation, ReceiptKey, ErasureRequest and
+texts such as a sign-in as any holder would; the account is the signer (`signer_of_account`), and
+the signature says what was signed (`approved_...`). Two of its three guardians sign `Rotation`, or
+Revocation.
 """
 
 from collections.abc import Mapping
@@ -12,9 +13,17 @@ from datetime import UTC, date, datetime
 from enum import IntEnum
 
 from eth_abi.abi import encode
+from eth_account.messages import encode_defunct
 from eth_utils.crypto import keccak
 
-from chain.messages import Domain, Grant, Revocation, SignedMessage
+from chain.messages import (
+    Domain,
+    ErasureRequest,
+    Grant,
+    ReceiptKey,
+    Revocation,
+    SignedMessage,
+)
 from chain.solidity import Bytes, Uint64, abi_type, to_abi
 
 __all__ = [
@@ -23,9 +32,12 @@ __all__ = [
     "Rotation",
     "approved_grant",
     "approved_revocation",
+    "approved_statement",
+    "approved_text",
     "guardian_domain",
     "last_quarter_before_majority",
     "quorum_signatures",
+    "text_digest",
 ]
 
 
@@ -34,6 +46,8 @@ class GuardianAct(IntEnum):
 
     GRANT = 0
     REVOCATION = 1
+    STATEMENT = 2
+    MESSAGE = 3
 
 
 @dataclass(frozen=True, order=True)
@@ -101,6 +115,29 @@ def approved_revocation(revocation: Revocation, key_signature: bytes) -> bytes:
     """The account's signature over a revocation, as `approved_grant`."""
     payload = encode(["uint256"], [revocation.token_id])
     return _approved(GuardianAct.REVOCATION, payload, key_signature)
+
+
+def approved_statement(statement: ReceiptKey | ErasureRequest, key_signature: bytes) -> bytes:
+    """The account's signature over what no contract takes, as `approved_grant`.
+
+    The payload is encodeType's hash and encodeData of EIP-712; all members are static.
+    """
+    members = type(statement).type_members()
+    named = ",".join(f"{one['type']} {one['name']}" for one in members)
+    type_hash = keccak(text=f"{type(statement).__name__}({named})")
+    values = encode([one["type"] for one in members], list(statement.message().values()))
+    return _approved(GuardianAct.STATEMENT, type_hash + values, key_signature)
+
+
+def text_digest(text: str) -> bytes:
+    """What `personal_sign` signs, 32 bytes (ERC-191, EIP-191 version 0x45)."""
+    signable = encode_defunct(text=text)
+    return keccak(b"\x19" + signable.version + signable.header + signable.body)
+
+
+def approved_text(text: str, key_signature: bytes) -> bytes:
+    """The account's signature over a text; `key_signature` is the acting key's `personal_sign`."""
+    return _approved(GuardianAct.MESSAGE, text.encode(), key_signature)
 
 
 def quorum_signatures(signatures: Mapping[bytes, bytes]) -> bytes:

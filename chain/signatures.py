@@ -8,7 +8,10 @@ EIP-1271, EIP-7913, OpenZeppelin Contracts 5.7, utils/cryptography/SignatureChec
 from __future__ import annotations
 
 from eth_abi.abi import encode
+from eth_typing import BlockNumber
+from hexbytes import HexBytes
 from web3 import Web3
+from web3.types import BlockIdentifier, TxParams
 
 from chain.errors import ContractRefused, RpcRefused
 from chain.messages import SignedMessage, account_of_signer, recover
@@ -19,8 +22,12 @@ _IS_VALID_SIGNATURE = Web3.keccak(text="isValidSignature(bytes32,bytes)")[:4]
 _VERIFY = Web3.keccak(text="verify(bytes,bytes32,bytes)")[:4]
 
 
-def is_signed_by(w3: Web3, signer: bytes, digest: bytes, signature: bytes) -> bool:
-    """Whether `signature` is the signer's over the 32 bytes of `digest`, now.
+def is_signed_by(
+    w3: Web3, signer: bytes, digest: bytes, signature: bytes, *, block: int | None = None
+) -> bool:
+    """Whether `signature` is the signer's over the 32 bytes of `digest`, as of a block.
+
+    None: the newest block. An account without code there is never asked: only its key signs for it.
 
     Raises:
         chain.errors.ChainError: the node does not answer.
@@ -30,10 +37,10 @@ def is_signed_by(w3: Web3, signer: bytes, digest: bytes, signature: bytes) -> bo
     contract = Web3.to_checksum_address(signer[:20])
     if len(signer) > 20:
         asked = encode(["bytes", "bytes32", "bytes"], [signer[20:], digest, signature])
-        return _answers(w3, contract, bytes(_VERIFY), asked)
-    if w3.eth.get_code(contract):
+        return _answers(w3, contract, bytes(_VERIFY), asked, block)
+    if w3.eth.get_code(contract, _at(block)):
         asked = encode(["bytes32", "bytes"], [digest, signature])
-        return _answers(w3, contract, bytes(_IS_VALID_SIGNATURE), asked)
+        return _answers(w3, contract, bytes(_IS_VALID_SIGNATURE), asked, block)
     try:
         return recover(digest, signature) == contract
     except ValueError:
@@ -47,19 +54,25 @@ def is_message_of(
     domain: Domain,
     signer: bytes,
     signature: bytes,
+    *,
+    block: int | None = None,
 ) -> bool:
-    """Whether the account's signer signed the message. Raises chain.errors.ChainError."""
+    """Whether the account's signer signed the message; see `is_signed_by`. Raises ChainError."""
     return (
         len(signer) >= 20
         and account_of_signer(signer) == account
-        and is_signed_by(w3, signer, message.digest(domain), signature)
+        and is_signed_by(w3, signer, message.digest(domain), signature, block=block)
     )
 
 
-def _answers(w3: Web3, account: str, selector: bytes, asked: bytes) -> bool:
-    contract = Web3.to_checksum_address(account)
+def _at(block: int | None) -> BlockIdentifier:
+    return "latest" if block is None else BlockNumber(block)
+
+
+def _answers(w3: Web3, account: str, selector: bytes, asked: bytes, block: int | None) -> bool:
+    call: TxParams = {"to": Web3.to_checksum_address(account), "data": HexBytes(selector + asked)}
     try:
-        answer = w3.eth.call({"to": contract, "data": "0x" + (selector + asked).hex()})  # type: ignore[typeddict-item]
+        answer = w3.eth.call(call, _at(block))
     except ContractRefused:
         return False
     except RpcRefused as error:

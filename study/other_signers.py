@@ -98,7 +98,7 @@ def guardian_grant(
         chain.errors.ContractRefused: the account would refuse, and says why.
     """
     domain = chain.consent.domain
-    _require_guardian_account(chain, account)
+    require_guardian_account(chain, account)
     _require_enrolled(enrolment, grant, account, domain)
     signed = approved_grant(grant, grant.sign(acting_key, domain))
     chain.guardian_accounts.account(account).check_signature(grant.digest(domain), signed)
@@ -111,7 +111,7 @@ def guardian_revocation(
 ) -> SignedAct:
     """As `guardian_grant`, of a revocation."""
     domain = chain.consent.domain
-    _require_guardian_account(chain, account)
+    require_guardian_account(chain, account)
     signed = approved_revocation(revocation, revocation.sign(acting_key, domain))
     chain.guardian_accounts.account(account).check_signature(revocation.digest(domain), signed)
     return SignedAct(domain, revocation, signer_of_account(account), signed)
@@ -124,12 +124,13 @@ def within_guardianship(chain: Chain, grant: Grant, account: str) -> Grant:
         SignerUnusable: the address is no guardian account of this deployment.
         chain.errors.ChainError
     """
-    _require_guardian_account(chain, account)
+    require_guardian_account(chain, account)
     ends_at = chain.guardian_accounts.account(account).ends_at()
     return dataclasses.replace(grant, use_end=min(grant.use_end, ends_at))
 
 
-def _require_guardian_account(chain: Chain, account: str) -> None:
+def require_guardian_account(chain: Chain, account: str) -> None:
+    """Raises SignerUnusable, chain.errors.ChainError."""
     if not chain.guardian_accounts.is_guardian_account(account):
         raise SignerUnusable(f"{account} is no guardian account of this deployment")
 

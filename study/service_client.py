@@ -16,6 +16,8 @@ from eth_account.messages import encode_defunct
 from eth_account.signers.local import LocalAccount
 from siwe import SiweMessage
 
+from chain.guardians import approved_text
+
 _TIMEOUT_SECONDS = 30.0
 
 
@@ -43,8 +45,11 @@ class ServiceClient:
         self._http = http or httpx.Client(base_url=self.origin, timeout=_TIMEOUT_SECONDS)
         self._http.headers["Origin"] = self.origin
 
-    def sign_in(self, account: LocalAccount) -> None:
-        """A session of this account (ERC-4361). Raises ServiceRefused, ServiceUnreachable."""
+    def sign_in(self, account: LocalAccount, guardian_account: str | None = None) -> None:
+        """A session of this account, or of the guardian account whose acting key it is (ERC-4361).
+
+        Raises ServiceRefused, ServiceUnreachable.
+        """
         asked = self.post("/v1/signin/nonce")
         if asked["domain"] != self._domain:
             # Somebody could pass on a sign-in to another service.
@@ -56,7 +61,7 @@ class ServiceClient:
             )
         message = SiweMessage(
             domain=self._domain,
-            address=account.address,
+            address=guardian_account or account.address,
             uri=asked["uri"],
             version="1",
             chain_id=asked["chain_id"],
@@ -64,8 +69,10 @@ class ServiceClient:
             issued_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
             statement="Sign in to Assent.",
         ).prepare_message()
-        signature = account.sign_message(encode_defunct(text=message)).signature
-        said = {"message": message, "signature": "0x" + bytes(signature).hex()}
+        signature = bytes(account.sign_message(encode_defunct(text=message)).signature)
+        if guardian_account is not None:
+            signature = approved_text(message, signature)
+        said = {"message": message, "signature": "0x" + signature.hex()}
         self.post("/v1/signin/ethereum", said)
 
     def get(self, path: str, **query: str | int) -> Any:

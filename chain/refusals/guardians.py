@@ -39,7 +39,16 @@ class GuardianStudyMismatch(ContractRefused):
 @dataclass(eq=False)
 class GuardianHolderMismatch(ContractRefused):
     holder: Address
-    says = "The grant's holder is {holder}, not the guardian account that signs it."
+    says = "The message's holder is {holder}, not the guardian account that signs it."
+
+
+@dataclass(eq=False)
+class GuardianStatementUnknown(ContractRefused):
+    type_hash: Bytes32
+    says = (
+        "The guardian account makes no statement of the type {type_hash}: it names receipt keys "
+        "and asks for erasure. A grant or a revocation is signed as such."
+    )
 
 
 @dataclass(eq=False)

@@ -10,6 +10,7 @@ from itertools import pairwise
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from eth_account import Account
+from eth_account.messages import encode_defunct
 from eth_account.signers.local import LocalAccount
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from chain.errors import (
     ConsentSignatureInvalid,
     GuardianAccountEnded,
     GuardianAccountRecovered,
+    GuardianHolderMismatch,
     GuardianSignatureInvalid,
     GuardianUsePeriodTooLong,
     MultiSignerERC7913AlreadyExists,
@@ -33,18 +35,24 @@ from chain.guardians import (
     Rotation,
     approved_grant,
     approved_revocation,
+    approved_statement,
+    approved_text,
     last_quarter_before_majority,
     quorum_signatures,
+    text_digest,
 )
 from chain.messages import (
     Enrolment,
+    ErasureRequest,
     Grant,
+    ReceiptKey,
     Revocation,
     SignedMessage,
     enrolment_proof,
     signer_of_account,
 )
 from chain.passkeys import passkey_signer, sign_p256
+from chain.signatures import is_message_of, is_signed_by
 from tests.world import World
 
 BIRTHDAYS = st.dates(date(1960, 1, 1), date(9900, 12, 31))
@@ -219,6 +227,50 @@ def test_a_parents_passkey_acts_for_a_child(world: World) -> None:
     family.account.check_signature(digest, approved_grant(grant, sign_p256(key, digest)))
     token = family.carry(grant, enrolment, sign_p256(key, digest))
     assert world.chain().consent.owner_of(token) == family.account.address
+
+
+def test_a_parent_speaks_for_a_child_and_nobody_takes_it_for_a_consent(family: Family) -> None:
+    world, domain = family.world, family.world.chain().consent.domain
+    account, w3 = family.account, family.world.chain().w3
+    text = f"{account.address} signs in"
+    key = ReceiptKey(account.address, bytes(range(32)), world.now)
+    erasure = ErasureRequest(account.address, world.now)
+    for said in (key, erasure):
+        signed = approved_statement(said, said.sign(family.parent, domain))
+        account.check_signature(said.digest(domain), signed)
+        assert is_message_of(w3, account.address, said, domain, family.signer, signed)
+        forged = approved_statement(said, said.sign(family.guardians[0], domain))
+        assert not is_message_of(w3, account.address, said, domain, family.signer, forged)
+    others = ErasureRequest(family.parent.address, world.now)
+    with pytest.raises(GuardianHolderMismatch):
+        signed = approved_statement(others, others.sign(family.parent, domain))
+        account.check_signature(others.digest(domain), signed)
+
+    signature = bytes(family.parent.sign_message(encode_defunct(text=text)).signature)
+    approved = approved_text(text, signature)
+    assert is_signed_by(w3, family.signer, text_digest(text), approved)
+    assert not is_signed_by(w3, family.signer, text_digest(text + "."), approved)
+    assert not is_signed_by(w3, family.signer, key.digest(domain), approved)
+
+
+def test_what_an_account_said_is_asked_as_of_a_block(family: Family) -> None:
+    """A key that was replaced spoke for the account once, and does so no more."""
+    chain = family.world.chain()
+    said = ReceiptKey(family.account.address, bytes(32), family.world.now)
+    domain = chain.consent.domain
+    old = approved_statement(said, said.sign(family.parent, domain))
+    before = chain.head().number
+    rotation = family.account.rotation(signer_of(Account.create()))
+    family.account.rotate(rotation, family.two_sign(rotation))
+
+    def stands(signed: bytes, block: int | None = None) -> bool:
+        digest = said.digest(domain)
+        return is_signed_by(chain.w3, family.signer, digest, signed, block=block)
+
+    assert stands(old, before)
+    assert not stands(old)
+    # Before it had code it could say nothing, and no key signs for it.
+    assert not stands(old, chain.deployment.block_number - 1)
 
 
 def test_looking_needs_no_account(family: Family) -> None:
