@@ -101,6 +101,8 @@ def _next_entry(file: BinaryIO, path: Path) -> tuple[str, int] | None:
         raise _unusable(path, f"the entry of {name!r} is not as it is written here")
     if size > _limit(name):
         raise BundleUnusable(f"{name!r} in {path} is larger than {_limit(name)} bytes")
+    if size > os.fstat(file.fileno()).st_size - file.tell():
+        raise _unusable(path, f"it ends too early, within {name!r}")
     return name, size
 
 

@@ -20,6 +20,10 @@ class Kind(StrEnum):
     """Stated by a site, or accepted by contract code whose hash is proven; not computed again."""
     PENDING = "pending"
     """Nothing is wrong up to the block; the deadline that decides lies beyond it."""
+    FAULT = "fault"
+    """A site or coordinator broke a duty, and the chain has it on record with its consequence: the
+    evidence holds, and whoever reads it must know.
+    """
 
 
 @dataclass(frozen=True)
@@ -86,15 +90,30 @@ class Report:
         return tuple(check for check in self.checks if not check.ok)
 
     @property
+    def faults(self) -> tuple[Check, ...]:
+        """Broken duties that are on record: they hold as evidence, and do not fail the report."""
+        return tuple(check for check in self.checks if check.kind is Kind.FAULT)
+
+    @property
     def exit_code(self) -> int:
-        """0 when every check holds, 1 otherwise. (2 is for a bundle that could not be read.)"""
+        """0 when every check holds, 1 otherwise. (2 is for a bundle that could not be read.)
+
+        A fault on record does not change it: the evidence says truly that somebody failed.
+        """
         return 0 if self.ok else 1
 
     def table(self) -> list[tuple[str, str, str, str, str]]:
-        """Rows (verdict, check, object, kind, detail), failed ones first."""
-        ordered = sorted(self.checks, key=lambda check: check.ok)
+        """Rows (verdict, check, object, kind, detail): what fails, then faults, then the rest."""
+        ordered = sorted(self.checks, key=lambda check: (check.ok, check.kind is not Kind.FAULT))
         return [
-            ("ok" if c.ok else "FAILED", c.name, c.object, c.kind.value, c.detail) for c in ordered
+            (
+                "FAILED" if not c.ok else "FAULT" if c.kind is Kind.FAULT else "ok",
+                c.name,
+                c.object,
+                c.kind.value,
+                c.detail,
+            )
+            for c in ordered
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -102,6 +121,7 @@ class Report:
         return {
             "schema": "assent-report-1",
             "ok": self.ok,
+            "faults": len(self.faults),
             "study": self.study,
             "chain_id": self.chain_id,
             "holds_until": {
@@ -131,6 +151,10 @@ class Recorder:
         """Record one check; returns ``ok``."""
         self.checks.append(Check(name, ok, object_, detail, kind))
         return ok
+
+    def fault(self, name: str, object_: str, detail: str) -> None:
+        """A broken duty that the chain has on record, with its consequence."""
+        self.add(name, object_, True, detail, Kind.FAULT)
 
     def need(self, name: str, object_: str, ok: bool, detail: str) -> None:
         """Record one check that the rest of its group needs. Raises CheckFailed."""

@@ -14,7 +14,7 @@ from scripts.console import BadInput, JsonOption, say, show_json, show_table, ti
 
 
 def verify(
-    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    bundle: Annotated[Path, typer.Argument(help="The bundle: its folder, or its one file.")],
     trust_block: Annotated[
         str,
         typer.Option(
@@ -30,7 +30,9 @@ def verify(
 ) -> None:
     """Recompute every round of a study from its bundle, offline.
 
-    Exit code 0 when every check holds, 1 when one does not, 2 when the bundle cannot be read.
+    Exit code 0 when every check holds, 1 when one does not, 2 when the bundle cannot be read. A
+    fault of a site that is on record, and for which it was barred, is shown and leaves 0: the
+    evidence holds.
     """
     report = verify_folder(bundle, _hash(trust_block))
     if as_json:
@@ -78,6 +80,11 @@ def _show(report: Report, *, every: bool) -> None:
             ("check", "object", "detail"),
             [(c.name, c.object, c.detail) for c in report.failed],
         )
+    show_table(
+        "Faults on record",
+        ("check", "object", "detail"),
+        [(c.name, c.object, c.detail) for c in report.faults],
+    )
     attested = sum(check.kind.value == "attested" for check in report.checks)
     if attested:
         say(f"{attested} checks rest on what a site attested: see `--all`.")

@@ -3,38 +3,52 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scripts.connection import DeploymentFile, Ipfs, Rpc, StudyNumber, connect, open_store
 from scripts.console import BadInput, JsonOption, say, show_json, show_table
+from scripts.counting import Tell, counting
+
+if TYPE_CHECKING:
+    from chain.chain import Chain
+    from ipfs.objects import ObjectStore
 
 OutFolder = Annotated[Path, typer.Argument(help="An absent or empty folder.", metavar="OUT")]
 
 
 def bundle(
     study: StudyNumber,
-    out: OutFolder,
+    out: Annotated[
+        Path,
+        typer.Argument(help="An absent or empty folder; with --archive a new file.", metavar="OUT"),
+    ],
     rpc: Rpc,
     deployment: DeploymentFile,
     ipfs: Ipfs,
+    archive: Annotated[
+        bool, typer.Option("--archive", help="Write one file (tar), to send or keep.")
+    ] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Gather everything that proves a study, as of the chain's newest block, into a folder.
+    """Gather everything that proves a study, as of the chain's newest block.
 
     Prints that block's hash. `assent verify` believes the bundle only with a hash from elsewhere:
     ask two sites for theirs.
     """
     from audit.bundle import read_bundle
-    from study.bundle import gather_bundle
     from study.overview import require_study
 
-    _refuse_full(out)
+    if archive and out.exists():
+        raise BadInput(f"{out} exists; name another file")
+    if not archive:
+        _refuse_full(out)
     chain = connect(rpc, deployment)
     require_study(chain, study)
-    with open_store(ipfs) as store:
-        block = "0x" + gather_bundle(chain, store, study, out).hex()
+    with open_store(ipfs) as store, counting("Objects") as tell:
+        block = "0x" + _gather(chain, store, study, out, archive, tell).hex()
     number = read_bundle(out).block_number
     if json_:
         show_json({"bundle": str(out), "block_number": number, "block_hash": block})
@@ -43,6 +57,23 @@ def bundle(
     say(block)
     say(f"Ask two sites what their own nodes say: `assent study block {number}`. Then:")
     say(f"  assent verify {out} --trust-block HASH")
+
+
+def _gather(
+    chain: Chain, store: ObjectStore, study: int, out: Path, archive: bool, tell: Tell
+) -> bytes:
+    from audit.bundle_archive import write_archive
+    from study.bundle import gather_bundle
+
+    if not archive:
+        return gather_bundle(chain, store, study, out, tell)
+    target = out.absolute()
+    with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as beside:
+        block = gather_bundle(chain, store, study, Path(beside, "bundle"), tell)
+        packed = Path(beside, "bundle.tar")
+        write_archive(Path(beside, "bundle"), packed)
+        packed.rename(target)
+    return block
 
 
 def block(

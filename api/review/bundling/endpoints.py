@@ -30,6 +30,7 @@ _ASK_AGAIN_SECONDS = "2"
 _REPORT = {
     "schema": "assent-report-1",
     "ok": False,
+    "faults": 0,
     "study": 1,
     "chain_id": 31337,
     "holds_until": {
@@ -111,9 +112,9 @@ def report(job_id: _JobId, caller: _Reader, database: Database) -> dict[str, Any
 
 @router.get(
     "/bundles/{job_id}/file",
-    summary="Download a bundle (zip)",
+    summary="Download a bundle (tar)",
     response_class=FileResponse,
-    responses={200: {"content": {"application/zip": {"example": "(a zip file)"}}}},
+    responses={200: {"content": {"application/x-tar": {"example": "(a tar file)"}}}},
 )
 def file(
     job_id: _JobId, caller: _Reader, service: ServiceOf, database: Database, request: Request
@@ -134,8 +135,8 @@ def file(
     }
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    name = f"assent-study-{job.study_id}-block-{job.block_number}.zip"
-    return FileResponse(path, media_type="application/zip", filename=name, headers=headers)
+    name = f"assent-study-{job.study_id}-block-{job.block_number}.tar"
+    return FileResponse(path, media_type="application/x-tar", filename=name, headers=headers)
 
 
 def _found(database: Database, job_id: str) -> BundleJob:

@@ -6,23 +6,9 @@ import fcntl
 import hashlib
 import os
 import shutil
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-_README = """An evidence bundle of Assent, study {study}, as of block {block}.
-
-Whoever gave you this file is not believed, and need not be. Ask two sites, over a channel that the
-coordinator does not control, which hash their own nodes have for block {block}:
-
-    assent study block {block}
-
-Both must say the same. Then, on any machine, with no network:
-
-    assent verify bundle --trust-block THAT-HASH
-"""
-_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say; the bytes depend on nothing else
 
 
 class FolderBusy(Exception):
@@ -30,7 +16,7 @@ class FolderBusy(Exception):
 
 
 class BundleFolder:
-    """Files `SHA256.zip` of mode 0600 in a folder of mode 0700."""
+    """Files `SHA256.tar` of mode 0600 in a folder of mode 0700."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -58,7 +44,7 @@ class BundleFolder:
 
     def file(self, sha256: bytes) -> Path:
         """Where the file of this hash is, or would be."""
-        return self.path / f"{sha256.hex()}.zip"
+        return self.path / f"{sha256.hex()}.tar"
 
     def keep(self, packed: Path) -> bytes:
         """Takes a finished file in; its SHA-256. It is there whole or not at all."""
@@ -77,24 +63,7 @@ class BundleFolder:
     def remove_all_but(self, kept: set[bytes]) -> None:
         """Removes the files that no job has any more, and what was being worked on."""
         names = {self.file(digest).name for digest in kept}
-        for path in self.path.glob("*.zip"):
+        for path in self.path.glob("*.tar"):
             if path.name not in names:
                 path.unlink(missing_ok=True)
         shutil.rmtree(self.path / "work", ignore_errors=True)
-
-
-def pack(bundle: Path, target: Path, study_id: int, block_number: int) -> None:
-    """Writes a zip that holds the folder as `bundle/`; the same folder gives the same bytes."""
-    readme = _README.format(study=study_id, block=block_number).encode()
-    files = sorted(path for path in bundle.rglob("*") if path.is_file())
-    with zipfile.ZipFile(target, "x") as packed:
-        _add(packed, "README.txt", readme)
-        for path in files:
-            _add(packed, f"bundle/{path.relative_to(bundle).as_posix()}", path.read_bytes())
-
-
-def _add(packed: zipfile.ZipFile, name: str, data: bytes) -> None:
-    entry = zipfile.ZipInfo(name, _TIME)
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    entry.external_attr = 0o600 << 16
-    packed.writestr(entry, data)

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from api.review.bundling.folder import BundleFolder, pack
+from api.review.bundling.folder import BundleFolder
 from api.review.bundling.repository import BundleMade
 from api.service import Service
 from audit.bundle import read_bundle
+from audit.bundle_archive import write_archive
 from audit.errors import AuditError
 from audit.verify import verify
 from chain.chain import Chain
@@ -65,8 +66,8 @@ def make_bundle(
     tell("verifying", 0, 1)
     report = _verified(work / "bundle")
     tell("packing", 0, 1)
-    packed = work / "bundle.zip"
-    pack(work / "bundle", packed, study_id, report["holds_until"]["block"])
+    packed = work / "bundle.tar"
+    write_archive(work / "bundle", packed)
     size = packed.stat().st_size
     if size > limit:
         raise BundleFailed("bundle-too-large", f"the file has {size} bytes, {limit} are allowed")

@@ -24,7 +24,7 @@ _STAGES = {
 _CHECK = (
     "Do not believe this service. Ask two sites, over a channel that the coordinator does not"
     " control, for the hash of block {block} (`assent study block {block}`). Then, on your own"
-    " machine and with no network: `assent verify bundle --trust-block HASH`. The check `anchor`"
+    " machine and with no network: `assent verify FILE --trust-block HASH`. The check `anchor`"
     " fails in the report here, because a hash that we gave would be our own word."
 )
 
@@ -45,7 +45,7 @@ class BundleVerdict(BaseModel):
 
 
 class BundleFile(BaseModel):
-    """The file: a zip that holds the folder `bundle`; called by its SHA-256."""
+    """The file, a tar that `assent verify` reads as it is; called by its SHA-256."""
 
     sha256: str
     bytes: int
