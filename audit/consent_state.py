@@ -166,6 +166,21 @@ class StudyState:
         known = bisect_left(changes, self.events, key=lambda change: change.moment.position)
         return changes[known - 1] if known else None
 
+    @property
+    def base_round(self) -> int:
+        """The closed round whose checkpoint the next one starts from (`RoundLedger.lastClosed`)."""
+        bases = self.history.bases
+        known = bisect_left(bases, self.events, key=lambda change: change.moment.position)
+        return bases[known - 1].round if known else 0
+
+    def is_retired(self, number: int) -> bool:
+        """Whether a round closed and a rollback took it out of what later rounds descend from
+        (`RoundLedger.isRetired`).
+        """
+        facts = self.history.rounds.get(number)
+        closed = facts is not None and self._known(facts.closed_at)
+        return closed and number not in self.history.lineage(self.base_round)
+
     def rounds_over(self, since: int) -> int:
         """How many rounds that were opened after second ``since`` are over (as
         `RoundLedger.roundsOver` counts them).

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar
 
-from audit.round_state import Moment, RoundFacts
-from chain.events import Event
+from audit.round_state import BaseChange, Moment, RoundFacts
+from chain.events import Event, RolledBack
 from chain.messages import Grant, Terms
 
 T = TypeVar("T")
@@ -109,6 +109,14 @@ class BarChange(NamedTuple):
     times: int
 
 
+@dataclass(frozen=True)
+class RollbackFacts:
+    """Reviewers took the study back; their signatures are checked by the verifier."""
+
+    event: RolledBack
+    moment: Moment
+
+
 @dataclass
 class ChallengeFacts:
     """A question that a site had to answer before second ``answer_by``.
@@ -149,6 +157,8 @@ class History:
     counters: dict[str, int] = field(default_factory=dict)
     revocations: dict[str, list[Moment]] = field(default_factory=dict)
     rounds: dict[int, RoundFacts] = field(default_factory=dict)
+    bases: list[BaseChange] = field(default_factory=list)
+    rollbacks: list[RollbackFacts] = field(default_factory=list)
     commits: dict[str, list[Moment]] = field(default_factory=dict)
     bars: dict[str, list[BarChange]] = field(default_factory=dict)
     was_barred: set[tuple[int, str]] = field(default_factory=set)
@@ -173,6 +183,8 @@ class History:
             counters={**self.counters},
             revocations=_forked(self.revocations),
             rounds={number: facts.fork() for number, facts in self.rounds.items()},
+            bases=[*self.bases],
+            rollbacks=[*self.rollbacks],
             commits=_forked(self.commits),
             bars=_forked(self.bars),
             was_barred={*self.was_barred},
@@ -182,6 +194,20 @@ class History:
     @property
     def reviewers(self) -> tuple[str, ...]:
         return self.committees[-1].reviewers if self.committees else ()
+
+    @property
+    def base_round(self) -> int:
+        """The closed round whose checkpoint the next one starts from (`RoundLedger.lastClosed`)."""
+        return self.bases[-1].round if self.bases else 0
+
+    def lineage(self, number: int) -> list[int]:
+        """A round and those that it descends from, newest first; 0, the initial checkpoint, ends
+        it.
+        """
+        found = [number]
+        while found[-1] != 0:
+            found.append(self.rounds[found[-1]].follows)
+        return found
 
     @property
     def replacements(self) -> int:

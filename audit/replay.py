@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from audit.acts import bars, consent, registry, rounds
+from audit.acts import bars, consent, registry, rollbacks, rounds
 from audit.acts.refusal import refuse, require
 from audit.errors import HistoryInvalid
 from audit.history import History
@@ -37,6 +37,7 @@ _HANDLERS: dict[type[ev.Event], _Handler] = {
     ev.DeliveryRecorded: rounds.delivery_recorded,
     ev.Closed: rounds.closed,
     ev.Aborted: rounds.aborted,
+    ev.RolledBack: rollbacks.rolled_back,
     ev.Barred: bars.barred_by_coordinator,
     ev.Readmitted: bars.readmitted,
     ev.Challenged: bars.challenged,

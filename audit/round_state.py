@@ -27,10 +27,21 @@ class Committing(NamedTuple):
     commitment: Commitment
 
 
+class BaseChange(NamedTuple):
+    """From ``moment`` on the next round starts from the checkpoint of ``round``, which closed.
+
+    0: from the initial one.
+    """
+
+    moment: Moment
+    round: int
+
+
 @dataclass
 class RoundFacts:
     """Every event of one round, each with its moment; what has not happened is None or empty.
 
+    ``follows``: the closed round whose checkpoint it must start from; 0 for the initial one.
     ``deliveries``: masked digests that members put on record. ``sealed_suspensions`` and
     ``aborted_suspensions``: how often the study had been suspended at the seal and at the abort.
     """
@@ -38,6 +49,7 @@ class RoundFacts:
     number: int
     opened: Opened
     opened_at: Moment
+    follows: int
     commitments: list[Committing] = field(default_factory=list)
     sealed: Sealed | None = None
     sealed_at: Moment | None = None

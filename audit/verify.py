@@ -18,6 +18,7 @@ from audit.checks.files import check_files
 from audit.checks.history import check_history
 from audit.checks.objects import check_references
 from audit.checks.outcomes import check_outcomes
+from audit.checks.rollbacks import check_rollbacks
 from audit.checks.rounds import check_rounds
 from audit.checks.study import check_study
 from audit.consent_state import StudyState
@@ -30,6 +31,7 @@ _GROUPS: tuple[tuple[str, Callable[[Context], None]], ...] = (
     ("study", check_study),
     ("documents", check_documents),
     ("rounds", check_rounds),
+    ("rollbacks", check_rollbacks),
     ("duties", check_duties),
     ("outcomes", check_outcomes),
     ("references", check_references),

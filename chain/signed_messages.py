@@ -69,7 +69,7 @@ class Readmission(SignedMessage):
 
 @dataclass(frozen=True)
 class Rollback(SignedMessage):
-    """k reviewers make the checkpoint of `to_round` the base of the next round (0: the initial one).
+    """k reviewers make `to_round` the one that the next round starts from (0: the initial one).
 
     `rollbacks`: how many the study has had (`RoundLedger.rollbacks`), so that each is carried once.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from audit.acts.refusal import refuse, require
 from audit.history import History
-from audit.round_state import Committing, Moment, RoundFacts
+from audit.round_state import BaseChange, Committing, Moment, RoundFacts
 from chain import events as ev
 from chain.messages import RoundState
 
@@ -22,7 +22,7 @@ def opened(history: History, event: ev.Opened, moment: Moment) -> None:
     if history.rounds:
         over = history.rounds[event.round - 1].over_at is not None
         require(over, "the round before is still running")
-    history.rounds[event.round] = RoundFacts(event.round, event, moment)
+    history.rounds[event.round] = RoundFacts(event.round, event, moment, history.base_round)
 
 
 def round_in(history: History, number: int, *states: RoundState) -> RoundFacts:
@@ -67,6 +67,7 @@ def is_member(facts: RoundFacts, site: str) -> bool:
 def closed(history: History, event: ev.Closed, moment: Moment) -> None:
     facts = round_in(history, event.round, RoundState.SEALED)
     facts.closed, facts.closed_at = event, moment
+    history.bases.append(BaseChange(moment, event.round))
 
 
 def aborted(history: History, event: ev.Aborted, moment: Moment) -> None:

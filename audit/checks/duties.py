@@ -73,7 +73,9 @@ def _check_bars(context: Context, state: StudyState, facts: RoundFacts) -> None:
 
 
 def _check_challenge(context: Context, asked: ChallengeFacts, now: int) -> None:
-    """Unanswered after its deadline is a fault, whether or not anybody put it on record."""
+    """Unanswered after its deadline is a fault of the site. On record, and the site barred for it,
+    the evidence holds and says so; as long as nobody put it on record, the check fails.
+    """
     about = f"the receipt of token {asked.token_id}" if asked.token_id else "a replay"
     place = f"round {asked.round}, site {asked.site}, {about}"
     if asked.answered and asked.answer_hash:
@@ -82,7 +84,12 @@ def _check_challenge(context: Context, asked: ChallengeFacts, now: int) -> None:
     elif now < asked.answer_by:
         detail = f"asked at {asked.asked.time}, the answer is due by {asked.answer_by}"
         context.record.add("challenge", place, True, detail, Kind.PENDING)
+    elif asked.faulted:
+        detail = f"fault: no answer by {asked.answer_by}; on record, and barred for it"
+        context.record.add("challenge", place, True, detail, Kind.FAULT)
     else:
-        recorded = "on record, and barred for it" if asked.faulted else "not on record yet"
-        detail = f"fault: no answer by {asked.answer_by}; {recorded}"
+        detail = (
+            f"no answer by {asked.answer_by}, and the fault is not on record yet: anyone may put it"
+            " there (`assent study fault`)"
+        )
         context.record.fail("challenge", place, detail)

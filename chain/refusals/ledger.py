@@ -228,6 +228,6 @@ class RollbackNotAncestor(ContractRefused):
     to_round: Uint32
     last_closed: Uint32
     says = (
-        "The next round of study {study_id} starts from round {last_closed}, which does not descend "
-        "from round {to_round}. Name 0, or an older round that closed and is not retired."
+        "The next round of study {study_id} starts from round {last_closed}, which does not "
+        "descend from round {to_round}. Name 0, or an older round that closed and is not retired."
     )

@@ -50,9 +50,7 @@ def resume(world: World, study: int, signing: Sequence[LocalAccount]) -> Receipt
     return registry.resume(study, signers(signing), signatures)
 
 
-def roll_back(
-    world: World, study: int, to_round: int, signing: Sequence[LocalAccount]
-) -> Receipt:
+def roll_back(world: World, study: int, to_round: int, signing: Sequence[LocalAccount]) -> Receipt:
     ledger = world.chain().ledger
     message = Rollback(study, to_round, ledger.rollbacks(study))
     signatures = [message.sign(reviewer, ledger.domain) for reviewer in signing]

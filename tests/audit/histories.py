@@ -10,7 +10,7 @@ from eth_account.signers.local import LocalAccount
 from audit.cid import sha256
 from chain.deploy import WEEK
 from chain.messages import Execution, Purpose
-from tests.audit.acts import approve, challenge, readmit, replace_reviewer, signers
+from tests.audit.acts import approve, challenge, readmit, replace_reviewer, roll_back, signers
 from tests.audit.real_study import RealStudy
 from tests.world import YEAR, World
 
@@ -22,9 +22,9 @@ def eventful_study(world: World) -> RealStudy:
     sealed, a patient revokes, it is aborted, and a site is barred. The first record comes back. The
     committee changes, renews its approval, suspends and resumes. In round 3, without the barred
     site, a patient revokes after the commitment and the site recommits; it closes, and is asked
-    about. Round 4 is aborted before its seal. A second, tighter version comes into force and round
-    5 closes under it; a third, looser one needs every consent anew. Sites change keys, and new
-    studies go elsewhere.
+    about; the reviewers go back to round 1. Round 4 is aborted before its seal. A second, tighter
+    version comes into force and round 5 closes under it; a third, looser one needs every consent
+    anew. Sites change keys, and new studies go elsewhere.
     """
     study = RealStudy(world, {"waiting_rounds": 1, "max_charged_aborts": 1})
     patients = {site.address: [study.patient(site) for _ in range(4)] for site in world.sites}
@@ -56,6 +56,7 @@ def eventful_study(world: World) -> RealStudy:
     study.close(third)
     ask_and_answer(study, third, two, patients[two.address][0])
     readmit(world, study.number, three.address, world.reviewers[0])
+    roll_back(world, study.number, 1, world.reviewers[1:])
 
     fourth = study.open()
     study.commit(fourth, one)

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from chain.errors import ContractRefused
 from chain.messages import LateRevocation, Purpose, RoundState, Terms
-from tests.audit.acts import approve, challenge, readmit, replace_reviewer, resume
+from tests.audit.acts import (
+    approve,
+    challenge,
+    readmit,
+    replace_reviewer,
+    resume,
+    roll_back,
+)
 from tests.world import DISEASE, World
 
 OTHER_DISEASE = 5148
@@ -70,6 +77,7 @@ acts: st.SearchStrategy[Act] = st.one_of(
     st.tuples(st.just("wait"), st.sampled_from([30, 700, 4000])),
     st.tuples(st.just("round"), st.sampled_from(["open", "committed", "sealed", "closed"])),
     st.just(("abort",)),
+    st.tuples(st.just("rollback"), st.integers(0, 2)),
     st.tuples(st.just("bar"), st.integers(0, 1)),
     st.tuples(st.just("fault"), st.integers(0, 1)),
     st.tuples(st.just("readmit"), st.integers(0, 1)),
@@ -220,6 +228,9 @@ class RandomHistory:
 
     def _abort(self) -> None:
         self.world.chain(self.world.coordinator).ledger.abort(self.study, self._newest[0])
+
+    def _rollback(self, to_round: int) -> None:
+        roll_back(self.world, self.study, to_round, self.seated[:2])
 
     def _bar(self, site: int) -> None:
         ledger = self.world.chain(self.world.coordinator).ledger

@@ -86,6 +86,19 @@ NAMED: dict[str, tuple[list[Act], list[str]]] = {
         ],
         ["BarsExcused", "BarsExcused", "BarsExcused", "BarsAlreadyBarred", "BarsNotBarred"],
     ),
+    "reviewers go back, to what is an ancestor and to what is retired, while a round runs or not": (
+        [
+            *(ONE, ONE, TWO, TWO, CLOSED, CLOSED, ("rollback", 1), ("rollback", 2)),
+            *(("revoke", 0), ONE, CLOSED, ("rollback", 2), ROUND, ("rollback", 0), ("abort",)),
+            *(("suspend",), ("rollback", 0), ("rollback", 0), ("resume",), CLOSED),
+        ],
+        [
+            "RollbackNotAncestor",
+            "RollbackNotAncestor",
+            "LedgerRoundOpen",
+            "RollbackNotAncestor",
+        ],
+    ),
 }
 
 
@@ -171,6 +184,9 @@ def _compare_study(run: RandomHistory, chain: Chain, then: StudyState, block: in
         )
     assert list(then.reviewers) == list(registry.reviewers(study, block=block))
     assert then.charged_aborts() == ledger.charged_aborts(study, block=block)
+    assert then.base_round == ledger.last_closed(study, block=block)
+    for number in then.history.rounds:
+        assert then.is_retired(number) == ledger.is_retired(study, number, block=block)
     for since in (0, run.start, then.time - 1, then.time):
         over = then.rounds_over(since)
         for count in (0, 1, 2, 3):

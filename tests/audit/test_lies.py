@@ -100,6 +100,19 @@ LIES: list[tuple[str, type[ev.Event], Callable[[Any], Any], str]] = [
     ("readmitted site", ev.Readmitted, replaced(site=STRANGER), "events.replay"),
     ("readmitted round", ev.Readmitted, replaced(round=more), "events.replay"),
     ("readmitting reviewer", ev.Readmitted, replaced(reviewer=STRANGER), "events.replay"),
+    ("back to which round", ev.RolledBack, replaced(to_round=0), "rollback.signature"),
+    ("back to an aborted round", ev.RolledBack, replaced(to_round=2), "events.replay"),
+    ("back from which round", ev.RolledBack, replaced(from_round=1), "events.replay"),
+    ("rollbacks", ev.RolledBack, replaced(rollbacks=more), "events.replay"),
+    (
+        "a rollback's signature",
+        ev.RolledBack,
+        replaced(signatures=first_flipped),
+        "rollback.approved",
+    ),
+    ("a rollback's signers", ev.RolledBack, replaced(signers=first_flipped), "events.replay"),
+    ("a rollback by one", ev.RolledBack, replaced(signers=lambda s: s[:1] * 2), "events.replay"),
+    ("a rollback by nobody", ev.RolledBack, replaced(signers=(), signatures=()), "events.replay"),
     ("challenged round", ev.Challenged, replaced(round=1), "events.replay"),
     ("challenged site", ev.Challenged, replaced(site=STRANGER), "events.replay"),
     ("challenged token", ev.Challenged, replaced(token_id=more), "events.replay"),
@@ -258,7 +271,7 @@ def test_a_bar_although_the_study_was_amended_since_the_seal_is_found(
     written: Written, bundle: Bundle
 ) -> None:
     rounds = (ev.Opened, ev.Committed, ev.Sealed, ev.DeliveryRecorded, ev.Closed, ev.Aborted)
-    bars = (ev.Readmitted, ev.Challenged, ev.Answered)
+    bars = (ev.Readmitted, ev.Challenged, ev.Answered, ev.RolledBack)
     stops = (ev.Suspended, ev.Resumed)
     amended = position_of(bundle, ev.VersionActivated, 1)
     lied = barred_after(bundle, amended, *rounds, *bars, *stops)

@@ -42,16 +42,18 @@ def test_the_report_says_what_is_attested_and_up_to_when_it_holds(written: Writt
     assert {row[0] for row in report.table()} == {"ok"}
 
 
-def test_an_unanswered_challenge_is_a_fault_and_a_recent_one_is_pending(
+def test_a_fault_on_record_is_told_and_one_that_is_not_fails(
     contested: Written,
 ) -> None:
     report = verify_folder(contested.folder, contested.trust_block)
-    faults = [check for check in report.checks if not check.ok]
-    assert [check.name for check in faults] == ["challenge", "challenge"]
-    assert "on record, and barred for it" in faults[0].detail
-    assert "a replay" in faults[0].object
-    assert "not on record yet" in faults[1].detail
-    assert "receipt of token" in faults[1].object
+    (fault,) = [check for check in report.checks if check.kind is Kind.FAULT]
+    assert (fault.name, fault.ok) == ("challenge", True)
+    assert "on record, and barred for it" in fault.detail
+    assert "a replay" in fault.object
+    (failed_,) = report.failed
+    assert failed_.name == "challenge"
+    assert "not on record yet" in failed_.detail
+    assert "receipt of token" in failed_.object
     (pending,) = [check for check in report.checks if check.kind is Kind.PENDING]
     assert (pending.name, pending.ok) == ("challenge", True)
 

@@ -1,4 +1,4 @@
-"""Going back to an earlier checkpoint: what the ledger says before and after, and whom it refuses."""
+"""Going back to an earlier checkpoint: what the ledger says then, and whom it refuses."""
 
 from __future__ import annotations
 
