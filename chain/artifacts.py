@@ -67,7 +67,7 @@ class Artifact:
         return keccak(bytes(zeroed))
 
     def to_text(self) -> str:
-        """The file's content."""
+        """The file's content: an entry of the ABI a line, for these files travel in the app."""
         value = {
             "contract": self.contract,
             "abi": self.abi,
@@ -76,7 +76,13 @@ class Artifact:
             "code_hash": "0x" + self.code_hash.hex(),
             "storage": {name: "0x" + slot.hex() for name, slot in self.storage.items()},
         }
-        return json.dumps(value, indent=1) + "\n"
+        entries = ",\n".join(_compact(entry) for entry in self.abi)
+        rest = [f"{_compact(name)}:{_compact(one)}" for name, one in value.items() if name != "abi"]
+        return "{" + ",\n".join([*rest, f'"abi":[\n{entries}\n]']) + "}\n"
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 @cache
