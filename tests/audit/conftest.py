@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from eth_account.signers.local import LocalAccount
 
 import audit.checks.signatures
 from audit.bundle import Bundle, read_bundle
@@ -23,10 +24,11 @@ from tests.world import World, deployed
 
 @dataclass(frozen=True)
 class Written:
-    """A bundle's folder and the block that a reader may trust."""
+    """A bundle's folder, the block that a reader may trust, and the keys of all who took part."""
 
     folder: Path
     trust_block: bytes
+    accounts: tuple[LocalAccount, ...]
 
     def copy(self, to: Path) -> Path:
         return Path(shutil.copytree(self.folder, to))
@@ -46,7 +48,8 @@ def _world_apart(folder: Path) -> Iterator[World]:
 
 def _written(folder: Path, history: Callable[[World], RealStudy]) -> Written:
     with _world_apart(folder) as world:
-        return Written(folder / "bundle", history(world).write(folder / "bundle"))
+        trust_block = history(world).write(folder / "bundle")
+        return Written(folder / "bundle", trust_block, world.accounts)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""How fast `assent verify` is, on studies that are made for it without a chain."""
