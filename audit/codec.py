@@ -7,7 +7,7 @@ final bound is integer arithmetic.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from math import fsum, isqrt, sqrt
 
 import numpy as np
@@ -107,19 +107,22 @@ def unwrap(words: WordArray) -> IntArray:
     return words.view(np.int64).copy()
 
 
-def add_words(vectors: Sequence[WordArray]) -> WordArray:
-    """Sum modulo 2^64 of at least one uint64 [D]. Raises EncodingRefused for none, or differing
-    shapes or dtypes.
+def add_words(vectors: Iterable[WordArray]) -> WordArray:
+    """Sum modulo 2^64 of at least one uint64 [D], one in memory at a time.
+
+    Raises EncodingRefused for none, or differing shapes or dtypes.
     """
-    if not vectors:
-        raise EncodingRefused("there is no vector to add")
-    total = np.zeros(vectors[0].shape, dtype=np.uint64)
+    total: WordArray | None = None
     for vector in vectors:
+        if total is None:
+            total = np.zeros(vector.shape, dtype=np.uint64)
         if vector.dtype != np.uint64 or vector.shape != total.shape:
             raise EncodingRefused(
                 f"words must all be uint64 {total.shape}, one is {vector.dtype} {vector.shape}"
             )
         total += vector  # NumPy's unsigned arrays wrap around, which is the arithmetic meant here
+    if total is None:
+        raise EncodingRefused("there is no vector to add")
     return total
 
 

@@ -72,9 +72,10 @@ class ManifestFacts:
     """What a manifest is built from, once a round is sealed and its vectors are delivered.
 
     ``round`` as the ledger holds it; ``members`` and their sealed ``commitments`` and ``masked``
-    vectors (bytes) in the seal's order; ``parent_hash``, ``rho`` and ``rho_spent`` from the Sealed
-    event and ``seal_block`` its block; ``total`` int64 [D], the unmasked sum in grid steps;
-    ``count`` the cohort sizes' sum; ``checkpoint`` the new checkpoint's bytes.
+    vectors (bytes, or references where the hash is known) in the seal's order; ``parent_hash``,
+    ``rho`` and ``rho_spent`` from the Sealed event and ``seal_block`` its block; ``total`` int64
+    [D], the unmasked sum in grid steps; ``count`` the cohort sizes' sum; ``checkpoint`` the new
+    checkpoint's bytes or reference.
     """
 
     deployment: Deployed
@@ -84,12 +85,12 @@ class ManifestFacts:
     terms: Terms
     members: tuple[str, ...]
     commitments: tuple[Commitment, ...]
-    masked: tuple[bytes, ...]
+    masked: tuple[bytes | ObjectRef, ...]
     parent_hash: bytes
     seal_block: int
     count: int
     total: NDArray[np.int64]
-    checkpoint: bytes
+    checkpoint: bytes | ObjectRef
     rho: int
     rho_spent: int
 
@@ -198,15 +199,19 @@ def manifest_of(facts: ManifestFacts) -> Manifest:
         seal_parent_hash=facts.parent_hash,
         seal_block=facts.seal_block,
         contributions=tuple(
-            Contribution(site, commitment, ObjectRef(sha256(vector)))
+            Contribution(site, commitment, _reference(vector))
             for site, commitment, vector in zip(*parts, strict=True)
         ),
         count=facts.count,
         sum=tuple(int(number) for number in facts.total),
-        checkpoint=ObjectRef(sha256(facts.checkpoint)),
+        checkpoint=_reference(facts.checkpoint),
         rho=facts.rho,
         rho_spent=facts.rho_spent,
     )
+
+
+def _reference(data: bytes | ObjectRef) -> ObjectRef:
+    return data if isinstance(data, ObjectRef) else ObjectRef(sha256(data))
 
 
 def build(facts: ManifestFacts) -> bytes:

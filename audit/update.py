@@ -4,7 +4,7 @@ verifier all call it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
@@ -26,9 +26,9 @@ class GridTerms(Protocol):
     def fraction_bits(self) -> int: ...
 
 
-def unmask_sum(masked: Sequence[WordArray]) -> NDArray[np.int64]:
+def unmask_sum(masked: Iterable[WordArray]) -> NDArray[np.int64]:
     """The signed sum of the members' vectors: pairwise masks cancel modulo 2^64. uint64 [D] each,
-    to int64 [D].
+    to int64 [D], one in memory at a time.
     """
     return unwrap(add_words(masked))
 

@@ -23,7 +23,9 @@ def check_commitment(
     allowed = site in terms.sites and is_same_version(now, facts)
     record.add("round.commitment", place, allowed, "by a site of the version in force")
     in_time = moment.time < facts.opened.commit_deadline
-    record.add("round.commitment-time", place, in_time, "before the commit deadline")
+    if facts.sealed_at is not None:
+        in_time = in_time and moment.position < facts.sealed_at.position
+    record.add("round.commitment-time", place, in_time, "before the commit deadline and the seal")
     block = commitment.block_number
     known = facts.opened.pinned_block <= block < moment.block <= block + BLOCK_HASH_WINDOW
     record.add("round.commitment-block", place, known, f"cohort read at block {block}")

@@ -35,6 +35,8 @@ class Context:
     recipes: dict[int, Recipe] = field(default_factory=dict)
     objects_hashed: dict[str, bool] = field(default_factory=dict)
     """By CID, whether an object that was read is what its CID names."""
+    newest: tuple[bytes, bytes] | None = None
+    """SHA-256 and bytes of the checkpoint made last, which the next round starts from."""
 
     @property
     def study(self) -> int:
@@ -44,6 +46,8 @@ class Context:
         """An object by its SHA-256, hashed; None when the bundle lacks it or holds other bytes,
         which is added as `objects.cid`.
         """
+        if self.newest is not None and self.newest[0] == digest:
+            return self.newest[1]
         cid = cid_of_sha256(digest)
         data = self.bundle.objects.get(cid)
         if data is None:
@@ -53,6 +57,16 @@ class Context:
             self.record.fail("objects.cid", place_of(cid), "its bytes are not what its CID names")
         self.objects_hashed[cid] = same
         return data if same else None
+
+    def is_known(self, digest: bytes, data: bytes) -> bool:
+        """Whether the bundle holds, under its CID, just the bytes that were made here and hashed
+        to `digest`; they need not be hashed again.
+        """
+        cid = cid_of_sha256(digest)
+        if self.bundle.objects.get(cid) != data:
+            return False
+        self.objects_hashed[cid], self.newest = True, (digest, data)
+        return True
 
     @property
     def registry_domain(self) -> Domain:

@@ -27,8 +27,8 @@ _HASHES = {
 
 
 def check_documents(context: Context) -> None:
-    """Adds `document` for each file of each version, `app.content`, `recipe`, `consent-text` and
-    `initial-checkpoint`; versions that never came into force may lack theirs.
+    """Adds `document` or `app.hash` for each file of each version, `app.content`, `recipe`,
+    `consent-text` and `initial-checkpoint`; versions that never came into force may lack theirs.
     """
     state = context.state
     if state is None:
@@ -46,13 +46,14 @@ def _check_version(context: Context, version: VersionFacts) -> None:
     for name, field in _HASHES.items():
         data = context.bundle.document(version.version, name)
         path = f"documents/{version.version}/{name}"
+        check = "app.hash" if name == "app.fab" else "document"
         if data is None:
-            context.record.fail("document", path, "it is not in the bundle")
+            context.record.fail(check, path, "it is not in the bundle")
             continue
         wanted = getattr(version.terms, field)
         same = sha256(data) == wanted
         detail = f"the terms fix SHA-256 {hex_of(wanted)}"
-        context.record.add("document", path, same, detail + ("" if same else ", it has another"))
+        context.record.add(check, path, same, detail + ("" if same else ", it has another"))
         if same:
             good[name] = data
     path = f"documents/{version.version}/"

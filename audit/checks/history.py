@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from audit.checks.context import Context
 from audit.consent_state import StudyState
 from audit.fields import hex_of
@@ -11,8 +13,8 @@ _FILE = "chain/events.json"
 
 
 def check_history(context: Context) -> None:
-    """Adds `events.running-hash` for each contract and study, `events.blocks`, `events.replay`,
-    `budget.storage` and `blocks.names`.
+    """Adds `events.running-hash` for each contract and study, `events.blocks`, `events.times`,
+    `events.replay`, `budget.storage` and `blocks.names`.
     """
     record = context.record
     if context.evidence is None:
@@ -26,6 +28,7 @@ def check_history(context: Context) -> None:
         early = all(entry.block_timestamp <= header.timestamp for entry in records)
         detail = f"{len(records)} events, all up to block {header.number}"
         record.add("events.blocks", _FILE, not late and early, detail)
+    _check_times(context, records)
     with record.group("events.replay", _FILE):
         state = StudyState.replay(records, context.study)
         proposed = state.history.sponsor is not None
@@ -39,6 +42,22 @@ def check_history(context: Context) -> None:
             f"the seals charge {spent} in all, storage proves {context.rho_spent} (rho in 1e-18)",
         )
         _check_block_names(context, state)
+
+
+def _check_times(context: Context, records: tuple[EventRecord, ...]) -> None:
+    """Blocks and chain time never go back, and a block has one time, the header's own included."""
+    moments = [(entry.block_number, entry.block_timestamp) for entry in records]
+    if context.header is not None:
+        moments.append((context.header.number, context.header.timestamp))
+    wrong = [
+        f"block {block} at {time} follows block {before} at {earlier}"
+        for (before, earlier), (block, time) in pairwise(moments)
+        if block < before or time < earlier or (block == before and time != earlier)
+    ]
+    detail = "; ".join(wrong[:3])
+    if not wrong and moments:
+        detail = f"chain time runs from {moments[0][1]} to {moments[-1][1]} (s), never back"
+    context.record.add("events.times", _FILE, not wrong, detail)
 
 
 def _check_running_hashes(context: Context, records: tuple[EventRecord, ...]) -> None:

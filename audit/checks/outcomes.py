@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from audit import checkpoint
@@ -12,7 +13,7 @@ from audit.codec import WordArray, from_bytes
 from audit.consent_state import StudyState
 from audit.errors import AuditError
 from audit.fields import hex_of
-from audit.manifest import Manifest, ManifestFacts, manifest_of, parse
+from audit.manifest import Manifest, ManifestFacts, ObjectRef, manifest_of, parse
 from audit.report import CheckFailed, Kind
 from audit.round_state import RoundFacts
 from audit.update import apply_round, unmask_sum
@@ -52,38 +53,29 @@ def _check_round(
         context, closed.manifest_hash, f"manifest of {where}", "outcome.manifest"
     )
     stated = parse(manifest_bytes)
-    vectors, words = [], []
-    for site, digest in zip(sealed.members, closed.masked_hashes, strict=True):
-        data = _need(context, digest, f"masked vector of {site} in {where}", "outcome.masked")
-        vectors.append(data)
-        words.append(_words(data, terms, site))
-    total = unmask_sum(words)
+    contributors = tuple(part.site for part in stated.contributions)
+    record.add(
+        "outcome.contributors",
+        where,
+        contributors == sealed.members,
+        f"{len(contributors)} contributions, {len(sealed.members)} members sealed: the same sites",
+    )
+    total = unmask_sum(_vectors(context, terms, where, sealed, closed))
     record.add(
         "outcome.sum",
         where,
         tuple(int(number) for number in total) == stated.sum,
-        f"the {len(words)} masked vectors add up to the manifest's sum of {total.size} numbers",
+        f"the {len(sealed.members)} masked vectors add up to the manifest's sum of {total.size}"
+        " numbers",
     )
     count = sum(entry.commitment.cohort_size for entry in facts.sealed_commitments())
     record.add(
         "outcome.count", where, count == stated.count, f"{count} patients in the sealed cohorts"
     )
-    recipe = context.recipes.get(facts.opened.version)
-    if recipe is None:
-        record.fail("outcome.checkpoint", where, "not recomputed: the recipe is missing or invalid")
+    made = _check_checkpoint(context, facts, terms, total, count, closed.checkpoint_hash)
+    if made is None:
         return
-    base = _need(context, facts.opened.base, f"base of {where}", "outcome.base")
-    made = checkpoint.write(apply_round(checkpoint.read(base), total, count, terms, recipe))
-    record.add(
-        "outcome.checkpoint",
-        place_of(cid_of_sha256(closed.checkpoint_hash)),
-        sha256(made) == closed.checkpoint_hash,
-        f"applying {where} to its base gives {hex_of(sha256(made))}, the ledger says"
-        f" {hex_of(closed.checkpoint_hash)}",
-    )
-    held = _need(context, closed.checkpoint_hash, f"checkpoint of {where}", "outcome.checkpoint")
-    checkpoint.read(held)
-    wanted = manifest_of(_facts(context.bundle, state, facts, sealed, vectors, total, count, made))
+    wanted = manifest_of(_facts(context.bundle, state, facts, sealed, closed, total, count, made))
     _compare(context, where, wanted, stated)
     record.add(
         "outcome.vector-link",
@@ -93,6 +85,38 @@ def _check_round(
         " that its cohort tree holds what it trained on; only a replay at the site computes it",
         Kind.ATTESTED,
     )
+
+
+def _check_checkpoint(
+    context: Context, facts: RoundFacts, terms: Terms, total: Any, count: int, wanted: bytes
+) -> bytes | None:
+    """The SHA-256 of what the round makes of its base; None when the recipe is not there."""
+    record, where = context.record, f"round {facts.number}"
+    recipe = context.recipes.get(facts.opened.version)
+    if recipe is None:
+        record.fail("outcome.checkpoint", where, "not recomputed: the recipe is missing or invalid")
+        return None
+    base = _need(context, facts.opened.base, f"base of {where}", "outcome.base")
+    data = checkpoint.write(apply_round(checkpoint.read(base), total, count, terms, recipe))
+    made = sha256(data)
+    cid = cid_of_sha256(wanted)
+    record.add(
+        "outcome.checkpoint",
+        place_of(cid),
+        made == wanted,
+        f"applying {where} to its base gives {hex_of(made)}, the ledger says {hex_of(wanted)}",
+    )
+    if made != wanted or not context.is_known(made, data):
+        checkpoint.read(_need(context, wanted, f"checkpoint of {where}", "outcome.checkpoint"))
+    return made
+
+
+def _vectors(
+    context: Context, terms: Terms, where: str, sealed: Sealed, closed: Closed
+) -> Iterator[WordArray]:
+    for site, digest in zip(sealed.members, closed.masked_hashes, strict=True):
+        data = _need(context, digest, f"masked vector of {site} in {where}", "outcome.masked")
+        yield _words(data, terms, site)
 
 
 def _words(data: bytes, terms: Terms, site: str) -> WordArray:
@@ -109,7 +133,7 @@ def _facts(
     state: StudyState,
     facts: RoundFacts,
     sealed: Sealed,
-    vectors: list[bytes],
+    closed: Closed,
     total: Any,
     count: int,
     made: bytes,
@@ -139,12 +163,12 @@ def _facts(
         terms=state.history.versions[opened.version].terms,
         members=sealed.members,
         commitments=tuple(entry.commitment for entry in facts.sealed_commitments()),
-        masked=tuple(vectors),
+        masked=tuple(ObjectRef(digest) for digest in closed.masked_hashes),
         parent_hash=sealed.parent_hash,
         seal_block=facts.sealed_at.block if facts.sealed_at else 0,
         count=count,
         total=total,
-        checkpoint=made,
+        checkpoint=ObjectRef(made),
         rho=sealed.rho,
         rho_spent=sealed.rho_spent,
     )
