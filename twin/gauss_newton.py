@@ -28,9 +28,21 @@ trusts its line too far.
 Model = Callable[[Tensor], Tensor]
 """Parameters [P] to the predictions of all rows [n]."""
 
+Line = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""Parameters [P] to the predictions of all rows [n] and their derivative [n, P] there."""
+
+
+def line_of(model: Model) -> Line:
+    """The derivative by forward differentiation; a model that knows its own gives its own line."""
+
+    def line(z: Tensor) -> tuple[Tensor, Tensor]:
+        return linearised(model, z)
+
+    return line
+
 
 def adapt(
-    model: Model,
+    line: Line,
     mu: Tensor,
     factor: Tensor,
     noise: Tensor,
@@ -41,18 +53,18 @@ def adapt(
     """The posterior after this many steps from the prior mean; arguments as `gaussian.adapt`."""
     z, found = mu, Posterior(mu, factor)
     for _ in range(steps):
-        line, slope = linearised(model, z)
-        found = gaussian.adapt(mu, factor, slope, noise, y - line + slope @ z, support)
+        expected, slope = line(z)
+        found = gaussian.adapt(mu, factor, slope, noise, y - expected + slope @ z, support)
         move = found.mean - z
         length = torch.sqrt((move**2).sum() + 1e-24)
         z = z + move * (LONGEST_STEP / torch.clamp(length, min=LONGEST_STEP))
     return Posterior(z, found.factor)
 
 
-def predict(model: Model, posterior: Posterior, noise: Tensor) -> tuple[Tensor, Tensor]:
+def predict(line: Line, posterior: Posterior, noise: Tensor) -> tuple[Tensor, Tensor]:
     """Predictive mean and variance [n], noise included: the delta method around the mean."""
-    line, slope = linearised(model, posterior.mean)
-    return line, ((slope @ posterior.factor) ** 2).sum(-1) + noise**2
+    expected, slope = line(posterior.mean)
+    return expected, ((slope @ posterior.factor) ** 2).sum(-1) + noise**2
 
 
 def linearised(model: Model, z: Tensor) -> tuple[Tensor, Tensor]:

@@ -35,7 +35,6 @@ def adapt(
     projected = design @ factor
     identity = torch.eye(factor.shape[-1], dtype=factor.dtype)
     precision = identity + projected.T @ (weight.unsqueeze(-1) * projected)
-    """Predictive mean and variance [n], noise included, for design [n, P] and noise SD [n]."""
     lower, _ = torch.linalg.cholesky_ex(precision)
     right = projected.T @ (weight * (y - design @ mu))
     w = torch.cholesky_solve(right.unsqueeze(-1), lower).squeeze(-1)

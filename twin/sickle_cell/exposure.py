@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from twin.sickle_cell import figures as f
@@ -21,6 +23,11 @@ MOST_CHANGES: Final = 31
 """Changes of dose that are followed one by one. Of more than that every second, third, ... is, so
 that a record of any length costs bounded memory.
 """
+FEW_CHANGES: Final = 7
+"""What most records have in the visits that an adaptation reads."""
+
+
+IntArray = NDArray[np.int64]
 
 
 class Exposure(NamedTuple):
@@ -36,15 +43,29 @@ class Exposure(NamedTuple):
     stretch: Tensor
     elapsed: Tensor
 
+    def rows(self, place: Tensor) -> Exposure:
+        """The same exposure at the rows in these places."""
+        return self._replace(stretch=self.stretch[place], elapsed=self.elapsed[place])
+
+    def first_rows(self, count: int) -> Exposure:
+        return self._replace(stretch=self.stretch[:count], elapsed=self.elapsed[:count])
+
 
 def exposure_of(
-    times: Tensor, channel: Tensor, scaled: Tensor, known: Tensor, *, planned: bool = False
+    times: Tensor,
+    channel: Tensor,
+    scaled: Tensor,
+    known: Tensor,
+    *,
+    planned: bool = False,
+    most: int = MOST_CHANGES,
 ) -> Exposure:
     """From rows in the order of ``times`` (years, float64 [n]); padding may follow at time 0.
 
     ``known`` float64 [n]: 1 on rows that may be read. Later doses and weights are not looked at, so
     that a forecast does not know what the clinic will do. With ``planned`` the doses on record are
-    all there will be, also when all are 0.
+    all there will be, also when all are 0. ``most`` is how many changes there may be: no fewer than
+    `changes_in` of the rows that may be read.
     """
     is_dose, is_weight = (channel == DOSE) & (known > 0), (channel == WEIGHT) & (known > 0)
     on_record, places = is_dose.any(), torch.arange(times.shape[-1])
@@ -55,7 +76,7 @@ def exposure_of(
     every = torch.div(change.sum() + MOST_CHANGES - 1, MOST_CHANGES, rounding_mode="floor")
     followed = change & ((torch.cumsum(change, -1) - 1) % torch.clamp(every, min=1) == 0)
     stretch = torch.cumsum(followed, -1)
-    size = 1 + min(MOST_CHANGES, times.shape[-1])
+    size = 1 + min(most, times.shape[-1])
 
     weight = _weight(scaled, is_weight)
     dose = torch.where(on_record & ~waiting, DOSE_UNIT * scaled, f.USUAL_DOSE * weight)
@@ -69,6 +90,14 @@ def exposure_of(
         stretch,
         torch.clamp(days - began[stretch], min=0.0),
     )
+
+
+def changes_in(channel: IntArray) -> int:
+    """At most how many changes of dose rows with these channels hold: 7 or MOST_CHANGES, so that
+    records come in few shapes.
+    """
+    changes = max(np.count_nonzero(channel == DOSE), np.count_nonzero(channel == WEIGHT))
+    return FEW_CHANGES if changes <= FEW_CHANGES else MOST_CHANGES
 
 
 def _weight(scaled: Tensor, is_weight: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from twin.prior import Layout, Prior
 from twin.protocol import Channel, Prediction, Twin, tensors
 from twin.series import PatientSeries
 from twin.sickle_cell import figures as f
-from twin.sickle_cell import physiology
+from twin.sickle_cell import physiology, slopes
 from twin.sickle_cell.channels import (
     CHANNELS,
     INPUTS,
@@ -32,7 +32,7 @@ from twin.sickle_cell.channels import (
     shift_of,
     spread_of,
 )
-from twin.sickle_cell.exposure import exposure_of
+from twin.sickle_cell.exposure import MOST_CHANGES, Exposure, changes_in, exposure_of
 from twin.sickle_cell.physiology import PARAMETERS, Blood
 from twin.sickle_cell.regimen import SickleCellTwin, regimen_of, rows_of
 
@@ -122,6 +122,19 @@ class SickleCellModel:
     def scaled(self, channel: Tensor, value: Tensor) -> Tensor:
         return scaled(channel, value)
 
+    def trajectory(
+        self, times: Tensor, channel: Tensor, scaled: Tensor, known: Tensor
+    ) -> Callable[[Tensor], Tensor]:
+        """An input is expected at 0, whatever the parameters."""
+        exposure = exposure_of(times, channel, scaled, known)
+        result = torch.clamp(channel, max=len(RESULTS) - 1)
+        is_result = (channel < WEIGHT).to(torch.float64)
+
+        def expected(z: Tensor) -> Tensor:
+            return scaled_logs(result, physiology.expected_logs(z, exposure, result)) * is_result
+
+        return expected
+
     def conditional(
         self,
         prior: Mapping[str, Tensor],
@@ -130,14 +143,39 @@ class SickleCellModel:
         scaled: Tensor,
         support: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        is_input = channel >= WEIGHT
-        model = self._model(times, channel, scaled, support)
-        noise = self._noise(prior)[channel]
-        weight = torch.where(is_input, torch.zeros_like(support), support)
-        posterior = gauss_newton.adapt(
-            model, prior["mean"], self._factor(prior), noise, scaled, weight, self._steps
+        rows = times.shape[-1]
+        return self.conditional_within(
+            prior, times, channel, scaled, support, head=rows, detail=MOST_CHANGES
         )
-        mean, variance = gauss_newton.predict(model, posterior, noise)
+
+    def detail_of(self, channel: IntArray) -> int:
+        return changes_in(channel)
+
+    def conditional_within(
+        self,
+        prior: Mapping[str, Tensor],
+        times: Tensor,
+        channel: Tensor,
+        scaled: Tensor,
+        support: Tensor,
+        *,
+        head: int,
+        detail: int,
+    ) -> tuple[Tensor, Tensor]:
+        is_input = channel >= WEIGHT
+        exposure = exposure_of(times, channel, scaled, support, most=detail)
+        noise = self._noise(prior, channel)
+        posterior = Posterior(prior["mean"], self._factor(prior))
+        if head > 0:
+            posterior = gauss_newton.adapt(
+                _line(exposure.first_rows(head), channel[:head]),
+                *posterior,
+                noise[:head],
+                scaled[:head],
+                torch.where(is_input, 0.0, support)[:head],
+                self._steps,
+            )
+        mean, variance = gauss_newton.predict(_line(exposure, channel), posterior, noise)
         return torch.where(is_input, scaled, mean), variance
 
     def adapt(self, prior: Prior, observations: PatientSeries) -> SickleCellTwin:
@@ -149,15 +187,17 @@ class SickleCellModel:
         if np.any(observations.value < 0):
             raise ValueError(f"model {self.name} needs values that are not below zero")
         p, times = tensors(prior), torch.tensor(observations.times)
+        every = torch.arange(len(CHANNELS))
         if len(observations) == 0:
-            return SickleCellTwin(prior["mean"], self.covariance(prior), self._noise(p).numpy())
+            noise = self._noise(p, every).numpy()
+            return SickleCellTwin(prior["mean"], self.covariance(prior), noise)
         values = scaled(channel, torch.tensor(observations.value))
         ones = torch.ones_like(values)
         posterior = gauss_newton.adapt(
-            self._model(times, channel, values, ones),
+            _line(exposure_of(times, channel, values, ones), channel),
             p["mean"],
             self._factor(p),
-            self._noise(p)[channel],
+            self._noise(p, channel),
             values,
             torch.where(channel >= WEIGHT, torch.zeros_like(ones), ones),
             self._steps,
@@ -165,7 +205,7 @@ class SickleCellModel:
         return SickleCellTwin(
             posterior.mean.numpy(),
             (posterior.factor @ posterior.factor.T).numpy(),
-            self._noise(p).numpy(),
+            self._noise(p, every).numpy(),
             regimen_of(observations),
         )
 
@@ -174,11 +214,12 @@ class SickleCellModel:
         included. Raises ValueError: see `_channel`; also for an input.
         """
         codes = self._results(times, channel)
-        model = self._model_of(twin, times, codes)
         factor = torch.linalg.cholesky(torch.tensor(twin.covariance))
         noise = torch.tensor(twin.noise)[codes]
         mean, variance = gauss_newton.predict(
-            model, Posterior(torch.tensor(twin.mean), factor), noise
+            _line(_planned_exposure(twin, times, codes), codes),
+            Posterior(torch.tensor(twin.mean), factor),
+            noise,
         )
         log_mean = log_of(codes, mean).numpy()
         log_variance = (spread_of(codes) ** 2 * variance).numpy()
@@ -204,7 +245,9 @@ class SickleCellModel:
             twin.mean, twin.covariance, size=draws, method="cholesky"
         )
         noise = generator.standard_normal((draws, len(times))) * twin.noise[channel]
-        found = vmap(self._model_of(twin, times, codes))(torch.tensor(parameters))
+        exposure = _planned_exposure(twin, times, codes)
+        logs = vmap(lambda z: physiology.expected_logs(z, exposure, codes))
+        found = scaled_logs(codes, logs(torch.tensor(parameters)))
         values = torch.exp(log_of(codes, found + torch.tensor(noise))) - shift_of(codes)
         return np.asarray(torch.clamp(values, min=0.0).numpy(), dtype=np.float64)
 
@@ -212,47 +255,18 @@ class SickleCellModel:
         """What the twin's mean parameters expect at these times (years), without noise: the five
         results and the crises a patient-year, each float64 [n].
         """
-        rows = rows_of(twin, times, torch.zeros(len(times), dtype=torch.int64))
-        exposure = exposure_of(
-            rows.times, rows.channel, rows.scaled, rows.known, planned=rows.planned
-        )
-        found = physiology.blood(torch.tensor(twin.mean), exposure)
-        return Blood(*(one[rows.place] for one in found))
+        exposure = _planned_exposure(twin, times, torch.zeros(len(times), dtype=torch.int64))
+        return physiology.blood(torch.tensor(twin.mean), exposure)
 
     def covariance(self, prior: Prior) -> FloatArray:
         """The prior covariance of the twin parameters, float64 [P, P]."""
         factor = self._factor(tensors(prior))
         return np.asarray((factor @ factor.T).numpy(), dtype=np.float64)
 
-    def _model(
-        self,
-        times: Tensor,
-        channel: Tensor,
-        values: Tensor,
-        known: Tensor,
-        *,
-        planned: bool = False,
-    ) -> Callable[[Tensor], Tensor]:
-        exposure = exposure_of(times, channel, values, known, planned=planned)
-        result = torch.clamp(channel, max=len(RESULTS) - 1)
-        is_result = (channel < WEIGHT).to(torch.float64)
-
-        def predictions(z: Tensor) -> Tensor:
-            logs = physiology.expected_logs(z, exposure, result)
-            return scaled_logs(result, logs) * is_result
-
-        return predictions
-
-    def _model_of(
-        self, twin: Twin, times: FloatArray, channel: Tensor
-    ) -> Callable[[Tensor], Tensor]:
-        rows = rows_of(twin, times, channel)
-        model = self._model(rows.times, rows.channel, rows.scaled, rows.known, planned=rows.planned)
-        return lambda z: model(z)[rows.place]
-
-    def _noise(self, prior: Mapping[str, Tensor]) -> Tensor:
+    def _noise(self, prior: Mapping[str, Tensor], channel: Tensor) -> Tensor:
+        """SD of one row of each of these channels."""
         learned = torch.exp(prior["log_noise"])
-        return torch.cat([learned, torch.full_like(learned[: len(INPUTS)], _INPUT_NOISE)])
+        return torch.cat([learned, torch.full_like(learned[: len(INPUTS)], _INPUT_NOISE)])[channel]
 
     def _factor(self, prior: Mapping[str, Tensor]) -> Tensor:
         triangle = torch.eye(len(PARAMETERS), dtype=torch.float64).index_put(
@@ -274,6 +288,26 @@ class SickleCellModel:
         if bool((codes >= WEIGHT).any()):
             raise ValueError(f"doses and weights are inputs of model {self.name}, not predictions")
         return codes
+
+
+def _line(exposure: Exposure, channel: Tensor) -> gauss_newton.Line:
+    """The line of rows on the scaled scale; an input is expected at 0 and follows nothing."""
+    result = torch.clamp(channel, max=len(RESULTS) - 1)
+    is_result = (channel < WEIGHT).to(torch.float64)
+    rows, spread = slopes.rows_at(exposure, result), is_result / spread_of(result)
+
+    def line(z: Tensor) -> tuple[Tensor, Tensor]:
+        logs, slope = slopes.linearised(z, exposure, rows)
+        return scaled_logs(result, logs) * is_result, slope * spread.unsqueeze(-1)
+
+    return line
+
+
+def _planned_exposure(twin: Twin, times: FloatArray, channel: Tensor) -> Exposure:
+    """Where the rows asked for lie in a twin's regimen."""
+    rows = rows_of(twin, times, channel)
+    exposure = exposure_of(rows.times, rows.channel, rows.scaled, rows.known, planned=rows.planned)
+    return exposure.rows(rows.place)
 
 
 def _entry(correlation: float) -> float:

@@ -21,8 +21,12 @@ def starts(rate: Tensor, level: Tensor, days: Tensor, first: Tensor) -> Tensor:
 
     ``rate`` > 0 per day and ``level`` (where x would settle) [..., n]; ``days`` >= 0 long, [n].
     """
-    a = torch.exp(-rate * days)
-    after = _composed(a, -level * torch.expm1(-rate * days), first)
+    return chained(torch.exp(-rate * days), -level * torch.expm1(-rate * days), first)
+
+
+def chained(a: Tensor, b: Tensor, first: Tensor) -> Tensor:
+    """x before each of n maps x -> a x + b, [..., n], from ``first`` [...]; a and b broadcast."""
+    after = _composed(a, b, first)
     return torch.cat([first.unsqueeze(-1), after[..., :-1]], dim=-1)
 
 

@@ -10,27 +10,30 @@ through the adaptation.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.func import grad, vmap
+from torch.func import vmap
 
 from federation.app.learning.deterministic import deterministic
+from twin.adapts_within import AdaptsWithin
 from twin.prior import Layout, size_of
 from twin.protocol import TwinModel
 from twin.series import PatientBatch, PatientSeries, empty_series, stack
 
 FloatArray = NDArray[np.float64]
 
-CHUNK = 32
-"""Patients computed at a time. Fixed, and the last chunk is filled with empty patients, so that the
-shape of every matrix operation, and with it every bit of a patient's gradient, is the same whoever
-else is in the cohort.
+ROWS_AT_ONCE = 1 << 15
+"""Rows, each counted once a support count, that are computed at a time. It bounds memory, whatever
+the records' length: a chunk holds as many patients as fit, a long record's counts come in blocks.
 """
+
+MOST_AT_ONCE = 64
+"""Patients computed at a time at most."""
 
 LONGEST = 4096
 """Observations a record may hold; a longer one gives a zero row, so that one record cannot exhaust
@@ -72,30 +75,19 @@ def batch_meta_gradients(
     model: TwinModel, prior: FloatArray, batch: PatientBatch, support_visits: int
 ) -> FloatArray:
     """As `meta_gradients`, for a batch of one width, whose values may be anything, NaN included."""
-    layout = model.prior_layout
-    if (
-        prior.shape != (size_of(layout),)
-        or prior.dtype != np.float64
-        or not np.isfinite(prior).all()
-    ):
-        raise ValueError(
-            f"prior must be float64 [{size_of(layout)}] and finite for model {model.name}"
-        )
+    size = size_of(model.prior_layout)
+    if prior.shape != (size,) or prior.dtype != np.float64 or not np.isfinite(prior).all():
+        raise ValueError(f"prior must be float64 [{size}] and finite for model {model.name}")
     if support_visits < 0:
         raise ValueError("support_visits must not be negative")
-    counts = torch.arange(support_visits + 1)
     vector = torch.tensor(prior, dtype=torch.float64)
-
-    def patient_loss(theta: Tensor, rows: _Rows) -> Tensor:
-        return _patient_loss(model, unflatten_tensor(theta, layout), rows, counts)
-
-    gradient = vmap(grad(patient_loss), in_dims=(None, 0))
     rows = np.zeros((len(batch), prior.size))
     with deterministic():
-        for start in range(0, len(batch), CHUNK):
-            stop = min(start + CHUNK, len(batch))
-            chunk = _chunk(model, batch, start, stop)
-            rows[start:stop] = gradient(vector, chunk)[: stop - start].numpy()
+        for shape, members in _by_shape(model, batch, support_visits).items():
+            for start in range(0, len(members), shape.patients):
+                some = members[start : start + shape.patients]
+                chunk = _chunk(model, batch.take(some), shape.patients)
+                rows[some] = _gradients(model, vector, chunk, shape)[: len(some)].numpy()
     rows[~np.isfinite(rows).all(axis=1)] = 0.0
     return rows + 0.0  # no negative zeros: a zero row has one bit pattern
 
@@ -106,16 +98,14 @@ def patient_losses(
     """Each patient's loss, float64 [patients]: what `batch_meta_gradients` differentiates; for
     tests and benches.
     """
-    counts = torch.arange(support_visits + 1)
-    named = unflatten_tensor(torch.tensor(prior, dtype=torch.float64), model.prior_layout)
+    every = _Shape(1, batch.width, None, ((tuple(range(support_visits + 1)), True),))
+    theta = torch.tensor(prior, dtype=torch.float64)
+    losses = []
     with deterministic():
-        losses = [
-            _patient_loss(
-                model, named, _Rows(*(c[0] for c in _chunk(model, batch, i, i + 1))), counts
-            )
-            for i in range(len(batch))
-        ]
-    return np.array([float(one) for one in losses])
+        for i in range(len(batch)):
+            rows = _chunk(model, batch.take(np.array([i])), 1)
+            losses.append(float(next(_losses(model, theta.unsqueeze(0), rows, every))))
+    return np.array(losses)
 
 
 def unflatten_tensor(vector: Tensor, layout: Layout) -> dict[str, Tensor]:
@@ -129,8 +119,8 @@ def unflatten_tensor(vector: Tensor, layout: Layout) -> dict[str, Tensor]:
 
 
 class _Rows(NamedTuple):
-    """One patient's observations [n], or a chunk's [CHUNK, n]; ``seen`` is 1.0 on what counts, 0.0
-    on padding.
+    """One patient's observations [n], or a chunk's [patients, n]; ``seen`` is 1.0 on what counts,
+    0.0 on padding.
     """
 
     times: Tensor
@@ -140,32 +130,118 @@ class _Rows(NamedTuple):
     seen: Tensor
 
 
-def _patient_loss(
-    model: TwinModel, prior: Mapping[str, Tensor], rows: _Rows, counts: Tensor
-) -> Tensor:
-    def at(count: Tensor) -> tuple[Tensor, Tensor]:
-        support = rows.seen * (rows.visit < count)
-        query = rows.seen * (rows.visit >= count)
-        mean, variance = model.conditional(prior, rows.times, rows.channel, rows.scaled, support)
-        density = 0.5 * (torch.log(2 * math.pi * variance) + (rows.scaled - mean) ** 2 / variance)
-        number = query.sum()
-        return (density * query).sum() / torch.clamp(number, min=1.0), (number > 0).to(
-            torch.float64
+class _Shape(NamedTuple):
+    """The shape that a record is computed in. It depends on that record alone, and a chunk that is
+    not full is filled with empty patients: so the shape of every matrix operation, and with it
+    every bit of a patient's gradient, is the same whoever else is in the cohort.
+
+    ``patients`` at a time; ``head`` and ``detail``: see `twin.adapts_within`, here for all support
+    counts, no detail for the plain `conditional`; ``blocks``: the support counts computed together,
+    and whether they adapt.
+    """
+
+    patients: int
+    head: int
+    detail: int | None
+    blocks: tuple[tuple[tuple[int, ...], bool], ...]
+
+
+def _by_shape(
+    model: TwinModel, batch: PatientBatch, support_visits: int
+) -> dict[_Shape, NDArray[np.int64]]:
+    """The places of the patients of each shape, in order."""
+    visit = np.where(batch.observed, batch.visit, -1)
+    last = visit.max(axis=1, initial=-1, keepdims=True)
+    # A count that leaves no later visit is not used, so the last visit is never support.
+    support = batch.observed & (visit < np.minimum(support_visits, last))
+    until = np.where(support.any(axis=1), batch.width - support[:, ::-1].argmax(axis=1), 0)
+    members: dict[_Shape, list[int]] = {}
+    for place, rows in enumerate(until.tolist()):
+        shape = _shape(model, batch.channel[place, :rows], batch.width, support_visits)
+        members.setdefault(shape, []).append(place)
+    return {shape: np.array(places) for shape, places in members.items()}
+
+
+def _shape(model: TwinModel, support: NDArray[np.int64], width: int, support_visits: int) -> _Shape:
+    """The shape for a record whose support has these channels."""
+    adapting = tuple(range(1, support_visits + 1)) if len(support) else ()
+    if not isinstance(model, AdaptsWithin):
+        head, detail = width, None
+    else:
+        head = min(width, _width(len(support), 8)) if len(support) else 0
+        detail = model.detail_of(support)
+    at_once = max(1, ROWS_AT_ONCE // width)
+    blocks = [adapting[i : i + at_once] for i in range(0, len(adapting), at_once)]
+    patients = min(MOST_AT_ONCE, max(1, at_once // max(1, len(adapting))))
+    return _Shape(
+        1 << (patients.bit_length() - 1),
+        head,
+        detail,
+        (((0,), False), *((block, True) for block in blocks)),
+    )
+
+
+def _gradients(model: TwinModel, prior: Tensor, rows: _Rows, shape: _Shape) -> Tensor:
+    """float64 [patients, D]. Every patient has a copy of the prior, so that one plain backward pass
+    gives all gradients, each its patient's alone.
+    """
+    theta = prior.repeat(shape.patients, 1).requires_grad_()
+    total = torch.zeros_like(theta)
+    for losses in _losses(model, theta, rows, shape):
+        total = total + torch.autograd.grad(losses.sum(), theta)[0]
+    return total
+
+
+def _losses(model: TwinModel, theta: Tensor, rows: _Rows, shape: _Shape) -> Iterator[Tensor]:
+    """Each patient's loss [patients], in parts to be added: one for each block of counts."""
+    largest = max(max(counts) for counts, _ in shape.blocks)
+    every = torch.arange(largest + 1)
+    left = rows.seen.unsqueeze(1) * (rows.visit.unsqueeze(1) >= every.unsqueeze(-1))
+    usable = left.any(-1).to(torch.float64)
+    share = usable / torch.clamp(usable.sum(-1, keepdim=True), min=1.0)
+    for counts, adapts in shape.blocks:
+
+        def loss(one: Tensor, row: _Rows, weight: Tensor, counts: Tensor, head: int) -> Tensor:
+            named = unflatten_tensor(one, model.prior_layout)
+
+            def at(count: Tensor) -> Tensor:
+                return _density(model, named, row, count, head, shape.detail)
+
+            return (vmap(at)(counts) * weight).sum()
+
+        yield vmap(loss, in_dims=(0, 0, 0, None, None))(
+            theta, rows, share[:, list(counts)], torch.tensor(counts), shape.head if adapts else 0
         )
 
-    losses, usable = vmap(at)(counts)
-    return (losses * usable).sum() / torch.clamp(usable.sum(), min=1.0)
 
-
-def _chunk(model: TwinModel, batch: PatientBatch, start: int, stop: int) -> _Rows:
-    """Patients start..stop, filled up to CHUNK with empty ones; a patient with an unusable number
-    is emptied.
+def _density(
+    model: TwinModel,
+    prior: Mapping[str, Tensor],
+    rows: _Rows,
+    count: Tensor,
+    head: int,
+    detail: int | None,
+) -> Tensor:
+    """Mean negative log predictive density of one patient's visits after the first ``count``; 0
+    when none is left.
     """
-    pad = ((0, CHUNK - (stop - start)), (0, 0))
-    seen = np.pad(batch.observed[start:stop], pad)
-    times = np.pad(batch.times[start:stop], pad)
-    value = np.pad(batch.value[start:stop], pad, constant_values=1.0)
-    named = np.pad(batch.channel[start:stop], pad)
+    support, query = rows.seen * (rows.visit < count), rows.seen * (rows.visit >= count)
+    given = (prior, rows.times, rows.channel, rows.scaled, support)
+    if isinstance(model, AdaptsWithin) and detail is not None:
+        mean, variance = model.conditional_within(*given, head=head, detail=detail)
+    else:
+        mean, variance = model.conditional(*given)
+    density = 0.5 * (torch.log(2 * math.pi * variance) + (rows.scaled - mean) ** 2 / variance)
+    return (density * query).sum() / torch.clamp(query.sum(), min=1.0)
+
+
+def _chunk(model: TwinModel, batch: PatientBatch, patients: int) -> _Rows:
+    """The batch, filled up with empty patients; a patient with an unusable number is emptied."""
+    pad = ((0, patients - len(batch)), (0, 0))
+    seen = np.pad(batch.observed, pad)
+    times = np.pad(batch.times, pad)
+    value = np.pad(batch.value, pad, constant_values=1.0)
+    named = np.pad(batch.channel, pad)
     known = (named >= 0) & (named < len(model.channels))
     channel = torch.tensor(np.where(known, named, 0))
     scaled = model.scaled(channel, torch.tensor(value)).numpy()
@@ -175,11 +251,11 @@ def _chunk(model: TwinModel, batch: PatientBatch, start: int, stop: int) -> _Row
         torch.tensor(np.where(seen, times, 0.0)),
         channel,
         torch.tensor(np.where(seen, scaled, 0.0)),
-        torch.tensor(np.pad(batch.visit[start:stop], pad)),
+        torch.tensor(np.pad(batch.visit, pad)),
         torch.tensor(seen.astype(np.float64)),
     )
 
 
-def _width(observations: int) -> int:
-    """The padded width of a record of this length: a power of two, at least 16."""
-    return max(16, 1 << max(observations - 1, 0).bit_length())
+def _width(observations: int, least: int = 16) -> int:
+    """The padded width of so many rows: a power of two."""
+    return max(least, 1 << max(observations - 1, 0).bit_length())

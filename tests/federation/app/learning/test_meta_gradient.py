@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from federation.app.learning.meta_gradient import (
-    CHUNK,
     LARGEST,
     LONGEST,
     batch_meta_gradients,
@@ -77,7 +76,7 @@ def test_support_visits_that_leave_no_later_visit_are_left_out():
 
 @settings(deadline=None, max_examples=20)
 @given(
-    st.lists(st.integers(1, 12), min_size=1, max_size=CHUNK + 3),
+    st.lists(st.integers(1, 12), min_size=1, max_size=35),
     st.integers(0, 1000),
     st.randoms(use_true_random=False),
 )
