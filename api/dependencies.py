@@ -7,12 +7,16 @@ from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 
 from api.service import Service
 from chain.chain import Chain
 
+# What does not wait for anything is `async`: FastAPI hands everything else to a thread, which costs
+# more than most requests' own work.
 
-def service_of(request: Request) -> Service:
+
+async def service_of(request: Request) -> Service:
     """The service that the app was made with."""
     return cast(Service, request.app.state.service)
 
@@ -42,8 +46,9 @@ Transaction = Annotated[Session, Depends(_transaction, scope="function")]
 Database = Annotated[Session, Depends(reading, scope="function")]
 
 
-def _chain(service: ServiceOf) -> Chain:
-    return service.node.chain()
+async def _chain(service: ServiceOf) -> Chain:
+    known = service.node.connected
+    return await run_in_threadpool(service.node.chain) if known is None else known
 
 
 #: The chain, for reading.

@@ -12,13 +12,16 @@ _TIMEOUT_SECONDS = 10.0
 
 
 class Node:
-    """One node, for reading. Usable from several threads."""
+    """One node, for reading. Usable from several threads.
+
+    `connected` is what `chain` has given before, None until then.
+    """
 
     def __init__(self, rpc_url: str, deployment: Path) -> None:
         """Raises chain.errors.ChainError or ValueError when the deployment file is unusable."""
         self.rpc_url = rpc_url
         self.deployment = Deployment.load(deployment)
-        self._chain: Chain | None = None
+        self.connected: Chain | None = None
         self._lock = threading.Lock()
 
     def chain(self) -> Chain:
@@ -27,6 +30,8 @@ class Node:
         Raises ChainUnreachable, WrongChain, ContractMissing, WrongCode.
         """
         with self._lock:
-            if self._chain is None:
-                self._chain = Chain.connect(self.rpc_url, self.deployment, timeout=_TIMEOUT_SECONDS)
-            return self._chain
+            if self.connected is None:
+                self.connected = Chain.connect(
+                    self.rpc_url, self.deployment, timeout=_TIMEOUT_SECONDS
+                )
+            return self.connected

@@ -8,7 +8,7 @@ Specification: https://docs.soliditylang.org/en/latest/abi-spec.html
 
 from dataclasses import dataclass, fields, is_dataclass
 from enum import IntEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from eth_utils.address import is_checksum_address, to_checksum_address
@@ -43,6 +43,7 @@ Address = Annotated[str, Abi("address")]
 ZERO_ADDRESS = "0x" + "00" * 20
 
 
+@cache
 def camel(name: str) -> str:
     """`study_id` -> `studyId`; a trailing underscore (a reserved word in Python) is dropped."""
     first, *rest = name.rstrip("_").split("_")
@@ -60,6 +61,7 @@ def _members(struct: Any) -> tuple[tuple[str, Hint], ...]:
     return tuple((f.name, hints[f.name]) for f in fields(struct))
 
 
+@cache
 def abi_type(hint: Hint) -> str:
     """The canonical ABI type, structs as tuples: what selectors and topics are hashed over."""
     origin: Any = get_origin(hint)
@@ -136,7 +138,7 @@ def _check(value: Any, hint: Hint, where: str) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << bits:
             raise ValueError(f"{where} must be an integer in [0, 2^{bits}), not {value!r}")
     elif name == "address":
-        if not isinstance(value, str) or not is_checksum_address(value):
+        if not isinstance(value, str) or len(value) != 42 or not _has_checksum(value):
             raise ValueError(f"{where} must be an EIP-55 checksummed address, not {value!r}")
     elif name.startswith("bytes"):
         size = name.removeprefix("bytes")
@@ -146,3 +148,9 @@ def _check(value: Any, hint: Hint, where: str) -> None:
         raise ValueError(f"{where} must be true or false, not {value!r}")
     elif name == "string" and not isinstance(value, str):
         raise ValueError(f"{where} must be text, not {value!r}")
+
+
+# The checksum is a hash, and one act names the same few addresses several times.
+@lru_cache(maxsize=4096)
+def _has_checksum(address: str) -> bool:
+    return bool(is_checksum_address(address))

@@ -72,7 +72,7 @@ class Intake:
             return keep(connection, brought, settings.acts_per_hour, now)
 
 
-def _intake_of(request: Request) -> Intake:
+async def _intake_of(request: Request) -> Intake:
     return cast(Intake, request.app.state.intake)
 
 
