@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from audit.fields import hex_of
+from audit.remedies import Withdrawal
 
 
 class Kind(StrEnum):
@@ -80,6 +81,7 @@ class Report:
     trusted: bool
     checks: tuple[Check, ...]
     rounds: tuple[RoundSummary, ...] = ()
+    withdrawals: tuple[Withdrawal, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -132,6 +134,7 @@ class Report:
             },
             "checks": [check.to_json() for check in self.checks],
             "rounds": [summary.to_json() for summary in self.rounds],
+            "withdrawals": [one.to_json() for one in self.withdrawals],
         }
 
 

@@ -21,6 +21,7 @@ from audit.checks.outcomes import check_outcomes
 from audit.checks.rollbacks import check_rollbacks
 from audit.checks.rounds import check_rounds
 from audit.checks.study import check_study
+from audit.checks.withdrawals import check_withdrawals
 from audit.consent_state import StudyState
 from audit.report import Report, RoundSummary
 
@@ -33,6 +34,7 @@ _GROUPS: tuple[tuple[str, Callable[[Context], None]], ...] = (
     ("rounds", check_rounds),
     ("rollbacks", check_rollbacks),
     ("duties", check_duties),
+    ("withdrawals", check_withdrawals),
     ("outcomes", check_outcomes),
     ("references", check_references),
 )
@@ -60,6 +62,7 @@ def verify(bundle: Bundle, trust_block: bytes | None = None) -> Report:
         trusted=anchored,
         checks=tuple(context.record.checks),
         rounds=_summaries(context.state) if context.state else (),
+        withdrawals=context.withdrawals,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from audit.consent_state import StudyState
 from audit.privacy import RHO_UNIT, epsilon_canonne_kamath_steinke, log_slack_of_round
 from audit.round_state import RoundFacts
+from audit.withdrawals import may_have_used
 from chain.chain import Chain
 from chain.errors import RegistryStudyUnknown
 from chain.messages import Study, Terms, rho_of_round, split_token_id
@@ -130,6 +131,4 @@ def _used(state: StudyState, facts: RoundFacts, site: str, token_id: int) -> boo
         return None
     if facts.sealed and site not in facts.sealed.members:
         return False
-    terms = state.history.versions[facts.opened.version].terms
-    then = state.state_at(committing.commitment.block_number)
-    return then.is_consent_active(token_id, terms.purposes, facts.opened.close_deadline)
+    return may_have_used(state, facts, committing, token_id)

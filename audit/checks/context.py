@@ -11,6 +11,7 @@ from audit.consent_state import StudyState
 from audit.evidence import Evidence
 from audit.proofs import Header
 from audit.recipe import Recipe
+from audit.remedies import Withdrawal
 from audit.report import Recorder
 from chain.events import ContractName
 from chain.messages import Domain, ledger_domain, registry_domain
@@ -33,6 +34,7 @@ class Context:
     rho_spent: int | None = None
     state: StudyState | None = None
     recipes: dict[int, Recipe] = field(default_factory=dict)
+    withdrawals: tuple[Withdrawal, ...] = ()
     objects_hashed: dict[str, bool] = field(default_factory=dict)
     """By CID, whether an object that was read is what its CID names."""
     newest: tuple[bytes, bytes] | None = None
