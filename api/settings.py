@@ -35,6 +35,8 @@ class Settings(BaseSettings):
         cors_origins: origins of other pages that may call it with a session; each spelled out.
         session_minutes: how long a sign-in lasts.
         nonce_minutes: how long a sign-in may take.
+        unused_passkey_days: after so many days a registered passkey is forgotten that has neither
+            signed in nor belongs to a consent or an enrolment.
         acts_per_hour: signed acts that one address may have relayed (revocations not counted).
         requests_per_minute: of one client address.
         max_body_bytes: longest request body.
@@ -60,6 +62,7 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     session_minutes: Annotated[int, Field(ge=1, le=720)] = 30
     nonce_minutes: Annotated[int, Field(ge=1, le=60)] = 5
+    unused_passkey_days: Annotated[int, Field(ge=1, le=366)] = 30
     acts_per_hour: Annotated[int, Field(ge=1)] = 20
     requests_per_minute: Annotated[int, Field(ge=1)] = 600
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576

@@ -53,6 +53,7 @@ def make_access_token(
         body.scopes,
         timedelta(days=body.days),
         service.clock(),
+        own.approval,
     )
     return AccessToken(**_entry(row).model_dump(), token=token)
 

@@ -5,7 +5,7 @@ A bearer token is looked at first, and if there is one the cookie is not. Each n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -13,14 +13,17 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 
 from api.dependencies import ServiceOf
 from api.service import Service
 from api.signin import repository
+from api.signin.approvals import Approval
 from api.signin.cookie import cookie_name, require_own_page
 from api.signin.problems import NotSignedIn, ScopeMissing, SessionNeeded
 from api.signin.scopes import ALL_SCOPES, Scope
 from api.signin.secrets import digest_of
+from api.signin.tables import AccessTokenRow, SessionRow
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="assent"'}
 
@@ -42,11 +45,15 @@ class Caller:
 
 @dataclass(frozen=True)
 class SignIn:
-    """A caller and what shows it: a session, or an access token when `session_id` is None."""
+    """A caller and what shows it: a session, or an access token when `session_id` is None.
+
+    `approval`: what a contract account stood by just now; None for others.
+    """
 
     caller: Caller
     expires_at: datetime
     session_id: str | None = None
+    approval: Approval | None = None
 
 
 # For the OpenAPI document; the header is read below, where a bad one is refused.
@@ -55,14 +62,16 @@ _documented = HTTPBearer(
 )
 
 
-def _maybe_sign_in(
+async def _maybe_sign_in(
     request: Request, service: ServiceOf, _bearer: Annotated[object, Depends(_documented)]
 ) -> SignIn | None:
     header = request.headers.get("authorization")
     if header is not None:
-        return _of_bearer(header, service)
+        return await run_in_threadpool(_of_bearer, header, service)
     cookie = request.cookies.get(cookie_name(service.settings))
-    found = None if cookie is None else _of_cookie(cookie, service)
+    if cookie is None:
+        return None
+    found = await run_in_threadpool(_of_cookie, cookie, service)
     if found is not None:
         require_own_page(request, service.settings)
     return found
@@ -71,7 +80,7 @@ def _maybe_sign_in(
 _MaybeSignInOf = Annotated[SignIn | None, Depends(_maybe_sign_in)]
 
 
-def _sign_in(found: _MaybeSignInOf) -> SignIn:
+async def _sign_in(found: _MaybeSignInOf) -> SignIn:
     if found is None:
         raise NotSignedIn(headers=dict(_CHALLENGE))
     return found
@@ -81,15 +90,15 @@ def _sign_in(found: _MaybeSignInOf) -> SignIn:
 SignInOf = Annotated[SignIn, Depends(_sign_in)]
 
 
-def _maybe_caller(found: _MaybeSignInOf) -> Caller | None:
+async def _maybe_caller(found: _MaybeSignInOf) -> Caller | None:
     return None if found is None else found.caller
 
 
-def _caller(found: SignInOf) -> Caller:
+async def _caller(found: SignInOf) -> Caller:
     return found.caller
 
 
-def _session(found: SignInOf) -> SignIn:
+async def _session(found: SignInOf) -> SignIn:
     if found.session_id is None:
         raise SessionNeeded
     return found
@@ -103,13 +112,13 @@ CallerOf = Annotated[Caller, Depends(_caller)]
 SessionOf = Annotated[SignIn, Depends(_session)]
 
 
-def requires(scope: Scope) -> Callable[[Caller], Caller]:
+def requires(scope: Scope) -> Callable[[Caller], Awaitable[Caller]]:
     """A dependency that gives a caller who has the scope; raises NotSignedIn, ScopeMissing.
 
     `caller: Annotated[Caller, Depends(requires(Scope.STUDY_READ))]`
     """
 
-    def caller_with_scope(caller: CallerOf) -> Caller:
+    async def caller_with_scope(caller: CallerOf) -> Caller:
         if scope not in caller.scopes:
             raise ScopeMissing(f"the scope {scope.value} is needed")
         return caller
@@ -127,9 +136,10 @@ def _of_bearer(header: str, service: Service) -> SignIn:
     if digest is not None:
         with service.sessions() as database:
             row = repository.find_access_token(_reading(database), digest, service.clock())
-        if row is not None:
+        if row is not None and _stands(row, service):
             scopes = frozenset(row.scopes.split())
-            return SignIn(Caller(row.address, row.signer, scopes), row.expires_at)
+            caller = Caller(row.address, row.signer, scopes)
+            return SignIn(caller, row.expires_at, approval=_approval(row))
     # What claims to be a token and is none is refused, also where nobody need be signed in.
     raise NotSignedIn(headers=dict(_CHALLENGE))
 
@@ -140,9 +150,22 @@ def _of_cookie(cookie: str, service: Service) -> SignIn | None:
         return None
     with service.sessions() as database:
         row = repository.find_session(_reading(database), digest, service.clock())
-    if row is None:
+    if row is None or not _stands(row, service):
         return None
-    return SignIn(Caller(row.address, row.signer, ALL_SCOPES), row.expires_at, row.id)
+    caller = Caller(row.address, row.signer, ALL_SCOPES)
+    return SignIn(caller, row.expires_at, row.id, _approval(row))
+
+
+def _stands(row: SessionRow | AccessTokenRow, service: Service) -> bool:
+    """Asks a contract account again; true of any other. Raises ChainError: the node is away."""
+    approval = _approval(row)
+    if approval is None:
+        return True
+    return approval.stands(service.node, row.address, service.node.chain().head())
+
+
+def _approval(row: SessionRow | AccessTokenRow) -> Approval | None:
+    return None if row.approval is None else Approval.from_bytes(row.approval)
 
 
 def _reading(database: Session) -> Session:

@@ -25,7 +25,15 @@ def nonce(service: ServiceOf, database: Transaction) -> Nonce:
     )
 
 
-@router.post("/signin/ethereum", summary="Sign in with an Ethereum account", status_code=201)
+@router.post(
+    "/signin/ethereum",
+    summary="Sign in with an Ethereum account",
+    status_code=201,
+    description=(
+        "An account with code (ERC-1271), such as a minor's guardian account, is asked on the"
+        " service's own node. Its session lasts only as long as it stands by this signature."
+    ),
+)
 def sign_in_with_ethereum(
     body: EthereumSignIn,
     request: Request,
@@ -35,11 +43,13 @@ def sign_in_with_ethereum(
 ) -> SignedIn:
     cookie.refuse_foreign_page(request, service.settings)
     now = service.clock()
-    message = ethereum.verify_sign_in(
+    found = ethereum.verify_sign_in(
         body.message, body.signature, service.settings, service.node, now
     )
-    sessions.take_nonce(database, message.nonce, now)
-    signer = signer_of_account(message.address)
-    token, row = sessions.begin_session(database, service.settings, signer, "ethereum", now)
+    sessions.take_nonce(database, found.nonce, now)
+    signer = signer_of_account(found.address)
+    token, row = sessions.begin_session(
+        database, service.settings, signer, "ethereum", now, found.approval
+    )
     cookie.set_cookie(response, service.settings, token)
-    return SignedIn.of(row)
+    return SignedIn.of(row, found.as_of)

@@ -2,40 +2,61 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from eth_keys.exceptions import BadSignature
-from siwe import InvalidSignature, SiweMessage, VerificationError
+from siwe import SiweMessage, VerificationError
 from siwe.siwe import ISO8601Datetime
 
 from api.node import Node
 from api.settings import Settings
+from api.signin.approvals import Approval
 from api.signin.problems import (
     SignatureWrong,
     SignInMessageInvalid,
     SignInMismatch,
     SignInOutOfTime,
 )
-from chain.errors import ContractRefused, RpcRefused
+from chain.blocks import Block
+from chain.guardians import text_digest
 
 #: How far a person's clock may be ahead of ours.
 CLOCK_SKEW = timedelta(minutes=1)
 
 
+@dataclass(frozen=True)
+class VerifiedSignIn:
+    """Who signs in, with which nonce; of a contract account also what it stood by, and where.
+
+    `approval` is None for a plain account: what its key has signed stays signed.
+    """
+
+    address: str
+    nonce: str
+    approval: Approval | None = None
+    as_of: Block | None = None
+
+
 def verify_sign_in(
     text: str, signature: str, settings: Settings, node: Node, now: datetime
-) -> SiweMessage:
-    """The message, once all of it but the nonce has been checked.
+) -> VerifiedSignIn:
+    """Who signs in, once all of the message but the nonce has been checked.
 
-    `signature` is 0x hex: of the account's key, or what an ERC-1271 account takes, which is then
-    asked on our node. Raises the problems of this feature, or ChainError.
+    `signature` is 0x hex: of the account's key, or what an account with code takes (ERC-1271),
+    which is then asked on our node, as of its newest block. Raises the problems of this feature,
+    or ChainError when the node does not answer.
     """
     message = _parse(text)
     _check_place(message, settings, node.deployment.chain_id)
     _check_time(message, now, timedelta(minutes=settings.nonce_minutes))
-    if not _signed_by_key(message, signature, now):
-        _ask_contract(message, signature, node, now)
-    return message
+    if _signed_by_key(message, signature, now):
+        return VerifiedSignIn(message.address, message.nonce)
+    approval = Approval(text_digest(text), bytes.fromhex(signature[2:]))
+    block = node.chain().head()
+    if not approval.stands(node, message.address, block):
+        raise SignatureWrong
+    return VerifiedSignIn(message.address, message.nonce, approval, block)
 
 
 def _parse(text: str) -> SiweMessage:
@@ -87,11 +108,3 @@ def _signed_by_key(message: SiweMessage, signature: str, now: datetime) -> bool:
     except (VerificationError, BadSignature):
         return False
     return True
-
-
-def _ask_contract(message: SiweMessage, signature: str, node: Node, now: datetime) -> None:
-    provider = node.chain().w3.provider
-    try:
-        message.verify(signature, timestamp=now, provider=provider)
-    except (InvalidSignature, BadSignature, ContractRefused, RpcRefused):
-        raise SignatureWrong from None

@@ -8,8 +8,10 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
+from api.blocks import BLOCK_EXAMPLE, BlockShown
 from api.signin.scopes import Scope
 from api.signin.tables import SessionRow
+from chain.blocks import Block
 
 _ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 _NONCE = "0f" * 32
@@ -77,18 +79,34 @@ class EthereumSignIn(BaseModel):
 
 
 class SignedIn(BaseModel):
-    """Who is signed in now; the session itself is in the cookie."""
+    """Who is signed in now; the session itself is in the cookie.
 
-    model_config = _example({"address": _ADDRESS, "signer": _ADDRESS.lower(), "expires_at": _LATER})
+    `as_of` is the block as of which a contract account was asked; null for an account's own key.
+    """
+
+    model_config = _example(
+        {
+            "address": _ADDRESS,
+            "signer": _ADDRESS.lower(),
+            "expires_at": _LATER,
+            "as_of": BLOCK_EXAMPLE,
+        }
+    )
 
     address: str
     signer: str
     expires_at: datetime
+    as_of: BlockShown | None = None
 
     @classmethod
-    def of(cls, row: SessionRow) -> SignedIn:
+    def of(cls, row: SessionRow, block: Block | None = None) -> SignedIn:
         """What is told of a new session."""
-        return cls(address=row.address, signer="0x" + row.signer.hex(), expires_at=row.expires_at)
+        return cls(
+            address=row.address,
+            signer="0x" + row.signer.hex(),
+            expires_at=row.expires_at,
+            as_of=None if block is None else BlockShown.of(block),
+        )
 
 
 class SessionEntry(BaseModel):

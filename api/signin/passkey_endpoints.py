@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from fastapi import APIRouter, Request, Response
 
 from api.dependencies import ServiceOf, Transaction
@@ -21,7 +23,15 @@ def registration_options(service: ServiceOf, database: Transaction) -> Options:
     return Options(public_key=passkeys.registration_options(service.settings, nonce))
 
 
-@router.post("/registrations", summary="Register a passkey", status_code=201)
+@router.post(
+    "/registrations",
+    summary="Register a passkey",
+    status_code=201,
+    description=(
+        "One that has not signed in, answered a hospital's code or got a consent is forgotten after"
+        " 30 days (the operator may say otherwise). Nothing on the chain depends on it."
+    ),
+)
 def register(
     body: Registration, request: Request, service: ServiceOf, database: Transaction
 ) -> Passkey:
@@ -37,6 +47,9 @@ def register(
         sign_count=new.sign_count,
         created_at=now,
     )
+    # Whoever fills the table also empties it: nobody need be signed in to register.
+    idle = timedelta(days=service.settings.unused_passkey_days)
+    repository.forget_unused_passkeys(database, now - idle)
     if not repository.add_passkey(database, row):
         raise PasskeyTaken
     return Passkey(credential_id=body.id, address=row.address, signer="0x" + row.signer.hex())
@@ -65,7 +78,7 @@ def sign_in_with_passkey(
         raise PasskeyUnknown
     answer = passkeys.verify_assertion(credential, service.settings, known.signer, known.sign_count)
     sessions.take_nonce(database, answer.nonce, now)
-    if not repository.raise_sign_count(database, credential_id, answer.sign_count):
+    if not repository.raise_sign_count(database, credential_id, answer.sign_count, now):
         raise PasskeyRefused("its counter went back: somebody may have a copy of it")
     token, row = sessions.begin_session(database, service.settings, known.signer, "passkey", now)
     cookie.set_cookie(response, service.settings, token)

@@ -76,7 +76,10 @@ class SignatureWrong(ServiceProblem):
     status_code_ = 403
     summary = "The signature is not one of the account that the message names"
     why = "It was made by another key, or the message was changed afterwards."
-    fix = "Sign the message as it is, with the account that it names."
+    fix = (
+        "Sign the message as it is, with the account that it names; a guardian account with its"
+        " acting key, and the account's address in the message."
+    )
 
 
 class PasskeysNeedName(ServiceProblem):

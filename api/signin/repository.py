@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import CursorResult, Delete, Update, delete, literal, select, update
+from sqlalchemy import CursorResult, Delete, Update, delete, exists, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from api.enrolments.tables import EnrolmentOffer
+from api.index.tables import IndexedToken
 from api.signin.tables import AccessTokenRow, PasskeyRow, SessionRow, SignInNonce
 
 
@@ -99,14 +101,32 @@ def find_passkey(database: Session, credential_id: bytes) -> PasskeyRow | None:
     return database.scalar(select(PasskeyRow).where(PasskeyRow.credential_id == credential_id))
 
 
-def raise_sign_count(database: Session, credential_id: bytes, sign_count: int) -> bool:
+def forget_unused_passkeys(database: Session, before: datetime) -> int:
+    """Drops passkeys that were registered before a moment and did nothing since; how many.
+
+    One whose address has a consent, or answered a hospital's code, is in use without a sign-in.
+    """
+    in_use = or_(
+        exists().where(IndexedToken.holder == PasskeyRow.address),
+        exists().where(EnrolmentOffer.holder == PasskeyRow.address),
+    )
+    idle = PasskeyRow.used_at.is_(None), PasskeyRow.created_at < before
+    return _changed(
+        database,
+        delete(PasskeyRow).where(*idle, ~in_use).execution_options(synchronize_session=False),
+    )
+
+
+def raise_sign_count(
+    database: Session, credential_id: bytes, sign_count: int, now: datetime
+) -> bool:
     """Notes an authenticator's counter; False when it has not risen. Many never count and say 0."""
     never_counts = (PasskeyRow.sign_count == 0) & (literal(sign_count) == 0)
     statement = (
         update(PasskeyRow)
         .where(PasskeyRow.credential_id == credential_id)
         .where((PasskeyRow.sign_count < sign_count) | never_counts)
-        .values(sign_count=sign_count)
+        .values(sign_count=sign_count, used_at=now)
     )
     return _changed(database, statement) == 1
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from api.settings import Settings
 from api.signin import repository
+from api.signin.approvals import Approval
 from api.signin.problems import NonceUnknown
 from api.signin.scopes import Scope
 from api.signin.secrets import digest_of, new_id, new_secret
@@ -32,9 +33,17 @@ def take_nonce(database: Session, nonce: str, now: datetime) -> None:
 
 
 def begin_session(
-    database: Session, settings: Settings, signer: bytes, method: str, now: datetime
+    database: Session,
+    settings: Settings,
+    signer: bytes,
+    method: str,
+    now: datetime,
+    approval: Approval | None = None,
 ) -> tuple[str, SessionRow]:
-    """A session of a signer's account and its token, which is not kept."""
+    """A session of a signer's account and its token, which is not kept.
+
+    `approval`: of a contract account, which the session outlasts by no request.
+    """
     token = new_secret()
     row = SessionRow(
         id=new_id(),
@@ -42,6 +51,7 @@ def begin_session(
         address=account_of_signer(signer),
         signer=signer,
         method=method,
+        approval=None if approval is None else approval.to_bytes(),
         created_at=now,
         expires_at=now + timedelta(minutes=settings.session_minutes),
     )
@@ -56,8 +66,9 @@ def make_access_token(
     scopes: Collection[Scope],
     lifetime: timedelta,
     now: datetime,
+    approval: Approval | None = None,
 ) -> tuple[str, AccessTokenRow]:
-    """An access token for a signer's account; the token itself is not kept."""
+    """An access token for a signer's account; the token itself is not kept. See `begin_session`."""
     token = new_secret()
     row = AccessTokenRow(
         id=new_id(),
@@ -66,6 +77,7 @@ def make_access_token(
         signer=signer,
         name=name,
         scopes=" ".join(sorted({scope.value for scope in scopes})),
+        approval=None if approval is None else approval.to_bytes(),
         created_at=now,
         expires_at=now + lifetime,
     )

@@ -18,7 +18,10 @@ class SignInNonce(Base):
 
 
 class SessionRow(Base):
-    """A person's session in a browser: one address (`signer` is its ERC-7913 form)."""
+    """A person's session in a browser: one address (`signer` is its ERC-7913 form).
+
+    `approval`: of a contract account (ERC-1271), what it has to stand by; null for others.
+    """
 
     __tablename__ = "signin_sessions"
 
@@ -27,12 +30,13 @@ class SessionRow(Base):
     address: Mapped[Address] = mapped_column(index=True)
     signer: Mapped[Bytes]
     method: Mapped[Word]
+    approval: Mapped[Bytes | None]
     created_at: Mapped[Moment]
     expires_at: Mapped[Moment] = mapped_column(index=True)
 
 
 class AccessTokenRow(Base):
-    """A program's bearer token; `scopes` are separated by spaces."""
+    """A program's bearer token; `scopes` are separated by spaces, `approval` is the session's."""
 
     __tablename__ = "access_tokens"
 
@@ -42,12 +46,16 @@ class AccessTokenRow(Base):
     signer: Mapped[Bytes]
     name: Mapped[Word]
     scopes: Mapped[str]
+    approval: Mapped[Bytes | None]
     created_at: Mapped[Moment]
     expires_at: Mapped[Moment] = mapped_column(index=True)
 
 
 class PasskeyRow(Base):
-    """A passkey's public half, as an ERC-7913 signer (chain/passkeys.py)."""
+    """A passkey's public half, as an ERC-7913 signer (chain/passkeys.py).
+
+    Anybody may register one. `used_at`: when it last signed in, null: it never did.
+    """
 
     __tablename__ = "passkeys"
 
@@ -57,3 +65,4 @@ class PasskeyRow(Base):
     address: Mapped[Address] = mapped_column(index=True)
     sign_count: Mapped[Number]
     created_at: Mapped[Moment]
+    used_at: Mapped[Moment | None] = mapped_column(index=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import secrets
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from pydantic import HttpUrl
 from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 
+from api.index.tables import IndexedToken
 from api.settings import Settings
 from api.signin import passkeys
 from api.signin.problems import PasskeysNeedName
@@ -22,7 +24,7 @@ from chain.messages import account_of_signer
 from chain.passkeys import passkey_signer, webauthn_signature
 from tests.api.people import sign_in, visitor
 from tests.api.signin.authenticator import Authenticator
-from tests.api.signin.support import BOTH, ORIGIN, MovedClock
+from tests.api.signin.support import BOTH, ORIGIN, MovedClock, Running
 from tests.world import World
 
 PATH = "/v1/signin/passkeys"
@@ -162,6 +164,40 @@ def test_a_credential_keeps_its_first_key(client: TestClient, passkey: Authentic
     assert code(register(client, thief)) == "passkey-taken"
     assert use(client, passkey).status_code == 201
     assert code(use(client, Authenticator(ORIGIN))) == "passkey-unknown"
+
+
+@BOTH
+def test_a_passkey_that_nobody_uses_is_forgotten(
+    client: TestClient, clock: MovedClock, running: Running
+) -> None:
+    idle, used, consented = (Authenticator(ORIGIN) for _ in range(3))
+    holder = [register(client, one).json() for one in (idle, used, consented)][2]["address"]
+    assert use(client, used).status_code == 201
+    with running.service.sessions.begin() as database:
+        database.merge(_token_of(holder))
+    days = running.service.settings.unused_passkey_days
+    clock.pass_minutes(days * 24 * 60 - 1)
+    assert register(client, Authenticator(ORIGIN)).status_code == 201
+    # Signing in is what counts: it was not forgotten until now, and is in use from now on.
+    assert use(client, idle).status_code == 201
+    unused = Authenticator(ORIGIN)
+    register(client, unused)
+    clock.pass_minutes(days * 24 * 60 + 1)
+    register(client, Authenticator(ORIGIN))
+    assert code(use(client, unused)) == "passkey-unknown"
+    for one in (idle, used, consented):
+        assert use(client, one).status_code == 201
+
+
+def _token_of(holder: str) -> IndexedToken:
+    return IndexedToken(
+        token_id=secrets.randbits(250),
+        study_id=1,
+        site="0x" + "00" * 20,
+        holder=holder,
+        granted_block=1,
+        granted_tx=bytes(32),
+    )
 
 
 def test_no_foreign_page_registers_or_signs_in(client: TestClient, passkey: Authenticator) -> None:
