@@ -12,6 +12,11 @@ from audit.errors import NotCanonical
 LARGEST_SAFE_INTEGER = 2**53 - 1
 """RFC 8785 section 3.1 (I-JSON, RFC 7493): integers beyond it go in JSON as decimal strings."""
 
+_PLAIN = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+"""Writes plain values (see `_is_plain`) in their canonical form, ten times as fast as rfc8785:
+without floats and beyond ASCII only the order of keys (by UTF-16 units) differs.
+"""
+
 
 def dumps(value: Any) -> bytes:
     """The canonical UTF-8 bytes of a JSON value, without a newline.
@@ -21,9 +26,29 @@ def dumps(value: Any) -> bytes:
     recursion limit).
     """
     try:
+        if _is_plain(value):
+            return _PLAIN.encode(value).encode("ascii")
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeError, RecursionError) as error:
         raise NotCanonical(f"no canonical JSON form: {error}") from error
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is made of ASCII strings, safe integers, booleans and nulls alone."""
+    kind = type(value)
+    if kind is str:
+        return bool(value.isascii())
+    if kind is list:
+        if all(type(item) is str for item in value):  # a sum of a million numbers is one list
+            return "".join(value).isascii()
+        return all(map(_is_plain, value))
+    if kind is dict:
+        return all(type(key) is str and key.isascii() for key in value) and all(
+            map(_is_plain, value.values())
+        )
+    if kind is int:
+        return bool(-LARGEST_SAFE_INTEGER <= value <= LARGEST_SAFE_INTEGER)
+    return kind is bool or value is None
 
 
 def _integer(digits: str) -> int | float:

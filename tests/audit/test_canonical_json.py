@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +28,28 @@ def test_every_value_comes_back_from_its_bytes(value):
     data = canonical_json.dumps(value)
     assert canonical_json.loads(data) == value
     assert canonical_json.dumps(canonical_json.loads(data)) == data
+
+
+plain = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.text(st.characters(max_codepoint=0x82)),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=30,
+)
+
+
+@given(values | plain)
+def test_the_bytes_are_those_of_the_peer(value):
+    """Also where they are written by the faster encoder."""
+    assert canonical_json.dumps(value) == rfc8785.dumps(value)
+
+
+@pytest.mark.parametrize("value", [2**53, -(2**53), [1, [2**60]], {"a": {"b": 2**53}}])
+def test_integers_that_are_not_safe_are_refused_at_any_depth(value):
+    with pytest.raises(NotCanonical):
+        canonical_json.dumps(value)
 
 
 @given(values, st.data())
