@@ -1,36 +1,12 @@
-"""The DP meta-learner with every site's patients in one place.
-
-The same gradients, clipping, grid and update as in the federation; the noise comes from NumPy, not
-from keyed streams, so that a seed repeats a run: fit for public and synthetic data alone.
-"""
+"""The noise of the benches' private runs, and where their pooled learner is."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
+from federation.planning.pooled import train
 
-from audit.checkpoint import initial
-from audit.codec import clip_and_encode, sum_rows
-from audit.recipe import Recipe
-from audit.update import apply_round
-from federation.app.learning.meta_gradient import meta_gradients
-from twin.protocol import TwinModel
-from twin.series import PatientSeries
-
-FloatArray = NDArray[np.float64]
-
-FRACTION_BITS = 24
-
-
-class Grid:
-    """What `audit.update.apply_round` reads of a study's terms."""
-
-    def __init__(self, size: int) -> None:
-        self.vector_length = size
-        self.fraction_bits = FRACTION_BITS
+__all__ = ["noise_multiplier", "rho_of", "train"]
 
 
 def rho_of(epsilon: float, delta: float) -> float:
@@ -45,28 +21,3 @@ def rho_of(epsilon: float, delta: float) -> float:
 def noise_multiplier(epsilon: float, delta: float, rounds: int) -> float:
     """sigma with which ``rounds`` full-batch rounds of rho = 1 / (2 sigma^2) spend epsilon."""
     return math.sqrt(rounds / (2 * rho_of(epsilon, delta)))
-
-
-def train(
-    model: TwinModel,
-    patients: Sequence[PatientSeries],
-    recipe: Recipe,
-    rounds: int,
-    clip_norm: float,
-    noise_sd: float,
-    generator: np.random.Generator,
-) -> FloatArray:
-    """The prior after ``rounds``, float64 [D].
-
-    ``noise_sd``: SD of the noise on a round's sum of clipped gradients, in units of ``clip_norm``.
-    """
-    checkpoint = initial(model.initial_prior(), model.prior_layout, model.name)
-    scale = np.array(recipe.gradient_scale)
-    steps = round(clip_norm * 2**FRACTION_BITS)
-    for _ in range(rounds):
-        rows = meta_gradients(model, checkpoint.prior, patients, recipe.support_visits) * scale
-        total = sum_rows(clip_and_encode(rows, steps, FRACTION_BITS))
-        noise = np.rint(generator.standard_normal(recipe.size) * noise_sd * steps)
-        total = total + noise.astype(np.int64)
-        checkpoint = apply_round(checkpoint, total, len(patients), Grid(recipe.size), recipe)
-    return checkpoint.prior

@@ -14,8 +14,8 @@ from dataclasses import replace
 import numpy as np
 
 from bench.pooled import noise_multiplier, train
-from bench.synthetic_pbc import cohort, true_prior
 from federation.app.learning.recipe import CLIP_NORM, ROUNDS, recommended_recipe
+from federation.planning.synthetic import cohort, true_prior
 from twin.log_linear import LogLinearModel
 from twin.prior import Prior, unflatten
 from twin.series import PatientSeries

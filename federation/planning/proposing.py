@@ -72,7 +72,7 @@ def documents_of_plan(plan: Plan, folder: Path) -> StudyDocuments:
     }
     protocol = _bytes(folder / plan.protocol, "protocol")
     dpia = _bytes(folder / plan.dpia, "dpia")
-    return make_documents(protocol, texts, dpia, _recipe(plan, folder), installed_app())
+    return make_documents(protocol, texts, dpia, recipe_of_plan(plan, folder), installed_app())
 
 
 def propose(
@@ -119,7 +119,15 @@ def _refuse_unregistered(chain: Chain, plan: Plan) -> None:
         )
 
 
-def _recipe(plan: Plan, folder: Path) -> Recipe:
+def recipe_of_plan(plan: Plan, folder: Path) -> Recipe:
+    """The recipe that a plan names.
+
+    Args:
+        folder: the plan's.
+
+    Raises:
+        PlanInvalid: there is no such model or file, or they do not fit.
+    """
     try:
         model = model_named(plan.model)
     except ValueError as error:

@@ -7,6 +7,9 @@ from typing import Final
 from scripts.lazy import Command, lazy_app
 
 COMMANDS: Final[dict[str, Command]] = {
+    "simulate": Command(
+        "scripts.study.simulate:simulate", "Foresee noise, epsilon and error, before approval."
+    ),
     "propose": Command("scripts.study.propose:propose", "Propose a study, or its next version."),
     "show": Command("scripts.study.show:show", "Show a study's terms, approvals and budget."),
     "diff": Command("scripts.study.diff:diff", "Show what differs between two versions."),

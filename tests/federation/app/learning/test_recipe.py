@@ -7,9 +7,9 @@ import pytest
 
 from audit.recipe import parse
 from bench.pooled import noise_multiplier, rho_of, train
-from bench.synthetic_pbc import cohort, true_prior
 from bench.tune_on_synthetic import errors
 from federation.app.learning.recipe import CLIP_NORM, ROUNDS, recommended_recipe
+from federation.planning.synthetic import cohort, true_prior
 from twin.log_linear import LogLinearModel
 from twin.prior import unflatten
 
