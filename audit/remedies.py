@@ -119,6 +119,11 @@ class Clock:
         """None while it runs."""
         return None if self.ended is None else self.ended <= self.deadline
 
+    @property
+    def at_once(self) -> bool:
+        """It was done by the revocation itself."""
+        return self.ended == self.deadline == self.started
+
     def to_json(self) -> dict[str, Any]:
         return {**vars(self), "in_time": self.in_time}
 

@@ -233,10 +233,10 @@ def _halting(
             continue
         terms = state.history.versions[facts.opened.version].terms
         just_after = StudyState(state.history, revoked.position + 1, revoked.time)
-        if not is_current(just_after, facts, terms, committing):
-            return terms.late_revocation, at_once
         longest = facts.opened.close_deadline
         end = longest if facts.sealed else facts.opened.seal_deadline
+        if end <= revoked.time or not is_current(just_after, facts, terms, committing):
+            return terms.late_revocation, at_once
         if over is not None and over.time <= end:
             return terms.late_revocation, Clock(revoked.time, longest, over.time, over.block)
         return terms.late_revocation, Clock(revoked.time, longest, end if at >= end else None)

@@ -45,8 +45,10 @@ def _check_withdrawal(context: Context, state: StudyState, withdrawal: Withdrawa
 def _is_after(closed: Moment, withdrawal: Withdrawal) -> bool:
     if closed.position < withdrawal.revoked.position:
         return False
-    ended = withdrawal.halting.ended
-    return ended is not None and (closed.time > ended or ended == withdrawal.revoked.time)
+    halting = withdrawal.halting
+    if halting.at_once:
+        return True
+    return halting.ended is not None and closed.time > halting.ended
 
 
 def _words(withdrawal: Withdrawal) -> str:
