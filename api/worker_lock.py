@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 # One of PostgreSQL's advisory locks of this database; any number that nothing else here uses.
 _LOCK = 7363736
@@ -81,6 +83,10 @@ class _AdvisoryLock:
         if self._connection is None:
             return
         connection, self._connection = self._connection, None
-        # Not back to the pool: the lock would stay with whoever got the connection next.
+        # The server hears of a closed connection a little later; who comes next need not wait.
+        with suppress(SQLAlchemyError):
+            if not connection.invalidated:
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
+        # Not back to the pool: should it be held still, it would stay with whoever got it next.
         connection.invalidate()
         connection.close()
