@@ -20,8 +20,14 @@ COMMANDS: Final[dict[str, Command]] = {
     "replace-reviewer": Command(
         "scripts.irb.committee:replace_reviewer", "Give a seat to another, with k signatures."
     ),
+    "sign-rollback": Command(
+        "scripts.study.rollback:sign_rollback", "Sign that a study goes back to a checkpoint."
+    ),
     "readmit": Command("scripts.irb.sites:readmit", "Let a barred site take part again."),
     "challenge": Command("scripts.irb.sites:challenge", "Demand a replay of a site's part."),
+    "disclosure-key": Command(
+        "scripts.irb.disclosures:disclosure_key", "Make a key that sites disclose cohorts to."
+    ),
     "submit": Command("scripts.irb.committee:submit", "Carry what a reviewer has signed offline."),
 }
 

@@ -15,6 +15,7 @@ from scripts.keys import make_key, read_key
 _CARRIED_TOGETHER = {
     "Resumption": "assent irb resume",
     "Replacement": "assent irb replace-reviewer",
+    "Rollback": "assent study rollback",
 }
 
 

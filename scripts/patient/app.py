@@ -18,12 +18,16 @@ COMMANDS: Final[dict[str, Command]] = {
     "passkey": Command("scripts.patient.passkey:passkey", "Say the address of a passkey."),
     "message": Command("scripts.patient.passkey:message", "What a passkey signs to revoke."),
     "assemble": Command("scripts.patient.passkey:assemble", "Make an act of a passkey's answer."),
+    "guardian": Command("scripts.patient.guardian:guardian", "Make a minor's guardian account."),
     "challenge": Command("scripts.patient.asking:challenge", "Ask for the receipt of a round."),
     "receipt-key": Command("scripts.patient.receipts:receipt_key", "Name a key for receipts."),
     "receipts": Command("scripts.patient.receipts:receipts", "Fetch receipts, encrypted."),
     "open-receipt": Command("scripts.patient.receipts:open_receipt", "What a receipt proves."),
     "submit": Command("scripts.patient.revoking:submit", "Carry what a patient has signed."),
     "status": Command("scripts.patient.status:status", "Is a consent active, and for what?"),
+    "withdrawal": Command(
+        "scripts.patient.withdrawal:withdrawal", "What became of a consent that was revoked."
+    ),
     "vectors": Command("scripts.patient.vectors:vectors", "Write test vectors for app developers."),
 }
 

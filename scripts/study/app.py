@@ -17,6 +17,12 @@ COMMANDS: Final[dict[str, Command]] = {
     "run": Command("scripts.study.run:run", "Run rounds with the approved app, through Flower."),
     "abort": Command("scripts.study.run:abort", "End a round that is stuck."),
     "fault": Command("scripts.study.fault:fault", "Record that a site did not answer."),
+    "withdrawals": Command(
+        "scripts.study.withdrawals:withdrawals", "What became of withdrawn consents."
+    ),
+    "rollback": Command(
+        "scripts.study.rollback:rollback", "Go back to a checkpoint, with k signatures."
+    ),
     "bundle": Command("scripts.study.evidence:bundle", "Gather the evidence of a whole study."),
     "block": Command("scripts.study.evidence:block", "Say what block your own node has."),
     "documents": Command("scripts.study.evidence:documents", "Fetch what the terms name by hash."),
