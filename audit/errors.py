@@ -43,6 +43,10 @@ class HistoryInvalid(AuditError):
     """Events that no run of the contracts can have emitted in this order."""
 
 
+class DisclosureInvalid(AuditError):
+    """Bytes that cannot be a site's disclosure of a cohort."""
+
+
 class CarInvalid(AuditError):
     """A file that is not the one CAR file of the objects it names."""
 

@@ -6,10 +6,11 @@ is no bundle raises BundleUnusable when read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from audit.bundle import Bundle, read_bundle
+from audit.checks.cohorts import check_disclosures
 from audit.checks.context import Context
 from audit.checks.contracts import check_anchor, check_contracts
 from audit.checks.documents import check_documents
@@ -23,6 +24,7 @@ from audit.checks.rounds import check_rounds
 from audit.checks.study import check_study
 from audit.checks.withdrawals import check_withdrawals
 from audit.consent_state import StudyState
+from audit.disclosure import Disclosure
 from audit.report import Report, RoundSummary
 
 _GROUPS: tuple[tuple[str, Callable[[Context], None]], ...] = (
@@ -40,11 +42,14 @@ _GROUPS: tuple[tuple[str, Callable[[Context], None]], ...] = (
 )
 
 
-def verify(bundle: Bundle, trust_block: bytes | None = None) -> Report:
+def verify(
+    bundle: Bundle, trust_block: bytes | None = None, disclosures: Sequence[Disclosure] = ()
+) -> Report:
     """Check everything in a bundle.
 
     ``trust_block``: the 32-byte hash of the block that the reader trusts, best learned from two
-    sites; without it the `anchor` check fails and the others still run.
+    sites; without it the `anchor` check fails and the others still run. ``disclosures``: cohorts
+    that sites have shown to a reviewer.
     """
     context = Context(bundle)
     with context.record.group("anchor", "chain/header.rlp"):
@@ -52,6 +57,8 @@ def verify(bundle: Bundle, trust_block: bytes | None = None) -> Report:
     for name, check in _GROUPS:
         with context.record.group(name, "bundle"):
             check(context)
+    with context.record.group("cohort", "disclosures"):
+        check_disclosures(context, disclosures)
     anchored = any(check.name == "anchor" and check.ok for check in context.record.checks)
     return Report(
         study=bundle.study,
@@ -66,9 +73,11 @@ def verify(bundle: Bundle, trust_block: bytes | None = None) -> Report:
     )
 
 
-def verify_folder(folder: Path, trust_block: bytes | None = None) -> Report:
-    """`read_bundle`, then `verify`. Raises BundleUnusable."""
-    return verify(read_bundle(folder), trust_block)
+def verify_folder(
+    path: Path, trust_block: bytes | None = None, disclosures: Sequence[Disclosure] = ()
+) -> Report:
+    """`read_bundle` of a folder or of one file, then `verify`. Raises BundleUnusable."""
+    return verify(read_bundle(path), trust_block, disclosures)
 
 
 def _summaries(state: StudyState) -> tuple[RoundSummary, ...]:

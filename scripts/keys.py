@@ -64,6 +64,42 @@ def make_key(path: Path) -> LocalAccount:
     return account
 
 
+def make_x25519(path: Path) -> bytes:
+    """A fresh X25519 private key in a new file of mode 0600; its public key, 32 bytes.
+
+    Raises:
+        BadInput: the file exists; keys are never overwritten.
+    """
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+    from federation.gate.private_files import write_private_file
+
+    secret = X25519PrivateKey.generate()
+    try:
+        write_private_file(path, b"0x" + secret.private_bytes_raw().hex().encode() + b"\n")
+    except FileExistsError:
+        raise BadInput(f"{path} exists; keys are never overwritten. Name another file") from None
+    return secret.public_key().public_bytes_raw()
+
+
+def read_x25519(path: Path) -> bytes:
+    """The 32 bytes of an X25519 private key file: 0x and 64 hexadecimal digits, mode 0600.
+
+    Raises:
+        PrivateFileUnsafe: the file is missing, or open to others.
+        BadInput: it holds no such key; its content is not repeated.
+    """
+    from federation.gate.private_files import read_private_file
+
+    text = read_private_file(path).strip()
+    try:
+        if len(text) == 66 and text.startswith(b"0x"):
+            return bytes.fromhex(text[2:].decode())
+    except ValueError:
+        pass
+    raise BadInput(f"{path} does not hold an X25519 key: 0x and 64 hexadecimal digits")
+
+
 def journal_of(path: Path) -> Path:
     """Where transactions of a key file's account are journalled: an account has one journal.
 

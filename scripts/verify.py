@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from audit.disclosure import Disclosure
 from audit.report import Report
 from audit.verify import verify_folder
 from scripts.console import BadInput, JsonOption, say, show_json, show_table, tick
+from scripts.keys import read_x25519
+from scripts.trusted_block import TrustBlock, hash_of
 
 
 def verify(
     bundle: Annotated[Path, typer.Argument(help="The bundle: its folder, or its one file.")],
-    trust_block: Annotated[
-        str,
+    trust_block: TrustBlock = "",
+    disclosure: Annotated[
+        list[Path] | None,
         typer.Option(
-            metavar="HASH",
-            help="Hash of the block the bundle ends with, best learned from two sites. Without it "
-            "the anchor check fails and the others still run.",
+            metavar="FILE",
+            help="A cohort that a site has disclosed to you (`assent site disclose`); may be"
+            " repeated. Every token in it is checked.",
         ),
-    ] = "",
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Your key that opens them: `assent irb disclosure-key`."),
+    ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="Show every check, not one line for each kind.")
     ] = False,
@@ -34,7 +43,7 @@ def verify(
     fault of a site that is on record, and for which it was barred, is shown and leaves 0: the
     evidence holds.
     """
-    report = verify_folder(bundle, _hash(trust_block))
+    report = verify_folder(bundle, hash_of(trust_block), _opened(disclosure or [], key))
     if as_json:
         show_json(report.to_json())
     else:
@@ -42,19 +51,19 @@ def verify(
     raise typer.Exit(report.exit_code)
 
 
-def _hash(text: str) -> bytes | None:
-    if not text:
-        return None
-    digits = text.removeprefix("0x")
-    try:
-        value = bytes.fromhex(digits)
-    except ValueError:
-        value = b""
-    if len(value) != 32:
-        raise BadInput(
-            f"--trust-block {text!r} is no block hash: give 0x and 64 hexadecimal digits"
-        )
-    return value
+def _opened(files: Sequence[Path], key: Path | None) -> list[Disclosure]:
+    if not files:
+        return []
+    from study.disclosure_envelope import MAX_BYTES, open_disclosure
+
+    if key is None:
+        raise BadInput("--disclosure is encrypted: name the key that opens it with --key")
+    private, opened = read_x25519(key), []
+    for file in files:
+        if file.stat().st_size > MAX_BYTES:
+            raise BadInput(f"{file} is larger than {MAX_BYTES} bytes")
+        opened.append(open_disclosure(file.read_bytes(), private))
+    return opened
 
 
 def _show(report: Report, *, every: bool) -> None:

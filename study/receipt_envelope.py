@@ -1,7 +1,6 @@
-"""Receipts encrypted to a patient's X25519 key: HPKE (RFC 9180), mode base, single shot.
+"""Receipts encrypted to a patient's X25519 key by `study.hpke`.
 
-Suite: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM; all of it is in a browser's WebCrypto.
-The bytes are enc (32) || ciphertext. `info` binds them to a deployment, a token and a round:
+`info` binds them to a deployment, a token and a round:
 
     "assent/receipt/1" || chain id 32 || ConsentToken 20 || token 32 || round 4      (big endian)
 
@@ -10,19 +9,10 @@ Base mode does not say who encrypted: what a receipt proves comes from the chain
 
 from __future__ import annotations
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
-
 from chain.messages import Domain
+from study.hpke import OVERHEAD_BYTES, EnvelopeInvalid, decrypt, encrypt
 
-_SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
-#: enc and the AEAD's tag.
-OVERHEAD_BYTES = 32 + 16
-
-
-class EnvelopeInvalid(Exception):
-    """The bytes cannot be opened with this key, or a key cannot be used. The message says why."""
+__all__ = ["OVERHEAD_BYTES", "EnvelopeInvalid", "open_sealed", "seal"]
 
 
 def seal(receipt: bytes, x25519: bytes, domain: Domain, token_id: int, round_number: int) -> bytes:
@@ -35,11 +25,7 @@ def seal(receipt: bytes, x25519: bytes, domain: Domain, token_id: int, round_num
     Raises:
         EnvelopeInvalid: the key is none, or one of low order (RFC 7748, section 6.1).
     """
-    try:
-        key = X25519PublicKey.from_public_bytes(x25519)
-        return _SUITE.encrypt(receipt, key, _info(domain, token_id, round_number))
-    except ValueError:
-        raise EnvelopeInvalid("the receipt key is no usable X25519 key") from None
+    return encrypt(receipt, x25519, _info(domain, token_id, round_number))
 
 
 def open_sealed(
@@ -51,13 +37,7 @@ def open_sealed(
         EnvelopeInvalid: it was sealed to another key, or for another token, round or deployment,
             or was altered.
     """
-    try:
-        key = X25519PrivateKey.from_private_bytes(private)
-        return _SUITE.decrypt(sealed, key, _info(domain, token_id, round_number))
-    except (InvalidTag, ValueError):
-        raise EnvelopeInvalid(
-            "it was not encrypted to this key for this token and round, or was altered since"
-        ) from None
+    return decrypt(sealed, private, _info(domain, token_id, round_number), "token and round")
 
 
 def _info(domain: Domain, token_id: int, round_number: int) -> bytes:

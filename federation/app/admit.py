@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from audit.admission import refusal
 from audit.cohort import Status, leaf, root
-from audit.data_use import permits
 from chain.chain import Block, Chain
 from chain.messages import Consent, Round, Terms, token_id
 
@@ -68,38 +68,18 @@ def admit(
         else:
             statuses.append(
                 refusal(
-                    consent, wanted, terms.disease, block.timestamp, opened.close_deadline, version
+                    consent,
+                    consent.version,
+                    bool(consent.revoked_at),
+                    wanted,
+                    terms.disease,
+                    block.timestamp,
+                    opened.close_deadline,
+                    version,
                 )
             )
     epoch = chain.consent.epoch(study_id, site, block=block.number)
     return Cohort(block, epoch, tuple(statuses), consents)
-
-
-def refusal(
-    consent: Consent, purposes: int, disease: int, now: int, until: int, consent_version: int
-) -> Status:
-    """Why a token that the chain does not call active is refused, the strongest reason first.
-
-    BARRED when nothing is wrong with the token itself: its study is suspended, or approved for
-    less long than the round may last.
-
-    Args:
-        purposes, disease: what is asked for, as in `Terms`.
-        now, until: from when to when it must be active: the block's time and the close deadline,
-            seconds since 1970.
-        consent_version: tokens granted under an earlier version do not count.
-    """
-    if consent.revoked_at:
-        return Status.REVOKED
-    if consent.version < consent_version:
-        return Status.OLD_VERSION
-    if not permits(consent.purposes, consent.disease, purposes, disease):
-        return Status.OTHER_PURPOSE
-    if until >= consent.use_end:
-        return Status.EXPIRED
-    if now < consent.use_start:
-        return Status.NOT_YET_BEGUN
-    return Status.BARRED
 
 
 def cohort_root(

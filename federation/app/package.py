@@ -8,6 +8,22 @@ from pathlib import Path
 _ROOT = Path(__file__).resolve().parents[2]
 #: Folders that travel in the FAB.
 PARTS = ("federation/app", "twin", "audit", "chain", "ipfs")
+#: Of audit/, what only a verifier runs: it reads bundles, and is no part of what trains. An app is
+#: one IPFS block of at most 1 MiB.
+_VERIFIER = (
+    "checks",
+    "verify.py",
+    "report.py",
+    "bundle*.py",
+    "car.py",
+    "dag_cbor.py",
+    "disclosure.py",
+    "evidence.py",
+    "proofs.py",
+    "known_code.py",
+    "withdrawals.py",
+    "remedies.py",
+)
 
 
 def stage_app(folder: Path) -> Path:
@@ -24,7 +40,9 @@ def stage_app(folder: Path) -> Path:
         shutil.copytree(
             _ROOT / part,
             folder / part,
-            ignore=shutil.ignore_patterns("__pycache__", "flower_app.toml", "*.pyc"),
+            ignore=shutil.ignore_patterns(
+                "__pycache__", "flower_app.toml", "*.pyc", *(_VERIFIER if part == "audit" else ())
+            ),
             dirs_exist_ok=True,
         )
     shutil.copyfile(_ROOT / "federation/app/flower_app.toml", folder / "pyproject.toml")

@@ -1,8 +1,11 @@
-"""Receipts: what this site committed to about a token in a round, made from its journal again."""
+"""Receipts and disclosures: what this site committed to about tokens in a round, made from its
+journal again.
+"""
 
 from __future__ import annotations
 
 from audit.cohort import leaf, proof, root
+from audit.disclosure import Disclosure
 from chain.chain import Chain
 from chain.messages import split_token_id, token_id
 from federation.gate.journal import Journal
@@ -92,4 +95,16 @@ class RoundReceipts:
             count=len(self._leaves),
             path=proof(self._leaves, index),
             root=root(self._leaves),
+        )
+
+    def disclosure(self) -> Disclosure:
+        """The whole cohort, for a reviewer: every token's status and its leaf's salt."""
+        return Disclosure(
+            chain_id=self._chain.deployment.chain_id,
+            ledger=self._chain.deployment.ledger,
+            study=self._study,
+            site=self._site,
+            round_number=self._number,
+            attempt=self._attempt,
+            leaves=tuple(zip(self._kept.statuses, self._salts, strict=True)),
         )

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from audit.admission import refusal
 from audit.checkpoint import read as read_checkpoint
 from audit.cid import cid_of_sha256
 from audit.cohort import Status
 from audit.consent_state import StudyState
 from chain.chain import Chain
 from chain.messages import Purpose
-from federation.app.admit import refusal
 from federation.app.learning.recipe import CLIP_NORM, ROUNDS, recommended_recipe
 from federation.gate.keys import SiteKeys
 from federation.gate.records.datasets.pbcseq import PbcSite, read_pbcseq, split_sites
@@ -319,7 +319,14 @@ class Demo:
                     admitted[name] += 1
                     continue
                 status: Status = refusal(
-                    consent, int(TRAINING), disease, facts.opened_at.time, until, 1
+                    consent,
+                    consent.version,
+                    bool(consent.revoked_at),
+                    int(TRAINING),
+                    disease,
+                    facts.opened_at.time,
+                    until,
+                    1,
                 )
                 held_out = consent.purposes & Purpose.EVALUATION and status == Status.OTHER_PURPOSE
                 reason = status.name.lower().replace("_", " ")

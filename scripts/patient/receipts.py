@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scripts.connection import DeploymentFile, KeyFile, Rpc, connect
+from scripts.connection import DeploymentFile, GuardianAccount, KeyFile, Rpc, connect
 from scripts.console import BadInput, JsonOption, say, show_json, warn
-from scripts.keys import read_key
+from scripts.keys import make_x25519, read_key, read_x25519
 from scripts.patient.revoking import TokenId, token_number
 from scripts.service import Api, open_service
 
@@ -30,6 +30,7 @@ def receipt_key(
     rpc: Rpc,
     deployment: DeploymentFile,
     api: Api,
+    guardian_account: GuardianAccount = None,
     json_: JsonOption = False,
 ) -> None:
     """Make a key for receipts (X25519), and name it to the hospitals, signed by your address.
@@ -37,24 +38,23 @@ def receipt_key(
     Hospitals encrypt receipts to the key that you signed last, and to no other: nobody on the way
     can read them. Keep the file: without it they stay closed.
     """
-    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
     from chain.messages import ReceiptKey
     from federation.app.chain_facts import chain_time
-    from federation.gate.private_files import write_private_file
+    from study.other_signers import require_guardian_account
     from study.statements import Statement
 
-    chain, holder = connect(rpc, deployment), read_key(key)
-    secret = X25519PrivateKey.generate()
-    public = secret.public_key().public_bytes_raw()
-    said = ReceiptKey(holder.address, public, chain_time(chain))
-    signed = Statement.sign(said, chain.consent.domain, holder)
-    try:
-        write_private_file(out, b"0x" + secret.private_bytes_raw().hex().encode() + b"\n")
-    except FileExistsError:
-        raise BadInput(f"{out} exists; keys are never overwritten. Name another file") from None
+    chain, signer = connect(rpc, deployment), read_key(key)
+    if guardian_account is not None:
+        require_guardian_account(chain, guardian_account)
+    public = make_x25519(out)
+    said = ReceiptKey(guardian_account or signer.address, public, chain_time(chain))
+    signed = (
+        Statement.sign(said, chain.consent.domain, signer)
+        if guardian_account is None
+        else Statement.sign_for(chain, said, guardian_account, signer)
+    )
     with open_service(api) as service:
-        service.sign_in(holder)
+        service.sign_in(signer, guardian_account)
         service.put("/v1/me/receipt-key", signed.to_json())
     if json_:
         show_json({"x25519": "0x" + public.hex()})
@@ -67,6 +67,7 @@ def receipts(
     folder: Annotated[Path, typer.Argument(help="Where to.", metavar="FOLDER")],
     key: KeyFile,
     api: Api,
+    guardian_account: GuardianAccount = None,
     json_: JsonOption = False,
 ) -> None:
     """Fetch the receipts of a consent, as hospitals encrypted them; one file a round."""
@@ -74,7 +75,7 @@ def receipts(
     if not folder.is_dir():
         raise BadInput(f"{folder} is no folder")
     with open_service(api) as service:
-        service.sign_in(read_key(key))
+        service.sign_in(read_key(key), guardian_account)
         found = service.get(f"/v1/consents/{number}/receipts")
     files = []
     for one in found:
@@ -137,16 +138,4 @@ def _opened(file: Path, receipt_key: Path | None, domain: Domain) -> bytes:
         raise BadInput(f"{file} is no receipt") from None
     if receipt_key is None:
         raise BadInput(f"{file} is encrypted: name the key that opens it with --receipt-key")
-    return open_sealed(sealed, _private(receipt_key), domain, token, number)
-
-
-def _private(path: Path) -> bytes:
-    from federation.gate.private_files import read_private_file
-
-    text = read_private_file(path).strip()
-    try:
-        if len(text) == 66 and text.startswith(b"0x"):
-            return bytes.fromhex(text[2:].decode())
-    except ValueError:
-        pass
-    raise BadInput(f"{path} does not hold a receipt key: 0x and 64 hexadecimal digits")
+    return open_sealed(sealed, read_x25519(receipt_key), domain, token, number)

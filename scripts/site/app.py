@@ -22,6 +22,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "record-delivery": Command(
         "scripts.site.answering:record_delivery", "Put a delivery on record, on chain."
     ),
+    "disclose": Command(
+        "scripts.site.disclosing:disclose", "Show a reviewer a round's cohort, encrypted."
+    ),
     "receipt": Command("scripts.site.receipts:receipt", "Write the receipt of a patient's token."),
     "send-receipts": Command(
         "scripts.site.receipts:send_receipts", "Send patients their receipts, encrypted."

@@ -14,6 +14,7 @@ from eth_account.signers.local import LocalAccount
 
 import audit.checks.signatures
 from audit.bundle import Bundle, read_bundle
+from audit.disclosure import Disclosure
 from chain import events as ev
 from chain.messages import recover
 from stack.hardhat import HardhatNode
@@ -24,11 +25,14 @@ from tests.world import World, deployed
 
 @dataclass(frozen=True)
 class Written:
-    """A bundle's folder, the block that a reader may trust, and the keys of all who took part."""
+    """A bundle's folder, the block that a reader may trust, the keys of all who took part, and what
+    their sites could disclose.
+    """
 
     folder: Path
     trust_block: bytes
     accounts: tuple[LocalAccount, ...]
+    disclosures: tuple[Disclosure, ...]
 
     def copy(self, to: Path) -> Path:
         return Path(shutil.copytree(self.folder, to))
@@ -48,8 +52,10 @@ def _world_apart(folder: Path) -> Iterator[World]:
 
 def _written(folder: Path, history: Callable[[World], RealStudy]) -> Written:
     with _world_apart(folder) as world:
-        trust_block = history(world).write(folder / "bundle")
-        return Written(folder / "bundle", trust_block, world.accounts)
+        study = history(world)
+        trust_block = study.write(folder / "bundle")
+        cohorts = tuple(study.disclosures.values())
+        return Written(folder / "bundle", trust_block, world.accounts, cohorts)
 
 
 @pytest.fixture(scope="module")

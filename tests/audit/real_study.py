@@ -12,7 +12,7 @@ import hashlib
 import io
 import secrets
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from eth_account.signers.local import LocalAccount
 from audit import canonical_json, checkpoint, codec, cohort
 from audit.bundle_writer import write_bundle
 from audit.cid import cid_of, sha256
+from audit.disclosure import Disclosure
 from audit.manifest import ManifestFacts, build
 from audit.recipe import Recipe
 from audit.update import apply_round, unmask_sum
@@ -36,9 +37,11 @@ from chain.messages import (
     Delivery,
     Terms,
 )
+from federation.app.admit import admit
 from tests.audit.acts import resume
 from tests.world import World
 
+Statuses = tuple[cohort.Status, ...]
 LAYOUT = (("mean", (3,)), ("log_noise", (1,)))
 SIZE = 4
 
@@ -105,6 +108,7 @@ class RealStudy:
             **self.changes,
         )
         self.generator = np.random.default_rng(7)
+        self.disclosures: dict[tuple[int, str, int], Disclosure] = {}
         self.salts: dict[tuple[int, str, int], list[bytes]] = {}
         self.vectors: dict[tuple[int, str], np.ndarray[Any, Any]] = {}
 
@@ -123,50 +127,47 @@ class RealStudy:
     def open(self) -> int:
         return self.world.open_round(self.number)
 
-    def commit(self, round_: int, site: LocalAccount, claimed: int | None = None) -> Commitment:
+    def commit(
+        self,
+        round_: int,
+        site: LocalAccount,
+        claimed: int | None = None,
+        lie: Callable[[Statuses], Statuses] = lambda statuses: statuses,
+    ) -> Commitment:
         """The site commits every token that is active to the close deadline, and a vector.
 
-        ``claimed``: the cohort size that a lying site states instead.
+        ``claimed``: the cohort size that a lying site states instead; ``lie``: what it makes of the
+        tokens' statuses in its tree.
         """
         chain = self.world.chain(site)
-        head = chain.head()
         opened = chain.ledger.round(self.number, round_)
         terms = chain.registry.terms(self.number, opened.version)
-        at, block = opened.close_deadline, head.number
-        active = chain.consent.all_active_tokens(
-            self.number, site.address, terms.purposes, at, block=block
-        )
-        minted = chain.consent.minted_count(self.number, site.address, block=block)
+        admitted = admit(chain, terms, self.number, opened, site.address)
         before = chain.ledger.commitment_of(self.number, round_, site.address)
         attempt = before.attempt + 1
-        salts = [secrets.token_bytes(32) for _ in range(minted)]
-        self.salts[round_, site.address, attempt] = salts
-        leaves = [
-            cohort.leaf(
-                chain.deployment.chain_id,
-                chain.deployment.ledger,
-                self.number,
-                site.address,
-                round_,
-                index,
-                chain.consent.token_id_of(self.number, site.address, index),
-                cohort.Status.ADMITTED if index in active else cohort.Status.REVOKED,
-                salts[index],
-            )
-            for index in range(minted)
-        ]
-        gradients = self.generator.normal(size=(len(active), SIZE))
+        disclosure = Disclosure(
+            chain_id=chain.deployment.chain_id,
+            ledger=chain.deployment.ledger,
+            study=self.number,
+            site=site.address,
+            round_number=round_,
+            attempt=attempt,
+            leaves=tuple((s, secrets.token_bytes(32)) for s in lie(admitted.statuses)),
+        )
+        self.disclosures[round_, site.address, attempt] = disclosure
+        self.salts[round_, site.address, attempt] = [salt for _, salt in disclosure.leaves]
+        gradients = self.generator.normal(size=(admitted.size, SIZE))
         rows = codec.clip_and_encode(gradients, terms.clipping_norm, terms.fraction_bits)
         noise = np.rint(self.generator.normal(size=SIZE) * terms.clipping_norm / 4)
         vector = codec.sum_rows(rows) + noise.astype(np.int64)
         self.vectors[round_, site.address] = vector
         commitment = Commitment(
             attempt=attempt,
-            cohort_root=cohort.root(leaves),
-            cohort_size=len(active) if claimed is None else claimed,
-            block_number=head.number,
-            block_hash=head.hash,
-            epoch=chain.consent.epoch(self.number, site.address, block=block),
+            cohort_root=disclosure.root,
+            cohort_size=admitted.size if claimed is None else claimed,
+            block_number=admitted.block.number,
+            block_hash=admitted.block.hash,
+            epoch=admitted.epoch,
             vector_hash=cohort.vector_hash(
                 secrets.token_bytes(32), codec.to_bytes(codec.wrap(vector))
             ),

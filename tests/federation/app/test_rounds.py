@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import threading
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
 
 from audit.cid import cid_of_sha256
 from audit.codec import from_bytes
 from audit.cohort import Status
 from audit.manifest import parse as parse_manifest
 from audit.update import unmask_sum
-from chain.messages import RoundState
+from audit.verify import verify_folder
+from chain.messages import ReceiptKey, RoundState, split_token_id
 from federation.app.round_driver import Pacing, RoundAborted
+from federation.gate.disclosing import disclose_to
 from federation.gate.journal import Journal
 from federation.gate.receipts import RoundReceipts
+from study.bundle import gather_bundle
+from study.disclosure_envelope import open_disclosure
 from study.receipt import Receipt
+from study.statements import Statement, StatementRefused
 from tests.small_federation import SmallFederation, until
 
 
@@ -119,3 +129,34 @@ def test_a_revocation_after_the_seal_abandons_the_round_and_a_new_one_leaves_the
     sizes = [ledger.commitment_of(study, n, account).cohort_size for n in (number, again)]
     assert sizes[1] == sizes[0] - 1
     assert ledger.rho_spent(study) == spent + ledger.rho_of_round(study, 1)
+
+
+def test_a_cohort_that_a_site_discloses_holds_leaf_by_leaf_against_the_bundle(
+    federation: SmallFederation, tmp_path: Path
+) -> None:
+    """To a key that a reviewer of the study has signed, and to no other."""
+    leaving = federation.grant("site-3", federation.silent_record("site-3"))
+    number = federation.run_round()
+    federation.revoke(leaving)
+    key = X25519PrivateKey.generate()
+    reviewer, stranger = federation.local.people.reviewers[0], Account.create()
+
+    def signed_by(account: LocalAccount) -> Any:
+        said = ReceiptKey(account.address, key.public_key().public_bytes_raw(), 1)
+        return Statement.sign(said, federation.chain.consent.domain, account).to_json()
+
+    with pytest.raises(StatementRefused, match="no reviewer"):
+        disclose_to(federation.folder("site-3"), number, signed_by(stranger))
+    forged = signed_by(reviewer) | {"signature": signed_by(stranger)["signature"]}
+    with pytest.raises(StatementRefused, match="not signed by"):
+        disclose_to(federation.folder("site-3"), number, forged)
+
+    made = disclose_to(federation.folder("site-3"), number, signed_by(reviewer))
+    shown = open_disclosure(made.sealed, key.private_bytes_raw())
+    with federation.coordinator().store as store:
+        trusted = gather_bundle(federation.chain, store, federation.study_id, tmp_path / "bundle")
+    report = verify_folder(tmp_path / "bundle", trusted, [shown])
+    assert report.ok, report.failed
+    (leaves,) = [check for check in report.checks if check.name == "cohort.leaves"]
+    assert leaves.detail.startswith(f"{made.tokens} tokens")
+    assert shown.leaves[split_token_id(leaving.token_id)[2]][0] == Status.ADMITTED
