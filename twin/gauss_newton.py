@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.func import jacfwd
 
 from twin import gaussian
-from twin.gaussian import Posterior
+from twin.gaussian import Posterior, filled
 
 LONGEST_STEP: Final = 4.0
 """Norm that one step is cut to, in parameter units of about one prior SD: a step from far away
@@ -51,20 +51,23 @@ def adapt(
     steps: int,
 ) -> Posterior:
     """The posterior after this many steps from the prior mean; arguments as `gaussian.adapt`."""
+    size, mu, factor = mu.shape[-1], filled(mu), filled(factor, 2)
     z, found = mu, Posterior(mu, factor)
     for _ in range(steps):
-        expected, slope = line(z)
+        expected, slope = line(z[:size])
+        slope = filled(slope)
         found = gaussian.adapt(mu, factor, slope, noise, y - expected + slope @ z, support)
         move = found.mean - z
         length = torch.sqrt((move**2).sum() + 1e-24)
         z = z + move * (LONGEST_STEP / torch.clamp(length, min=LONGEST_STEP))
-    return Posterior(z, found.factor)
+    return Posterior(z[:size], found.factor[:size, :size])
 
 
 def predict(line: Line, posterior: Posterior, noise: Tensor) -> tuple[Tensor, Tensor]:
     """Predictive mean and variance [n], noise included: the delta method around the mean."""
     expected, slope = line(posterior.mean)
-    return expected, ((slope @ posterior.factor) ** 2).sum(-1) + noise**2
+    spread = filled(slope) @ filled(posterior.factor, 2)
+    return expected, (spread**2).sum(-1) + noise**2
 
 
 def linearised(model: Model, z: Tensor) -> tuple[Tensor, Tensor]:

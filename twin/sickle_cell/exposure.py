@@ -76,7 +76,7 @@ def exposure_of(
     every = torch.div(change.sum() + MOST_CHANGES - 1, MOST_CHANGES, rounding_mode="floor")
     followed = change & ((torch.cumsum(change, -1) - 1) % torch.clamp(every, min=1) == 0)
     stretch = torch.cumsum(followed, -1)
-    size = 1 + min(most, times.shape[-1])
+    size = 1 + most
 
     weight = _weight(scaled, is_weight)
     dose = torch.where(on_record & ~waiting, DOSE_UNIT * scaled, f.USUAL_DOSE * weight)

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from federation.app.learning.meta_gradient import batch_meta_gradients, patient_losses
+from federation.app.learning.meta_gradient import (
+    batch_meta_gradients,
+    meta_gradients,
+    patient_losses,
+)
 from twin.prior import flatten, size_of, unflatten
 from twin.protocol import TwinModel, tensors
 from twin.series import PatientSeries, empty_series, stack
@@ -191,6 +195,23 @@ def test_meta_gradients_are_the_slopes_of_the_loss_and_ignore_who_else_is_there(
     np.testing.assert_allclose(rows @ direction, slope, rtol=2e-4, atol=1e-6)
     alone = batch_meta_gradients(MODEL, theta, stack(series[:1], 32), 2)
     np.testing.assert_array_equal(alone[0], rows[0])
+
+
+def test_a_patients_gradient_has_the_same_bits_alone_and_in_any_company():
+    series = [
+        *patients(9, seed=3, visits=VISITS[:3]),
+        *patients(12, seed=4),
+        *patients(2, seed=5, visits=np.linspace(0.0, 4.0, 15)),
+    ]
+    theta = flatten(START, LAYOUT) + 0.2 * np.random.default_rng(1).standard_normal(33)
+    rows = meta_gradients(MODEL, theta, series, 3)
+    assert (np.abs(rows).sum(axis=1) > 0).all()
+    order = np.random.default_rng(2).permutation(len(series))
+    shuffled = meta_gradients(MODEL, theta, [series[i] for i in order], 3)
+    np.testing.assert_array_equal(shuffled, rows[order])
+    for place in (0, 12, 22):
+        alone = meta_gradients(MODEL, theta, [series[place]], 3)
+        np.testing.assert_array_equal(alone[0], rows[place])
 
 
 def test_doses_and_weights_are_given_not_scored():
