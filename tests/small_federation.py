@@ -29,6 +29,7 @@ from chain.messages import (
     Readmission,
     Resumption,
     Revocation,
+    Rollback,
     RoundState,
     Suspension,
     Terms,
@@ -290,6 +291,14 @@ class SmallFederation:
         act = Readmission(self.study_id, account, ledger.times_barred(self.study_id, account))
         signer = signer_of_account(reviewer.address)
         ledger.readmit(self.study_id, account, signer, act.sign(reviewer, ledger.domain))
+
+    def roll_back(self, to_round: int) -> None:
+        """It takes a quorum."""
+        ledger, reviewers = self.chain.ledger, self.local.people.reviewers[:2]
+        act = Rollback(self.study_id, to_round, ledger.rollbacks(self.study_id))
+        signers = [signer_of_account(reviewer.address) for reviewer in reviewers]
+        signatures = [act.sign(reviewer, ledger.domain) for reviewer in reviewers]
+        ledger.roll_back(self.study_id, to_round, signers, signatures)
 
     def change_terms(self, **changes: object) -> None:
         """A new version, proposed and approved."""

@@ -1,4 +1,7 @@
-"""Recomputing the previous round, so that no site trains on a base that does not follow."""
+"""Recomputing the round that a base is of, so that no site trains on one that does not follow.
+
+That is the last closed round, or the one that reviewers went back to: the site's own node says.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ class BaseDoesNotFollow(Exception):
 
 
 def check_base_follows(chain: Chain, store: ObjectStore, study_id: int, number: int) -> None:
-    """Recomputes the last closed round and compares its checkpoint with the base of round `number`.
+    """Recomputes the round that round `number` continues and compares its checkpoint with the base.
 
     Raises:
         BaseDoesNotFollow: the base differs; the message names round and hashes.
@@ -42,7 +45,7 @@ def check_base_follows(chain: Chain, store: ObjectStore, study_id: int, number: 
             f"{opened.previous_closed} closed with 0x{previous.checkpoint_hash.hex()}"
         )
     try:
-        made = _recompute(chain, store, study_id, opened.previous_closed)
+        made = recompute_round(chain, store, study_id, opened.previous_closed)
     except (AuditError, RoundEventMissing) as error:
         raise BaseDoesNotFollow(
             f"round {opened.previous_closed} cannot be recomputed: {error}"
@@ -54,7 +57,14 @@ def check_base_follows(chain: Chain, store: ObjectStore, study_id: int, number: 
         )
 
 
-def _recompute(chain: Chain, store: ObjectStore, study_id: int, number: int) -> bytes:
+def recompute_round(chain: Chain, store: ObjectStore, study_id: int, number: int) -> bytes:
+    """SHA-256 of the checkpoint that a closed round must have made, from its base and the masked
+    vectors that its members signed.
+
+    Raises:
+        AuditError, RoundEventMissing: it cannot be recomputed.
+        ipfs.objects.ObjectStoreError, chain.errors.ChainError
+    """
     closed = chain.ledger.round(study_id, number)
     terms = chain.registry.terms(study_id, closed.version)
     recipe = parse_recipe(store.get(cid_of_sha256(terms.recipe_hash)))

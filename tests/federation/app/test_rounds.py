@@ -16,13 +16,17 @@ from eth_account.signers.local import LocalAccount
 from audit.cid import cid_of_sha256
 from audit.codec import from_bytes
 from audit.cohort import Status
+from audit.consent_state import StudyState
 from audit.manifest import parse as parse_manifest
+from audit.remedies import Remedy
 from audit.update import unmask_sum
 from audit.verify import verify_folder
+from audit.withdrawals import withdrawal
 from chain.messages import ReceiptKey, RoundState, split_token_id
 from federation.app.round_driver import Pacing, RoundAborted
 from federation.gate.disclosing import disclose_to
 from federation.gate.journal import Journal
+from federation.gate.lineage import check_base_follows
 from federation.gate.receipts import RoundReceipts
 from study.bundle import gather_bundle
 from study.disclosure_envelope import open_disclosure
@@ -160,3 +164,32 @@ def test_a_cohort_that_a_site_discloses_holds_leaf_by_leaf_against_the_bundle(
     (leaves,) = [check for check in report.checks if check.name == "cohort.leaves"]
     assert leaves.detail.startswith(f"{made.tokens} tokens")
     assert shown.leaves[split_token_id(leaving.token_id)[2]][0] == Status.ADMITTED
+
+
+def test_reviewers_go_back_behind_a_withdrawn_record_and_sites_train_again_without_it(
+    federation: SmallFederation,
+) -> None:
+    ledger, study, site = federation.chain.ledger, federation.study_id, "site-3"
+    clean = federation.run_round()
+    leaving = federation.grant(site, federation.silent_record(site))
+    tainted = federation.run_round()
+    federation.revoke(leaving)
+    federation.roll_back(clean)
+    again = federation.run_round()
+    continued = ledger.round(study, again)
+    assert continued.base == ledger.round(study, clean).checkpoint_hash
+    assert (continued.previous_closed, continued.previous_sealed) == (clean, tainted)
+    # a site recomputes the round that the reviewers went back to, and lets the app in
+    check_base_follows(federation.chain, federation.coordinator().store, study, again)
+    state = StudyState.replay(federation.chain.events_of((0, study)), study)
+    found = withdrawal(state, leaving.token_id, federation.chain.head().timestamp)
+    assert found is not None
+    assert found.remedy == Remedy.RETRAINED
+    assert {one.round: one.remedy for one in found.checkpoints if one.round >= clean} == {
+        clean: Remedy.NOT_USED,
+        tainted: Remedy.RETIRED,
+        again: Remedy.RETRAINED,
+    }
+    # what the chain leaves open, the site's receipts prove
+    assert receipts_of(federation, site, tainted).of(leaving.token_id).status == Status.ADMITTED
+    assert receipts_of(federation, site, again).of(leaving.token_id).status == Status.REVOKED
