@@ -9,6 +9,7 @@ import io
 import json
 import os
 import shlex
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -76,13 +77,17 @@ class Desk:
         write_private_file(path, b"0x" + bytes(account.key).hex().encode() + b"\n")
         return path
 
-    def assent(self, line: str, *, env: Mapping[str, str] | None = None) -> Answer:
-        """Runs one command line, without the program's name; paths are relative to the folder."""
+    def assent(self, line: str, *, env: Mapping[str, str] | None = None, typed: str = "") -> Answer:
+        """Runs one command line, without the program's name; paths are relative to the folder.
+
+        `typed` is what the user types when asked.
+        """
         out, err = io.StringIO(), io.StringIO()
         with (
             _surroundings(self.folder, {**self.environment, **(env or {})}),
             redirect_stdout(out),
             redirect_stderr(err),
+            _typing(typed),
         ):
             code = call(shlex.split(line))
         return Answer(code, out.getvalue(), err.getvalue())
@@ -198,6 +203,16 @@ def desk(
 
 def _given(members: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in members.items() if value is not None}
+
+
+@contextmanager
+def _typing(text: str) -> Iterator[None]:
+    before = sys.stdin
+    sys.stdin = io.StringIO(text)
+    try:
+        yield
+    finally:
+        sys.stdin = before
 
 
 @contextmanager

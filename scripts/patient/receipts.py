@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scripts.connection import DeploymentFile, GuardianAccount, KeyFile, Rpc, connect
 from scripts.console import BadInput, JsonOption, say, show_json, warn
-from scripts.keys import make_x25519, read_key, read_x25519
+from scripts.keys import make_x25519, read_key
 from scripts.patient.revoking import TokenId, token_number
+from scripts.receipt.opening import SEALED_SCHEMA, ReceiptKeyFile, opened_receipt
 from scripts.service import Api, open_service
 
 if TYPE_CHECKING:
-    from chain.messages import Domain
-
-SCHEMA = "assent-sealed-receipt-1"
-ReceiptKeyFile = Annotated[
-    Path,
-    typer.Option("--receipt-key", metavar="FILE", help="What `receipt-key` made (mode 600)."),
-]
+    pass
 
 
 def receipt_key(
@@ -81,7 +76,7 @@ def receipts(
     for one in found:
         path = folder / f"round-{int(one['round'])}.sealed.json"
         members = {name: one[name] for name in ("token_id", "round", "x25519", "sealed")}
-        path.write_text(json.dumps({"schema": SCHEMA, **members}, indent=2) + "\n")
+        path.write_text(json.dumps({"schema": SEALED_SCHEMA, **members}, indent=2) + "\n")
         files.append(str(path))
     if json_:
         show_json({"files": files})
@@ -112,7 +107,7 @@ def open_receipt(
     from study.receipt import Receipt
 
     chain = connect(rpc, deployment)
-    data = _opened(file, receipt_key, chain.consent.domain)
+    data = opened_receipt(file, receipt_key, chain.consent.domain)
     found = Receipt.parse(data)
     words = found.verify(chain)
     if out is not None:
@@ -122,20 +117,3 @@ def open_receipt(
             raise BadInput(f"{out} exists; name another file") from None
         warn(f"Wrote {out}.")
     show_json(json.loads(data) | {"proves": words}) if json_ else say(words)
-
-
-def _opened(file: Path, receipt_key: Path | None, domain: Domain) -> bytes:
-    from study.receipt_envelope import open_sealed
-
-    data = file.read_bytes()
-    try:
-        raw: Any = json.loads(data)
-        if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
-            return data.strip()
-        token, number = int(raw["token_id"]), int(raw["round"])
-        sealed = bytes.fromhex(raw["sealed"].removeprefix("0x"))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise BadInput(f"{file} is no receipt") from None
-    if receipt_key is None:
-        raise BadInput(f"{file} is encrypted: name the key that opens it with --receipt-key")
-    return open_sealed(sealed, read_x25519(receipt_key), domain, token, number)

@@ -82,8 +82,17 @@ def test_a_guardian_account_grants_until_its_quarter_and_revokes(
     today = date.fromtimestamp(desk.world.now)
     born = date(today.year - 17, today.month, 1)
     end = last_quarter_before_majority(born)
-    made = chain.guardian_accounts.create(study, end, signer_of_account(parent.address), guardians)
-    account = made.address
+    make = f"patient guardian {study} --key carrier.key --acting {parent.address} --json"
+    make += "".join(f" --guardian 0x{one.hex()}" for one in guardians)
+    few = desk.assent(make.rpartition(" --guardian")[0] + " --until 2031-Q3")
+    assert (few.code, "give 3 signers, not 2" in few.words) == (2, True), few
+    until = f"--until {end.year}-Q{end.quarter}"
+    account = desk.must(f"{make} {until}").json["account"]
+    # Asked for the date of birth it comes to the same account, and it is in no output.
+    asked = desk.assent(make, typed=f"{born}\n")
+    assert (asked.code, asked.json["account"]) == (0, account), asked
+    assert str(born) not in asked.words
+    assert chain.guardian_accounts.account(account).guardians() == guardians
     enrolment = desk.write_enrolment(study, account, "minor")
     line = (
         f"patient grant {enrolment} --key {key} --carrier-key carrier.key --days 3650 --yes --json"
