@@ -23,10 +23,12 @@ COMMANDS: Final[dict[str, Command]] = {
     "down": Command("scripts.down:down", "Stop it; its state is kept."),
     "status": Command("scripts.status:status", "Show what runs and how its studies stand."),
     "study": Command("scripts.study.app:app", "Propose, run and read a study."),
+    "checkpoint": Command("scripts.checkpoint.app:app", "Fetch what a study has learned."),
     "irb": Command("scripts.irb.app:app", "Review studies: read, sign, stop."),
     "patient": Command("scripts.patient.app:app", "Consent, revoke, and look after it."),
     "data": Command("scripts.data.app:app", "Make data to try things with."),
     "serve": Command("scripts.serve:serve", "Serve consent and audit over HTTP."),
+    "receipt": Command("scripts.receipt.app:app", "Check what a hospital committed to."),
     "verify": Command("scripts.verify:verify", "Recompute a study from its bundle, offline."),
 }
 

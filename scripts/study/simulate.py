@@ -22,6 +22,8 @@ from scripts.console import (
 if TYPE_CHECKING:
     from federation.planning.simulating import Simulation, Size
 
+_WORTH_A_PROCESS = 500  # patients to learn from: about as long as a process takes to start
+
 
 def simulate(
     plan: Annotated[Path, typer.Argument(help="The plan (YAML).", metavar="PLAN.yaml")],
@@ -40,7 +42,7 @@ def simulate(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same figures.")] = 1,
     jobs: Annotated[
-        int | None, typer.Option(min=1, max=256, help="Processes; as many as there are cores.")
+        int | None, typer.Option(min=1, max=256, help="Processes; up to one for each core.")
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="25 and 100 patients, 3 populations: a first look.")
@@ -55,12 +57,13 @@ def simulate(
     """
     from federation.planning.plan import read_plan
     from federation.planning.simulating import simulate as simulate_plan
+    from federation.planning.simulating import work_of
 
     read = read_plan(plan)
     if out is not None and out.exists() and not out.is_dir():
         raise BadInput(f"--out: {out} is not a folder")
     size = _size(patients, worlds, quick)
-    processes = min(jobs or os.cpu_count() or 1, size.worlds * len(size.patients))
+    processes = jobs or min(os.cpu_count() or 1, 1 + work_of(size) // _WORTH_A_PROCESS)
     with _Watched(size) as watched:
         found = simulate_plan(
             read,

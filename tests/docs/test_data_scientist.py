@@ -24,8 +24,6 @@ def test_the_commands_and_the_code_of_the_page_work_in_their_order(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study = desk.proposed()
-    shutil.rmtree(desk.folder / "documents", ignore_errors=True)
-
     def run_the_code(_: Answer) -> None:
         names: dict[str, Any] = {}
         monkeypatch.chdir(desk.folder)
@@ -50,9 +48,10 @@ def test_the_commands_and_the_code_of_the_page_work_in_their_order(
         desk,
         NAME,
         means={"STUDY": str(study)},
-        then={"study documents": run_the_code, "study propose": proposed},
+        then={"checkpoint get": run_the_code, "study propose": proposed},
     ).follow()
-    shutil.rmtree(desk.folder / "documents")
+    (desk.folder / "prior.safetensors").unlink()
+    shutil.rmtree(desk.folder / "simulation")
 
 
 def test_the_plan_shown_has_every_member_with_its_default(desk: Desk) -> None:

@@ -1,0 +1,1 @@
+"""`assent checkpoint`: what a study has learned."""
