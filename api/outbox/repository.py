@@ -24,13 +24,14 @@ _COUNTED = (
 _KEY = select(_KEYS.c.request, _KEYS.c.act_id).where(
     _KEYS.c.scope == bindparam("scope"), _KEYS.c.key == bindparam("key")
 )
-_ADD_ACT, _ADD_KEY = (
-    {
-        "sqlite": sqlite.insert(table).on_conflict_do_nothing(),
-        "postgresql": postgresql.insert(table).on_conflict_do_nothing(),
-    }
-    for table in (_ACTS, _KEYS)
-)
+_ADD_ACT = {
+    "sqlite": sqlite.insert(_ACTS).on_conflict_do_nothing().returning(_ACTS.c.sequence),
+    "postgresql": postgresql.insert(_ACTS).on_conflict_do_nothing().returning(_ACTS.c.sequence),
+}
+_ADD_KEY = {
+    "sqlite": sqlite.insert(_KEYS).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(_KEYS).on_conflict_do_nothing(),
+}
 # Always in the same order: two processes that count for the same addresses never wait for each
 # other.
 _LOCK_QUOTAS = text(
@@ -72,7 +73,7 @@ def state_of(act: OutboxAct) -> State:
 
 def add(connection: Connection, values: dict[str, Any]) -> bool:
     """Adds an act unless the same one is there, waiting for whoever is adding it right now."""
-    return connection.execute(_ADD_ACT[connection.dialect.name], values).rowcount == 1
+    return connection.scalar(_ADD_ACT[connection.dialect.name], values) is not None
 
 
 def lock_quotas(connection: Connection, addresses: Collection[str]) -> None:
