@@ -25,7 +25,7 @@ from audit.checks.study import check_study
 from audit.checks.withdrawals import check_withdrawals
 from audit.consent_state import StudyState
 from audit.disclosure import Disclosure
-from audit.report import Report, RoundSummary
+from audit.report import Check, Report, RoundSummary
 
 _GROUPS: tuple[tuple[str, Callable[[Context], None]], ...] = (
     ("files", check_files),
@@ -71,6 +71,21 @@ def verify(
         rounds=_summaries(context.state) if context.state else (),
         withdrawals=context.withdrawals,
     )
+
+
+def prove_history(
+    bundle: Bundle, trust_block: bytes | None
+) -> tuple[StudyState | None, tuple[Check, ...]]:
+    """The study's history alone, for a question about one act in it: what the trusted block's
+    storage proves that happened, and the checks that show it. Believe it when all of them hold.
+    """
+    context = Context(bundle)
+    with context.record.group("anchor", "chain/header.rlp"):
+        check_anchor(context, trust_block)
+    for name, check in (("contracts", check_contracts), ("history", check_history)):
+        with context.record.group(name, "bundle"):
+            check(context)
+    return context.state, tuple(context.record.checks)
 
 
 def verify_folder(

@@ -8,15 +8,19 @@ leaf of the cohort tree is the token's: it is for its holder.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eth_utils.address import is_checksum_address
 
 from audit import canonical_json
 from audit.cohort import Status, leaf, verify_proof
 from audit.errors import AuditError
-from chain.chain import Chain
 from chain.messages import RoundState, split_token_id
+
+if TYPE_CHECKING:
+    from audit.bundle import Bundle
+    from audit.consent_state import StudyState
+    from chain.chain import Chain
 
 SCHEMA = "assent-receipt-1"
 _NUMBERS = ("chain_id", "round", "attempt", "status", "count")
@@ -147,28 +151,72 @@ class Receipt:
             ReceiptInvalid: the site has committed to something else on this chain.
             chain.errors.ChainError
         """
-        if (self.chain_id, self.ledger) != (chain.deployment.chain_id, chain.deployment.ledger):
-            raise ReceiptInvalid("it is for another deployment or chain")
+        self._require_of(chain.deployment.chain_id, chain.deployment.ledger)
         study, site, _ = split_token_id(self.token_id)
-        on_chain = chain.ledger.commitment_of(study, self.round_number, site)
-        if (on_chain.attempt, on_chain.cohort_root) != (self.attempt, self.root):
+        number, ledger = self.round_number, chain.ledger
+        on_chain = ledger.commitment_of(study, number, site)
+        self._require_committed((on_chain.attempt, on_chain.cohort_root), site)
+        return self._proves(
+            site,
+            ledger.round(study, number).state,
+            site in ledger.members(study, number),
+            ledger.is_retired(study, number),
+        )
+
+    def verify_in(self, bundle: Bundle, history: StudyState) -> str:
+        """As `verify`, in what a bundle proves instead of a chain: no network.
+
+        Args:
+            history: of `audit.verify.prove_history`, whose checks all hold.
+
+        Raises:
+            ReceiptInvalid: as `verify`, or the bundle is of another study or of before the round.
+        """
+        self._require_of(bundle.contracts.chain_id, bundle.contracts.ledger)
+        study, site, _ = split_token_id(self.token_id)
+        facts = history.history.rounds.get(self.round_number)
+        if study != bundle.study or facts is None:
+            raise ReceiptInvalid(
+                f"the bundle, of study {bundle.study} up to block {bundle.block_number}, has no"
+                f" round {self.round_number} of study {study}: ask for a newer one"
+            )
+        commitments = [one.commitment for one in facts.commitments if one.site == site]
+        made = [(one.attempt, one.cohort_root) for one in commitments]
+        if (self.attempt, self.root) in made[:-1]:
+            raise ReceiptInvalid(
+                f"hospital {site} has replaced this commitment to round {self.round_number} by a"
+                " later one: ask it for a receipt of that"
+            )
+        self._require_committed(made[-1] if made else None, site)
+        members = facts.sealed.members if facts.sealed else ()
+        retired = history.is_retired(self.round_number)
+        return self._proves(site, facts.state, site in members, retired)
+
+    def _require_of(self, chain_id: int, ledger: str) -> None:
+        if (self.chain_id, self.ledger) != (chain_id, ledger):
+            raise ReceiptInvalid("it is for another deployment or chain")
+
+    def _require_committed(self, newest: tuple[int, bytes] | None, site: str) -> None:
+        if newest != (self.attempt, self.root):
             raise ReceiptInvalid(
                 f"hospital {site} has committed to another cohort of round {self.round_number}:"
                 " keep this receipt, and show it to a reviewer of the study"
             )
-        state = chain.ledger.round(study, self.round_number).state
-        member = site in chain.ledger.members(study, self.round_number)
+
+    def _proves(self, site: str, state: RoundState, is_member: bool, is_retired: bool) -> str:
         return (
             f"Hospital {site} committed on the chain to the cohort of its part of round"
             f" {self.round_number}; by that commitment, {_WHY[self.status]}."
-            f" {_outcome(state, member)} This proves what the hospital committed to, not what it"
-            " computed with."
+            f" {_outcome(state, is_member, is_retired)} This proves what the hospital committed"
+            " to, not what it computed with."
         )
 
 
-def _outcome(state: RoundState, member: bool) -> str:
-    if state in (RoundState.SEALED, RoundState.CLOSED) and not member:
+def _outcome(state: RoundState, is_member: bool, is_retired: bool) -> str:
+    if state in (RoundState.SEALED, RoundState.CLOSED) and not is_member:
         return "The round went on without this hospital's part."
+    if is_retired:
+        return "The round closed, and was taken back since: no later model builds on it."
     return {
         RoundState.OPEN: "The round is still open: the hospital may commit again.",
         RoundState.SEALED: "The round is sealed and not over yet.",

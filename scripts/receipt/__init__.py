@@ -1,0 +1,1 @@
+"""`assent receipt`: what whoever holds a receipt can check."""
