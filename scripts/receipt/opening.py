@@ -29,8 +29,6 @@ def opened_receipt(file: Path, receipt_key: Path | None, domain: Domain) -> byte
         BadInput: it is no receipt, or encrypted and no key was named.
         PrivateFileUnsafe, EnvelopeInvalid
     """
-    from study.receipt_envelope import open_sealed
-
     if file.stat().st_size > MAX_BYTES:
         raise BadInput(f"{file} is no receipt: it is larger than {MAX_BYTES} bytes")
     data = file.read_bytes()
@@ -44,4 +42,6 @@ def opened_receipt(file: Path, receipt_key: Path | None, domain: Domain) -> byte
         raise BadInput(f"{file} is no receipt") from None
     if receipt_key is None:
         raise BadInput(f"{file} is encrypted: name the key that opens it with --receipt-key")
+    from study.receipt_envelope import open_sealed
+
     return open_sealed(sealed, read_x25519(receipt_key), domain, token, number)
