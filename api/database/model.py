@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any
 
 from eth_utils.address import to_checksum_address
@@ -45,7 +46,13 @@ class AddressType(TypeDecorator[str]):
         return None if value is None else bytes.fromhex(value[2:])
 
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else str(to_checksum_address(bytes(value)))
+        return None if value is None else _checksummed(bytes(value))
+
+
+# The checksum is a hash: of a list's addresses, most are the same few.
+@lru_cache(maxsize=65_536)
+def _checksummed(account: bytes) -> str:
+    return str(to_checksum_address(account))
 
 
 class Uint256Type(TypeDecorator[int]):

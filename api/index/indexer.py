@@ -70,6 +70,7 @@ class Indexer:
         deployment = self._service.node.deployment
         mark = _mark_of(deployment)
         with self._service.sessions() as database:
+            database.connection(execution_options={"reads_only": True})
             found, newest = repository.deployment_of(database), repository.newest_block(database)
         if found is not None and found != mark:
             raise OtherDeployment

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from eth_abi.exceptions import DecodingError
@@ -98,11 +99,15 @@ class ContractClient:
         return None if record is None else decode(record)
 
 
+# The checksum is a hash, and nearly all logs are the same few contracts'.
+_checksummed = lru_cache(maxsize=4096)(Web3.to_checksum_address)
+
+
 def record_of(
     log: Mapping[str, Any], addresses: Mapping[str, ContractName], block: Block
 ) -> EventRecord | None:
     """The record of a node's raw log; None when it is not one that a running hash holds."""
-    contract = addresses.get(Web3.to_checksum_address(log["address"]))
+    contract = addresses.get(_checksummed(log["address"]))
     topics = [bytes.fromhex(topic[2:]) for topic in log["topics"]]
     if contract is None or len(topics) != 2 or not is_known(contract, topics[0]):
         return None
