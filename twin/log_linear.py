@@ -14,7 +14,7 @@ Biometrics 1982;38:963) whose adaptation is exact in closed form.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from twin import gaussian
+from twin.gaussian import Posterior
 from twin.pbc_labs import LABS, NOISE_FACTOR, SLOPE_SHARE, Lab
 from twin.prior import Layout, Prior
 from twin.protocol import Channel, Prediction, Twin, tensors
@@ -98,6 +99,12 @@ class LogLinearModel:
     def scaled(self, channel: Tensor, value: Tensor) -> Tensor:
         return (torch.log(value) - self._log_centre[channel]) / self._spread[channel]
 
+    def trajectory(
+        self, times: Tensor, channel: Tensor, scaled: Tensor, known: Tensor
+    ) -> Callable[[Tensor], Tensor]:
+        design = self._design(times, channel)
+        return lambda z: design @ z
+
     def conditional(
         self,
         prior: Mapping[str, Tensor],
@@ -106,11 +113,30 @@ class LogLinearModel:
         scaled: Tensor,
         support: Tensor,
     ) -> tuple[Tensor, Tensor]:
+        rows = times.shape[-1]
+        return self.conditional_within(prior, times, channel, scaled, support, head=rows, detail=0)
+
+    def detail_of(self, channel: IntArray) -> int:
+        return 0
+
+    def conditional_within(
+        self,
+        prior: Mapping[str, Tensor],
+        times: Tensor,
+        channel: Tensor,
+        scaled: Tensor,
+        support: Tensor,
+        *,
+        head: int,
+        detail: int,
+    ) -> tuple[Tensor, Tensor]:
         design = self._design(times, channel)
         noise = torch.exp(prior["log_noise"])[channel]
-        posterior = gaussian.adapt(
-            prior["mean"], self._factor(prior), design, noise, scaled, support
-        )
+        posterior = Posterior(prior["mean"], self._factor(prior))
+        if head > 0:
+            posterior = gaussian.adapt(
+                *posterior, design[:head], noise[:head], scaled[:head], support[:head]
+            )
         return gaussian.predict(posterior, design, noise)
 
     def adapt(self, prior: Prior, observations: PatientSeries) -> Twin:

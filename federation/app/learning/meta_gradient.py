@@ -32,8 +32,11 @@ ROWS_AT_ONCE = 1 << 15
 the records' length: a chunk holds as many patients as fit, a long record's counts come in blocks.
 """
 
-MOST_AT_ONCE = 64
+MOST_AT_ONCE = 32
 """Patients computed at a time at most."""
+
+STACKED = 4096
+"""Patients whose rows are filled up to one width at a time."""
 
 LONGEST = 4096
 """Observations a record may hold; a longer one gives a zero row, so that one record cannot exhaust
@@ -66,8 +69,10 @@ def meta_gradients(
     widths = np.array([_width(len(one)) for one in series], dtype=np.int64)
     for width in sorted(set(widths.tolist())):
         members = np.flatnonzero(widths == width)
-        batch = stack([series[i] for i in members], width)
-        rows[members] = batch_meta_gradients(model, prior, batch, support_visits)
+        for start in range(0, len(members), STACKED):
+            some = members[start : start + STACKED]
+            batch = stack([series[i] for i in some], width)
+            rows[some] = batch_meta_gradients(model, prior, batch, support_visits)
     return rows
 
 
@@ -168,7 +173,7 @@ def _shape(model: TwinModel, support: NDArray[np.int64], width: int, support_vis
     if not isinstance(model, AdaptsWithin):
         head, detail = width, None
     else:
-        head = min(width, _width(len(support), 8)) if len(support) else 0
+        head = min(width, _width(len(support))) if len(support) else 0
         detail = model.detail_of(support)
     at_once = max(1, ROWS_AT_ONCE // width)
     blocks = [adapting[i : i + at_once] for i in range(0, len(adapting), at_once)]
@@ -256,6 +261,6 @@ def _chunk(model: TwinModel, batch: PatientBatch, patients: int) -> _Rows:
     )
 
 
-def _width(observations: int, least: int = 16) -> int:
+def _width(observations: int) -> int:
     """The padded width of so many rows: a power of two."""
-    return max(least, 1 << max(observations - 1, 0).bit_length())
+    return max(16, 1 << max(observations - 1, 0).bit_length())
