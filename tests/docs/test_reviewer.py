@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from fnmatch import fnmatch
@@ -12,9 +13,13 @@ import pytest
 from eth_account import Account
 
 from audit.verify import verify_folder
+from chain.messages import ReceiptKey
 from scripts.irb.app import COMMANDS
 from scripts.keys import read_key
+from study.disclosure_envelope import seal_disclosure
+from study.statements import Statement
 from tests.audit.real_study import RealStudy
+from tests.audit.test_receipts_offline import receipt_of
 from tests.desk import Answer, Desk, desk
 from tests.docs.page import Reader, blocks, commands_shown, page
 
@@ -74,9 +79,19 @@ def test_every_command_of_the_page_works_in_its_order(
             " --key reviewer-2.key --yes"
         )
 
+    def other_signs_for_going_back(_: Answer) -> None:
+        desk.must(
+            "irb sign-rollback {STUDY} back-theirs.json --to 0".format(**reader.means)
+            + " --key reviewer-2.key --yes"
+        )
+
+    studies: list[RealStudy] = []
+
     def rounds_are_run(_: Answer, **changes: Any) -> None:
         study = desk.real_study(**changes)
         a_whole_round(desk, study)
+        study.revoke(study.patient(desk.world.sites[0]))
+        studies.append(study)
         reader.means["STUDY"] = str(study.number)
 
     def a_round_to_ask_about(answer: Answer) -> None:
@@ -90,6 +105,13 @@ def test_every_command_of_the_page_works_in_its_order(
     def site_answers(answer: Answer) -> None:
         reader.means["BLOCK_HASH"] = answer.out.strip()
 
+    def site_discloses_and_patient_comes(_: Answer) -> None:
+        signed = json.loads((desk.folder / "cohorts.json").read_bytes())
+        key = Statement.parse(signed, ReceiptKey).message.x25519
+        shown = studies[-1].disclosures[1, desk.world.sites[0].address, 1]
+        (desk.folder / "round-1.json").write_bytes(seal_disclosure(shown, key))
+        (desk.folder / "receipt.json").write_bytes(receipt_of(shown, 0).to_bytes())
+
     reader.then = {
         "irb key": sponsor_proposes,
         "study documents": second_version,
@@ -100,13 +122,18 @@ def test_every_command_of_the_page_works_in_its_order(
         "irb challenge": lambda _: desk.world.wait(1),
         "irb readmit": rounds_are_run,
         "irb sign-replacement": other_signs_for_the_seat,
+        "irb sign-rollback": other_signs_for_going_back,
         "study bundle": note_block,
         "study block": site_answers,
+        "irb disclosure-key": site_discloses_and_patient_comes,
     }
     reader.follow()
     for made in ("documents", "bundle"):
         shutil.rmtree(desk.folder / made)
-    for name in ("mine.json", "theirs.json", "seat-mine.json", "seat-theirs.json"):
+    for name in ("", "seat-", "back-"):
+        (desk.folder / f"{name}mine.json").unlink()
+        (desk.folder / f"{name}theirs.json").unlink()
+    for name in ("study.tar", "cohorts.key", "cohorts.json", "round-1.json", "receipt.json"):
         (desk.folder / name).unlink()
 
 
@@ -120,6 +147,20 @@ def a_whole_round(desk: Desk, study: RealStudy) -> None:
 
 def test_the_page_shows_every_command() -> None:
     assert commands_shown(NAME, "irb") == set(COMMANDS)
+
+
+def test_what_is_verified_has_a_check_by_that_name(desk: Desk, tmp_path: Path) -> None:
+    """Each row of the table names checks that a study which is all right has passed."""
+    table = page(NAME).partition("### What is verified\n")[2].partition("\n### ")[0]
+    named = set(re.findall(r"`([a-z-]+(?:\.[a-z-]+)?)`", table))
+    study = desk.real_study()
+    a_whole_round(desk, study)
+    study.chain.ledger.abort(study.number, study.open())
+    trusted = study.write(tmp_path / "bundle")
+    report = verify_folder(tmp_path / "bundle", trusted, tuple(study.disclosures.values()))
+    assert report.ok, report.failed
+    assert named == named & {check.name for check in report.checks}
+    assert len(named) > 40
 
 
 def test_the_page_explains_every_check_that_can_fail(desk: Desk, tmp_path: Path) -> None:
