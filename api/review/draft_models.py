@@ -49,6 +49,13 @@ class WantedReplacement(_Wanted):
     incoming: Account
 
 
+class WantedRollback(_Wanted):
+    """Go back to a closed round's checkpoint (0: the initial one); as many as approving sign."""
+
+    act: Literal["rollback"]
+    to_round: Annotated[int, Field(ge=0, lt=2**32)]
+
+
 class WantedReadmission(_Wanted):
     """Let a barred site take part again; one reviewer is enough."""
 
@@ -70,6 +77,7 @@ Wanted = Annotated[
     | WantedSuspension
     | WantedResumption
     | WantedReplacement
+    | WantedRollback
     | WantedReadmission
     | WantedChallenge,
     Field(discriminator="act"),
@@ -87,6 +95,7 @@ EXAMPLES: dict[str, Any] = {
             "incoming": "0x14dC79964da2C08b23698B3D3cc7Ca32193d9955",
         }
     },
+    "rollback": {"value": {"act": "rollback", "to_round": 1}},
     "readmit": {"value": {"act": "readmit", "site": "0x976EA74026E726554dB657fA54763abd0C3a0aa9"}},
     "challenge": {
         "value": {

@@ -15,6 +15,7 @@ from api.review.draft_models import (
     WantedRenewal,
     WantedReplacement,
     WantedResumption,
+    WantedRollback,
     WantedSuspension,
 )
 from api.review.drafted import Drafted
@@ -34,10 +35,12 @@ from chain.messages import (
     Readmission,
     Replacement,
     Resumption,
+    Rollback,
     RoundState,
     Suspension,
 )
 from study.consenting import moment
+from study.going_back import checkpoint_named, rounds_to_retire
 from study.terms_text import duration
 
 
@@ -53,7 +56,7 @@ class Drafting:
     def draft(self, wanted: Wanted) -> ReviewDraft:
         """The draft of what is wanted. The caller has been found to be a reviewer."""
         made = self._made(wanted)
-        ledger = isinstance(made.message, Readmission | Challenge)
+        ledger = isinstance(made.message, Readmission | Rollback | Challenge)
         domain = self.chain.ledger.domain if ledger else self.chain.registry.domain
         signed_for = (
             ("for", f"{domain.contract} ({domain.name}) on chain {domain.chain_id}"),
@@ -83,6 +86,8 @@ class Drafting:
                 return self._resumption()
             case WantedReplacement(outgoing=outgoing, incoming=incoming):
                 return self._replacement(outgoing, incoming)
+            case WantedRollback(to_round=to_round):
+                return self._rollback(to_round)
             case WantedReadmission(site=site):
                 return self._readmission(site)
             case WantedChallenge(round=number, site=site):
@@ -138,6 +143,29 @@ class Drafting:
                 ),
                 ("this holds", "until the next replacement in this study"),
                 ("takes effect", f"once {study.threshold} reviewers have signed the same"),
+            ],
+            study.threshold,
+        )
+
+    def _rollback(self, to_round: int) -> Drafted:
+        study = known_study(self.chain, self.study_id)
+        retired = rounds_to_retire(self.chain, self.study_id, to_round)
+        return Drafted(
+            Rollback(self.study_id, to_round, self.chain.ledger.rollbacks(self.study_id)),
+            [
+                ("you sign", f"that the next round starts from {checkpoint_named(to_round)}"),
+                (
+                    "retired for good",
+                    f"what rounds {', '.join(map(str, retired))} made, and what later ones make"
+                    " before this takes effect: no later round builds on it",
+                ),
+                ("privacy", "what those rounds cost stays spent"),
+                ("this holds", "until the study's next rollback"),
+                (
+                    "takes effect",
+                    f"once {study.threshold} reviewers have signed the same, while no round is"
+                    " open",
+                ),
             ],
             study.threshold,
         )

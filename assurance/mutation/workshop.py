@@ -35,6 +35,7 @@ NEAREST = {
     "LockedERC721": ("ConsentLocked",),
     "Quarters": ("Quarters",),
     "Quorum": ("Consortium", "Guardian"),
+    "Rollbacks": ("Rollbacks", "Study"),
     "RoundLedger": ("Round", "LateRevocation", "AbortCap"),
     "Rounds": ("RoundOpen", "LateRevocation", "ConsentReturn", "AbortCap"),
     "RunningHash": ("RunningHash",),

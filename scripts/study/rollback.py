@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,9 +11,6 @@ from scripts.acts import Yes, read_act, require_yes, write_act
 from scripts.connection import DeploymentFile, KeyFile, Rpc, StudyNumber, connect
 from scripts.console import BadInput, JsonOption, say, show_json
 from scripts.keys import read_key
-
-if TYPE_CHECKING:
-    from chain.chain import Chain
 
 To = Annotated[
     int,
@@ -43,6 +40,7 @@ def sign_rollback(
     from chain.errors import RegistryNotReviewer
     from chain.messages import Rollback
     from chain.signed_act import SignedAct
+    from study.going_back import checkpoint_named, rounds_to_retire
     from study.overview import require_study
 
     chain = connect(rpc, deployment)
@@ -50,11 +48,11 @@ def sign_rollback(
     signer = read_key(key)
     if not chain.registry.is_reviewer(study, signer.address):
         raise RegistryNotReviewer(study, signer.address)
-    retired = _to_be_retired(chain, study, to)
+    retired = rounds_to_retire(chain, study, to)
     numbers = ", ".join(map(str, retired))
     require_yes(
-        f"Sign, as {signer.address}, that study {study} goes back to {_base(to)} and that what"
-        f" rounds {numbers} made is retired for good?",
+        f"Sign, as {signer.address}, that study {study} goes back to {checkpoint_named(to)} and"
+        f" that what rounds {numbers} made is retired for good?",
         yes,
     )
     message = Rollback(study, to, chain.ledger.rollbacks(study))
@@ -78,6 +76,7 @@ def rollback(
     from chain.events import RolledBack
     from chain.messages import Rollback
     from chain.signed_act import roll_back
+    from study.going_back import checkpoint_named, rounds_to_retire
 
     acts = [read_act(file) for file in files]
     for file, act in zip(files, acts, strict=True):
@@ -85,28 +84,10 @@ def rollback(
         if not isinstance(message, Rollback) or (message.study_id, message.to_round) != (study, to):
             raise BadInput(f"{file} is no rollback of study {study} to round {to}")
     chain = connect(rpc, deployment, key)
-    retired = _to_be_retired(chain, study, to)
+    retired = rounds_to_retire(chain, study, to)
     event = roll_back(chain, acts).event(RolledBack)
     if json_:
         show_json({"study": study, "to": to, "from": event.from_round, "retired_rounds": retired})
         return
-    say(f"The next round of study {study} starts from {_base(to)}.")
+    say(f"The next round of study {study} starts from {checkpoint_named(to)}.")
     say(f"What rounds {', '.join(map(str, retired))} made is retired.")
-
-
-def _base(to: int) -> str:
-    return f"the checkpoint of round {to}" if to else "the initial checkpoint"
-
-
-def _to_be_retired(chain: Chain, study: int, to: int) -> list[int]:
-    """The closed rounds between, ascending. Raises RollbackNotAncestor."""
-    from chain.errors import RollbackNotAncestor
-
-    newest = at = chain.ledger.last_closed(study)
-    between = []
-    while at > to:
-        between.append(at)
-        at = chain.ledger.round(study, at).previous_closed
-    if at != to or not between:
-        raise RollbackNotAncestor(study, to, newest)
-    return between[::-1]

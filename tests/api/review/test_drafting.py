@@ -15,6 +15,7 @@ from chain.messages import (
     Challenge,
     Replacement,
     Resumption,
+    Rollback,
     Suspension,
     approval_for,
 )
@@ -198,6 +199,21 @@ def test_a_site_is_asked_once_about_a_round_that_is_over(reviewed: Reviewed) -> 
     draft = served.draft(reviewed.number, reviewer, **wanted)
     signed(draft["typed_data"], Challenge, reviewer).carry(world.chain())
     assert "already" in served.post(path, reviewer, wanted).json()["detail"]
+
+
+def test_a_study_goes_back_to_a_round_that_the_next_one_descends_from(reviewed: Reviewed) -> None:
+    world, served = reviewed.study.world, reviewed.served
+    reviewer, path = world.reviewers[0], f"/v1/studies/{reviewed.number}/drafts"
+    newest = world.chain().ledger.last_closed(reviewed.number)
+    draft = served.draft(reviewed.number, reviewer, act="rollback", to_round=0)
+    act = signed(draft["typed_data"], Rollback, reviewer)
+    assert act.message == Rollback(reviewed.number, 0, 0)
+    act.require_for(world.chain())
+    assert draft["signatures_needed"] == 2
+    assert str(newest) in words(draft)["retired for good"]
+    wanted = {"act": "rollback", "to_round": newest}
+    answer = served.post(path, reviewer, wanted).json()
+    assert (answer["code"], answer["refusal"]) == ("contract-refuses", "rollback-not-ancestor")
 
 
 def test_only_a_barred_site_is_readmitted(reviewed: Reviewed) -> None:
