@@ -14,6 +14,7 @@ from api.database.migrate import migrate
 from api.index.tables import IndexedBlock
 from api.node import Node
 from api.settings import Settings
+from api.webhooks.keys import WebhookKeys
 from ipfs.objects import ObjectStore
 
 
@@ -29,6 +30,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self.sessions: sessionmaker[Session] = sessionmaker(self.engine, expire_on_commit=False)
+        self.webhook_keys = WebhookKeys.load(self.settings.webhook_keys)
 
     @classmethod
     def start(cls, settings: Settings, clock: Clock = system_clock) -> Service:

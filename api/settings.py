@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api.webhooks.keys import WebhookKey
+
 #: Exit status of a process that cannot work with its settings.
 UNUSABLE = 2
 DEFAULT_DATABASE = "sqlite:///assent-api.db"
@@ -32,6 +34,8 @@ class Settings(BaseSettings):
         trusted_proxies: addresses of proxies whose `X-Forwarded-For` is believed.
         relayer_key: key file (mode 0600) of the account that pays for relayed acts; None: nothing
             is relayed, the service only reads.
+        webhook_keys: key files (mode 0600) under which webhooks' secrets are kept in the database:
+            the first is for what is written, the others still open what was. None: no webhooks.
         cors_origins: origins of other pages that may call it with a session; each spelled out.
         session_minutes: how long a sign-in lasts.
         nonce_minutes: how long a sign-in may take.
@@ -59,6 +63,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8800
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     relayer_key: Path | None = None
+    webhook_keys: Annotated[tuple[Path, ...], NoDecode] = ()
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     session_minutes: Annotated[int, Field(ge=1, le=720)] = 30
     nonce_minutes: Annotated[int, Field(ge=1, le=60)] = 5
@@ -89,7 +94,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _split_lists(cls, values: dict[str, object]) -> dict[str, object]:
-        for name in ("cors_origins", "trusted_proxies"):
+        for name in ("cors_origins", "trusted_proxies", "webhook_keys"):
             listed = values.get(name)
             if isinstance(listed, str):
                 values[name] = tuple(one.strip() for one in listed.split(",") if one.strip())
@@ -108,7 +113,13 @@ class Settings(BaseSettings):
         if not self.deployment.is_file():
             raise ValueError(f"deployment: there is no file {self.deployment}")
         if self.relayer_key is not None:
-            _require_private(self.relayer_key)
+            _require_private("relayer_key", self.relayer_key)
+        for path in self.webhook_keys:
+            _require_private("webhook_keys", path)
+            try:
+                WebhookKey.load(path)
+            except ValueError as error:
+                raise ValueError(f"webhook_keys: {path}: {error}") from None
         url = self.database_url.get_secret_value()
         if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
             raise ValueError(
@@ -162,10 +173,10 @@ def _is_this_machine(host: str) -> bool:
         return False
 
 
-def _require_private(path: Path) -> None:
+def _require_private(name: str, path: Path) -> None:
     try:
         found = path.stat()
     except OSError as error:
-        raise ValueError(f"relayer_key: {path}: {error.strerror}") from None
+        raise ValueError(f"{name}: {path}: {error.strerror}") from None
     if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO) or found.st_uid != os.geteuid():
-        raise ValueError(f"relayer_key: {path} is open to others; chmod 600 it, owned by yourself")
+        raise ValueError(f"{name}: {path} is open to others; chmod 600 it, owned by yourself")

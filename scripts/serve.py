@@ -39,6 +39,14 @@ def serve(
             "this service alone. Without it the service only reads.",
         ),
     ] = None,
+    webhook_key: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Key file (mode 600) under which webhooks' secrets are kept; an older one may"
+            " follow while it is replaced. Without it there are no webhooks.",
+        ),
+    ] = None,
     public_url: Annotated[
         str | None,
         typer.Option(metavar="URL", help="The origin that browsers use; https unless local."),
@@ -64,6 +72,7 @@ def serve(
         "IPFS": ipfs,
         "DATABASE_URL": None if database is None else f"sqlite:///{Path(database).absolute()}",
         "RELAYER_KEY": None if relayer_key is None else str(relayer_key),
+        "WEBHOOK_KEYS": ",".join(map(str, webhook_key)) if webhook_key else None,
         "PUBLIC_URL": public_url
         or os.environ.get("ASSENT_API_PUBLIC_URL", f"http://localhost:{port}"),
         "HOST": host,

@@ -41,7 +41,7 @@ PERSONAL: Final[dict[str, Personal]] = {
         ("account", "quota_address"), only=lambda t: t.c.state.in_(("confirmed", "failed"))
     ),
     "idempotency_keys": Personal(("scope",)),
-    "webhooks": Personal(("owner",), hidden=("secret",)),
+    "webhooks": Personal(("owner",), hidden=("secret", "secret_key")),
     "receipt_keys": Personal(("holder",)),
     "receipts": Personal(("holder",)),
     "enrolment_offers": Personal(("holder",)),

@@ -14,6 +14,7 @@ from api.signin import cookie, repository, sessions
 from api.signin.caller import SessionOf, SignIn
 from api.signin.models import AccessToken, AccessTokenEntry, NewAccessToken, SessionEntry
 from api.signin.tables import AccessTokenRow, SessionRow
+from api.webhooks import repository as webhooks
 
 router = APIRouter(tags=["sign-in"])
 _Id = Annotated[str, Path(examples=["5e" * 16])]
@@ -68,10 +69,16 @@ def list_access_tokens(
     return paging.page(rows, _key, _entry)
 
 
-@router.delete("/access-tokens/{token_id}", summary="Revoke an access token", status_code=204)
+@router.delete(
+    "/access-tokens/{token_id}",
+    summary="Revoke an access token",
+    status_code=204,
+    description="Webhooks that were made with it end as well.",
+)
 def revoke_access_token(token_id: _Id, own: SessionOf, database: Transaction) -> None:
     if not repository.delete_access_token(database, own.caller.address, token_id):
         raise NotFound
+    webhooks.remove_made_by(database, token_id)
 
 
 def _after(paging: Paging) -> str:

@@ -53,6 +53,7 @@ class SignIn:
     caller: Caller
     expires_at: datetime
     session_id: str | None = None
+    token_id: str | None = None
     approval: Approval | None = None
 
 
@@ -139,7 +140,7 @@ def _of_bearer(header: str, service: Service) -> SignIn:
         if row is not None and _stands(row, service):
             scopes = frozenset(row.scopes.split())
             caller = Caller(row.address, row.signer, scopes)
-            return SignIn(caller, row.expires_at, approval=_approval(row))
+            return SignIn(caller, row.expires_at, token_id=row.id, approval=_approval(row))
     # What claims to be a token and is none is refused, also where nobody need be signed in.
     raise NotSignedIn(headers=dict(_CHALLENGE))
 
@@ -153,7 +154,7 @@ def _of_cookie(cookie: str, service: Service) -> SignIn | None:
     if row is None or not _stands(row, service):
         return None
     caller = Caller(row.address, row.signer, ALL_SCOPES)
-    return SignIn(caller, row.expires_at, row.id, _approval(row))
+    return SignIn(caller, row.expires_at, session_id=row.id, approval=_approval(row))
 
 
 def _stands(row: SessionRow | AccessTokenRow, service: Service) -> bool:

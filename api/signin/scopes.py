@@ -13,6 +13,7 @@ class Scope(StrEnum):
     STUDY_READ = "study:read"
     REVIEW_WRITE = "review:write"
     SITE_WRITE = "site:write"
+    WEBHOOK_WRITE = "webhook:write"
 
 
 ALL_SCOPES = frozenset(scope.value for scope in Scope)

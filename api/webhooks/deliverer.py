@@ -22,6 +22,8 @@ from api.index.events import Change, events_after
 from api.index.kinds import kind_of, names_of, told
 from api.service import Service
 from api.webhooks import repository
+from api.webhooks.keys import SecretUnusable
+from api.webhooks.sealing import seal_all
 from api.webhooks.sending import Outcome, send
 from api.webhooks.signing import headers
 from api.webhooks.tables import Webhook, WebhookDelivery
@@ -50,6 +52,7 @@ class _Message:
     url: str
     secret: bytes
     body: bytes
+    expires_at: datetime
 
 
 class Deliverer:
@@ -60,6 +63,7 @@ class Deliverer:
         self._service, self._ca_file = service, ca_file
         # Only a service that is itself reached on this machine alone may send to it.
         self._loopback = service.settings.is_local
+        self._sealed = False
 
     def run_once(self) -> int:
         """Queues what is new and sends what is due, once each; how many attempts were made.
@@ -67,6 +71,9 @@ class Deliverer:
         Raises:
             sqlalchemy.exc.SQLAlchemyError
         """
+        if not self._sealed:
+            seal_all(self._service)
+            self._sealed = True
         self._queue()
         messages = self._claim()
         by_webhook = [
@@ -85,7 +92,7 @@ class Deliverer:
         with self._service.sessions() as database:
             database.connection(execution_options={"reads_only": True})
             newest = index.last_sequence(database)
-            waiting = repository.behind(database, newest)
+            waiting = repository.behind(database, newest, self._service.clock())
         for webhook_id in waiting:
             while self._queue_page(webhook_id):
                 pass
@@ -106,21 +113,32 @@ class Deliverer:
             return full
 
     def _claim(self) -> list[_Message]:
-        now = self._service.clock()
+        now, keys = self._service.clock(), self._service.webhook_keys
         with self._service.sessions() as database:
             database.connection(execution_options={"reads_only": True})
-            if not repository.due(database, now, 1):
+            if not repository.due(database, now, 1, keys.names):
                 return []
         with self._service.sessions.begin() as database:
             repository.forget_before(database, now - KEPT)
-            found = repository.due(database, now, _AT_ONCE)
+            repository.remove_expired(database, now - KEPT)
+            found = repository.due(database, now, _AT_ONCE, keys.names)
             repository.claim(database, [delivery.id for delivery, _ in found], now + _CLAIM)
-            return [
-                _Message(
-                    delivery.id, webhook.id, webhook.url, webhook.secret, delivery.body.encode()
-                )
-                for delivery, webhook in found
-            ]
+            messages = [self._message(delivery, webhook, now) for delivery, webhook in found]
+            return [message for message in messages if message is not None]
+
+    def _message(
+        self, delivery: WebhookDelivery, webhook: Webhook, now: datetime
+    ) -> _Message | None:
+        keys = self._service.webhook_keys
+        try:
+            secret = keys.open(webhook.id, webhook.secret_key, webhook.secret)
+        except SecretUnusable:
+            # Somebody changed the row: nothing is signed with what they put there.
+            webhook.disabled_at = now
+            _log.error("webhook-secret-unusable", webhook_id=webhook.id)
+            return None
+        body = delivery.body.encode()
+        return _Message(delivery.id, webhook.id, webhook.url, secret, body, webhook.expires_at)
 
     def _send_in_turn(self, messages: Iterable[_Message]) -> int:
         """Stops at the first failure: the others would fail too, and are due again soon."""
@@ -128,7 +146,11 @@ class Deliverer:
         for message in messages:
             now = self._service.clock()
             signed = headers(
-                message.secret, message.delivery_id, int(now.timestamp()), message.body
+                message.secret,
+                message.delivery_id,
+                int(now.timestamp()),
+                message.body,
+                message.expires_at,
             )
             outcome = send(
                 message.url, signed, message.body, loopback=self._loopback, ca_file=self._ca_file

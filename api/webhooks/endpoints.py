@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Response
@@ -13,19 +14,20 @@ from api.http.paging import PagingOf
 from api.index import repository as index
 from api.index.kinds import names_of
 from api.problems import NotFound
-from api.signin.caller import Caller, requires
+from api.signin.caller import Caller, SignInOf, requires
 from api.signin.scopes import Scope
 from api.stream.problems import KindUnknown
 from api.webhooks import repository
 from api.webhooks.models import (
     DeliveryPage,
     DeliveryShown,
+    Renewal,
     WebhookAsked,
     WebhookMade,
     WebhookPage,
     WebhookShown,
 )
-from api.webhooks.problems import TooManyWebhooks, WebhookAddressRefused
+from api.webhooks.problems import TooManyWebhooks, WebhookAddressRefused, WebhooksNotServed
 from api.webhooks.signing import new_secret, secret_text
 from api.webhooks.tables import Webhook, WebhookDelivery
 from api.webhooks.targets import resolve
@@ -34,18 +36,25 @@ router = APIRouter(tags=["webhooks"])
 
 WEBHOOKS_OF_ONE = 20
 _Id = Annotated[str, Path(max_length=64, examples=["wh_0b7cbd4cf0f54a1c8ad63b1a0e0a4d18"])]
-_Owner = Annotated[Caller, Depends(requires(Scope.STUDY_READ))]
+_Owner = Annotated[Caller, Depends(requires(Scope.WEBHOOK_WRITE))]
 
 
 @router.post(
     "/webhooks",
     status_code=201,
     summary="Have changes sent to an address",
-    description="From the next change on. `secret` is shown this once: keep it to check messages.",
+    description=(
+        "From the next change on, for `days`. `secret` is shown this once: keep it to check"
+        " messages. An access token's end changes nothing; revoking the token ends the webhooks"
+        " that were made with it."
+    ),
 )
 def make_webhook(
-    body: WebhookAsked, caller: _Owner, service: ServiceOf, response: Response
+    body: WebhookAsked, caller: _Owner, own: SignInOf, service: ServiceOf, response: Response
 ) -> WebhookMade:
+    key = service.webhook_keys.newest
+    if key is None:
+        raise WebhooksNotServed
     try:
         names_of(body.kinds)
     except ValueError as error:
@@ -59,16 +68,20 @@ def make_webhook(
     with service.sessions.begin() as database:
         if repository.count_of(database, caller.address) >= WEBHOOKS_OF_ONE:
             raise TooManyWebhooks(f"at most {WEBHOOKS_OF_ONE}")
+        webhook_id = f"wh_{secrets.token_hex(16)}"
         made = Webhook(
-            id=f"wh_{secrets.token_hex(16)}",
+            id=webhook_id,
             owner=caller.address,
             url=body.url,
-            secret=secret,
+            secret=key.seal(webhook_id, secret),
+            secret_key=key.name,
+            made_by=own.token_id,
             study_id=body.study_id,
             kinds={"kinds": body.kinds},
             position=index.last_sequence(database),
             failures=0,
             created_at=now,
+            expires_at=now + timedelta(days=body.days),
         )
         database.add(made)
     response.headers["Location"] = f"/v1/webhooks/{made.id}"
@@ -104,6 +117,19 @@ def enable_webhook(webhook_id: _Id, caller: _Owner, database: Transaction) -> We
     return _shown(found)
 
 
+@router.post(
+    "/webhooks/{webhook_id}/renew",
+    summary="Have it live on",
+    description="Also for 30 days after it ended: changes of the time between are sent then.",
+)
+def renew_webhook(
+    webhook_id: _Id, body: Renewal, caller: _Owner, service: ServiceOf, database: Transaction
+) -> WebhookShown:
+    found = _own(database, caller, webhook_id)
+    found.expires_at = service.clock() + timedelta(days=body.days)
+    return _shown(found)
+
+
 @router.get("/webhooks/{webhook_id}/deliveries", summary="Its messages, newest first")
 def deliveries(
     webhook_id: _Id, caller: _Owner, database: Database, paging: PagingOf
@@ -132,6 +158,7 @@ def _shown(row: Webhook) -> WebhookShown:
         kinds=row.kinds["kinds"],
         failures=row.failures,
         created_at=row.created_at,
+        expires_at=row.expires_at,
         disabled_at=row.disabled_at,
     )
 

@@ -17,12 +17,19 @@ _WEBHOOK: JsonDict = {
     "kinds": ["consent", "round.closed"],
     "failures": 0,
     "created_at": "2030-01-01T00:00:00Z",
+    "expires_at": "2030-04-01T00:00:00Z",
     "disabled_at": None,
 }
+_Days = Annotated[int, Field(ge=1, le=366)]
+#: How long a webhook lives that nobody renews.
+LIFETIME_DAYS = 90
 
 
 class WebhookAsked(BaseModel):
-    """A place to send changes to. `kinds`: kinds or groups of them, all when empty."""
+    """A place to send changes to. `kinds`: kinds or groups of them, all when empty.
+
+    It ends after so many days unless it is renewed, whatever becomes of who made it.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -31,6 +38,7 @@ class WebhookAsked(BaseModel):
                 "url": "https://hospital.example/assent",
                 "study_id": 1,
                 "kinds": ["consent", "round.closed"],
+                "days": 90,
             }
         },
     )
@@ -38,10 +46,21 @@ class WebhookAsked(BaseModel):
     url: Annotated[str, Field(min_length=8, max_length=2048)]
     study_id: Annotated[int | None, Field(ge=1, lt=1 << 63)] = None
     kinds: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=64)] = []
+    days: _Days = LIFETIME_DAYS
+
+
+class Renewal(BaseModel):
+    """For how many days from now a webhook lives on."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"days": 90}})
+
+    days: _Days = LIFETIME_DAYS
 
 
 class WebhookShown(BaseModel):
-    """A webhook. `failures`: in a row; `disabled_at`: since when nothing is sent."""
+    """A webhook. `failures`: in a row; `disabled_at`: since when nothing is sent; after
+    `expires_at` nothing is sent either, and 30 days later it is forgotten.
+    """
 
     model_config = ConfigDict(json_schema_extra={"example": _WEBHOOK})
 
@@ -51,6 +70,7 @@ class WebhookShown(BaseModel):
     kinds: list[str]
     failures: int
     created_at: datetime
+    expires_at: datetime
     disabled_at: datetime | None
 
 

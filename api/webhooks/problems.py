@@ -11,6 +11,14 @@ class WebhookAddressRefused(ServiceProblem):
     fix = "Name an https address whose host resolves to public addresses. `detail` says more."
 
 
+class WebhooksNotServed(ServiceProblem):
+    code = "webhooks-not-served"
+    status_code_ = 503
+    summary = "This service sends no webhooks"
+    why = "Their secrets are kept under a key, and the operator has named none."
+    fix = "Read the stream (`/v1/stream`) instead, or ask the operator for `webhook_keys`."
+
+
 class TooManyWebhooks(ServiceProblem):
     code = "too-many-webhooks"
     status_code_ = 409

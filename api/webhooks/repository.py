@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, true, update
 from sqlalchemy.orm import Session
 
 from api.webhooks.tables import Webhook, WebhookDelivery
@@ -57,10 +57,28 @@ def deliveries_of(
     return list(database.scalars(asked))
 
 
-def behind(database: Session, sequence: int) -> list[str]:
+def behind(database: Session, sequence: int, now: datetime) -> list[str]:
     """Ids of webhooks that have not looked through all changes."""
-    asked = select(Webhook.id).where(Webhook.position < sequence, Webhook.disabled_at.is_(None))
+    asked = select(Webhook.id).where(Webhook.position < sequence, *_works(now))
     return list(database.scalars(asked.order_by(Webhook.id)))
+
+
+def not_sealed_by(database: Session, key: str | None) -> list[Webhook]:
+    """Webhooks whose secret lies under another key, or under none; held until the end."""
+    other = Webhook.secret_key.is_distinct_from(key) if key else true()
+    return list(database.scalars(select(Webhook).where(other).with_for_update()))
+
+
+def remove_made_by(database: Session, token_id: str) -> None:
+    """Webhooks that were made with an access token, and their messages."""
+    for webhook in database.scalars(select(Webhook).where(Webhook.made_by == token_id)).all():
+        remove(database, webhook)
+
+
+def remove_expired(database: Session, before: datetime) -> None:
+    """Webhooks that ended before a moment, and their messages."""
+    for webhook in database.scalars(select(Webhook).where(Webhook.expires_at < before)).all():
+        remove(database, webhook)
 
 
 def hold(database: Session, webhook_id: str) -> Webhook | None:
@@ -68,15 +86,21 @@ def hold(database: Session, webhook_id: str) -> Webhook | None:
     return database.scalar(select(Webhook).where(Webhook.id == webhook_id).with_for_update())
 
 
-def due(database: Session, now: datetime, limit: int) -> list[tuple[WebhookDelivery, Webhook]]:
-    """Messages whose time has come, with their webhooks; the longest due first."""
+def due(
+    database: Session, now: datetime, limit: int, keys: Collection[str]
+) -> list[tuple[WebhookDelivery, Webhook]]:
+    """Messages whose time has come, with their webhooks; the longest due first.
+
+    Of webhooks alone whose secret lies under one of the keys.
+    """
     asked = (
         select(WebhookDelivery, Webhook)
         .join(Webhook, Webhook.id == WebhookDelivery.webhook_id)
         .where(
             WebhookDelivery.state == PENDING,
             WebhookDelivery.next_at <= now,
-            Webhook.disabled_at.is_(None),
+            Webhook.secret_key.in_(keys),
+            *_works(now),
         )
         .order_by(WebhookDelivery.next_at, WebhookDelivery.sequence)
         .limit(limit)
@@ -102,3 +126,7 @@ def forget_before(database: Session, moment: datetime) -> None:
         ),
         execution_options={"synchronize_session": False},
     )
+
+
+def _works(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return Webhook.disabled_at.is_(None), Webhook.expires_at > now

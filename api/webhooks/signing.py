@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+from datetime import datetime
 
 _PREFIX = "whsec_"
 _SECRET_BYTES = 32
@@ -27,11 +28,17 @@ def signature(secret: bytes, message_id: str, timestamp: int, body: bytes) -> st
     return "v1," + base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode()
 
 
-def headers(secret: bytes, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """What a message carries; `timestamp` is wall time (s) of this attempt."""
+def headers(
+    secret: bytes, message_id: str, timestamp: int, body: bytes, expires_at: datetime
+) -> dict[str, str]:
+    """What a message carries; `timestamp` is wall time (s) of this attempt.
+
+    `assent-webhook-expires` says when the webhook ends, so that a receiver can renew it in time.
+    """
     return {
         "Content-Type": "application/json",
         "User-Agent": "Assent-Webhooks/1",
+        "assent-webhook-expires": expires_at.isoformat(timespec="seconds"),
         "webhook-id": message_id,
         "webhook-timestamp": str(timestamp),
         "webhook-signature": signature(secret, message_id, timestamp, body),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from eth_account.signers.local import LocalAccount
 from chain.chain import Finality
 from federation.app.learning.recipe import CLIP_NORM, ROUNDS, recommended_recipe
 from federation.gate.flower_settings import CA_FILE, FlowerSettings
+from federation.gate.private_files import write_private_file
 from federation.planning.design import StudyDesign
 from scripts.demo.texts import CONSENT_TEXTS, DPIA, PROTOCOL
 from scripts.local.chains import (
@@ -88,6 +90,7 @@ def _serve(federation: LocalFederation, settings: Settings) -> None:
         "IPFS": ipfs_api(settings),
         "DATABASE_URL": f"sqlite:///{layout.service / 'service.db'}",
         "RELAYER_KEY": str(_service_key_file(layout)),
+        "WEBHOOK_KEYS": str(_webhook_key_file(layout)),
         "BUNDLE_FOLDER": str(layout.service / "bundles"),
         "PUBLIC_URL": service_url(settings),
         "HOST": HOST,
@@ -95,6 +98,13 @@ def _serve(federation: LocalFederation, settings: Settings) -> None:
     }
     environment = {f"ASSENT_API_{name}": value for name, value in values.items()}
     federation.services.start_http_service(environment, f"http://{HOST}:{port}")
+
+
+def _webhook_key_file(layout: Layout) -> Path:
+    path = layout.people / "webhooks.key"
+    if not path.exists():
+        write_private_file(path, b"0x" + secrets.token_hex(32).encode() + b"\n")
+    return path
 
 
 def _service_key_file(layout: Layout) -> Path:

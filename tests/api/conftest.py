@@ -1,5 +1,6 @@
 """A service over a real chain, on each database."""
 
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +13,7 @@ from pydantic import SecretStr
 from api.app import create_app
 from api.service import Service
 from api.settings import Settings
+from federation.gate.private_files import write_private_file
 from tests.api.databases import fresh_database
 from tests.world import World
 
@@ -41,10 +43,13 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def settings(database_url: str, world: World, tmp_path: Path) -> Settings:
     deployment = tmp_path / "deployment.json"
     world.deployment.save(deployment)
+    webhook_key = tmp_path / "webhook.key"
+    write_private_file(webhook_key, b"0x" + secrets.token_hex(32).encode())
     return Settings(
         rpc_url=world.rpc_url,  # type: ignore[arg-type]
         deployment=deployment,
         database_url=SecretStr(database_url),
+        webhook_keys=(webhook_key,),
     )
 
 

@@ -37,12 +37,15 @@ def application(
     module_world.give_consent(study, module_world.sites[0], holder)
     relayer_key = folder / "relayer.key"
     write_private_file(relayer_key, b"0x" + bytes(module_world.carrier.key).hex().encode())
+    webhook_key = folder / "webhook.key"
+    write_private_file(webhook_key, b"0x" + b"77" * 32)
     service = Service.start(
         Settings(
             rpc_url=module_world.rpc_url,  # type: ignore[arg-type]
             deployment=folder / "deployment.json",
             database_url=SecretStr(f"sqlite:///{folder / 'api.db'}"),
             relayer_key=relayer_key,
+            webhook_keys=(webhook_key,),
             requests_per_minute=1_000_000,
         )
     )

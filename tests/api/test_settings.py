@@ -35,6 +35,7 @@ def test_defaults_are_usable_on_this_machine(usable: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
+        ({"webhook_keys": "/nowhere/webhook.key"}, "webhook_keys: /nowhere/webhook.key: No such"),
         ({"public_url": "http://assent.example"}, "is not https"),
         ({"public_url": "https://assent.example/path"}, "is no origin"),
         ({"cors_origins": "*"}, "spelled out"),
@@ -58,6 +59,21 @@ def test_what_is_unsafe_is_refused_by_name(
 def test_a_relayer_key_that_others_can_read_is_refused(usable: dict[str, Any]) -> None:
     usable["relayer_key"].chmod(0o640)
     assert "is open to others; chmod 600 it" in refusal(usable)
+
+
+def test_a_webhook_key_must_be_one_and_private(usable: dict[str, Any], tmp_path: Path) -> None:
+    key, other = tmp_path / "webhook.key", tmp_path / "older.key"
+    for path in (key, other):
+        path.write_text("0x" + "2b" * 32)
+        path.chmod(0o600)
+    usable["webhook_keys"] = f"{key}, {other}"
+    assert Settings(**usable).webhook_keys == (key, other)
+    other.chmod(0o604)
+    assert f"webhook_keys: {other} is open to others" in refusal(usable)
+    other.chmod(0o600)
+    key.write_text("0x" + "2b" * 31)
+    assert "does not hold a key" in refusal(usable)
+    assert "2b" * 31 not in refusal(usable)
 
 
 def test_lists_are_read_as_people_write_them_in_an_environment(

@@ -25,6 +25,8 @@ def test_it_serves_until_ctrl_c_and_leaves_nothing(desk: Desk) -> None:
     desk.write_key("serving", desk.world.accounts[31])
     port = free_port()
     options = ["--relayer-key", "serving.key", "--port", str(port), "--database", "serve.db"]
+    desk.write_key("webhooks", desk.world.accounts[32])
+    options += ["--webhook-key", "webhooks.key"]
     with subprocess.Popen(
         line(desk, *options),
         cwd=desk.folder,
@@ -46,6 +48,12 @@ def test_it_serves_until_ctrl_c_and_leaves_nothing(desk: Desk) -> None:
     assert "Traceback" not in err
     assert not [child for child in children if child.is_running()]
     assert (desk.folder / "serve.db").stat().st_mode & 0o077 == 0
+
+
+def test_a_webhook_key_that_others_can_read_is_refused(desk: Desk) -> None:
+    desk.write_key("open", desk.world.accounts[33]).chmod(0o644)
+    refused = desk.assent("serve --webhook-key open.key")
+    assert (refused.code, "webhook_keys: open.key is open to others" in refused.words) == (2, True)
 
 
 def test_what_is_unsafe_is_refused_by_name(desk: Desk) -> None:
