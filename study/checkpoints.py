@@ -10,7 +10,7 @@ from audit.cid import cid_of_sha256
 from chain.chain import Chain
 from chain.messages import Round, RoundState
 from ipfs.objects import ObjectStore
-from study.overview import require_study
+from study.overview import replay, require_study
 
 
 class NoCheckpoint(Exception):
@@ -29,6 +29,7 @@ class FetchedCheckpoint:
         round: that made it; 0 for the one that the study starts from.
         sha256: of `data`, 32 bytes; `cid`: the same as IPFS names it.
         checkpoint: `data`, read.
+        in_use: whether the study builds on it; not once its reviewers went back behind the round.
     """
 
     round: int
@@ -36,12 +37,14 @@ class FetchedCheckpoint:
     cid: str
     data: bytes
     checkpoint: Checkpoint
+    in_use: bool
 
 
 def fetch_checkpoint(
     chain: Chain, store: ObjectStore, study_id: int, number: int | None = None
 ) -> FetchedCheckpoint:
-    """The checkpoint of a closed round, of the newest one without `number`; 0 is the first.
+    """The checkpoint of a closed round; 0 is the first, and without `number` it is the one that the
+    next round would start from.
 
     IPFS is not believed: what it gives must hash to what the ledger (or, of the first, the terms)
     names, and be a canonical checkpoint.
@@ -52,7 +55,8 @@ def fetch_checkpoint(
         ipfs.objects.ObjectStoreError, chain.errors.ChainError
     """
     standing = require_study(chain, study_id)
-    chosen = chain.ledger.last_closed(study_id) if number is None else number
+    newest = chain.ledger.last_closed(study_id)
+    chosen = newest if number is None else number
     if chosen == 0:
         version = standing.current_version or standing.proposed_version
         wanted = chain.registry.terms(study_id, version).initial_checkpoint
@@ -60,7 +64,8 @@ def fetch_checkpoint(
         wanted = _closed(chain, study_id, chosen).checkpoint_hash
     cid = cid_of_sha256(wanted)
     data = store.get(cid)
-    return FetchedCheckpoint(chosen, wanted, cid, data, read_checkpoint(data))
+    in_use = chosen in replay(chain, study_id).history.lineage(newest)
+    return FetchedCheckpoint(chosen, wanted, cid, data, read_checkpoint(data), in_use)
 
 
 def _closed(chain: Chain, study_id: int, number: int) -> Round:
@@ -69,7 +74,7 @@ def _closed(chain: Chain, study_id: int, number: int) -> Round:
         return found
     last = chain.ledger.last_closed(study_id)
     newest = (
-        f"round {last} is the newest that closed"
+        f"round {last} is the newest that the study builds on"
         if last
         else "none has closed yet; 0 is where the study starts"
     )

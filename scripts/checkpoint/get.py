@@ -21,7 +21,7 @@ def get(
         typer.Argument(
             min=0,
             metavar="[ROUND]",
-            help="The round; 0 is where the study starts. The newest closed one without it.",
+            help="The round; 0 is where the study starts. The newest without it.",
             show_default=False,
         ),
     ] = None,
@@ -77,6 +77,7 @@ def _tell(study: int, found: FetchedCheckpoint, out: Path, checked: bool, json_:
                 "step": made.step,
                 "layout": {name: list(shape) for name, shape in made.layout},
                 "recomputed": checked,
+                "in_use": found.in_use,
             }
         )
         return
@@ -92,6 +93,11 @@ def _tell(study: int, found: FetchedCheckpoint, out: Path, checked: bool, json_:
             ("recomputed", "yes, the same bytes" if checked else "no"),
         ],
     )
+    if not found.in_use:
+        say(
+            "Its reviewers went back behind this round: the study no longer builds on it.",
+            style="yellow",
+        )
     say(f"Wrote {out}. To load it:")
     say("  from pathlib import Path")
     say("  from audit.checkpoint import read")

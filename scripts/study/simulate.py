@@ -52,8 +52,8 @@ def simulate(
     """Foresee a study before anyone approves it: noise, epsilon, and error by number of patients.
 
     Runs the plan's model on synthetic patients with neither chain nor Flower, and looks at no
-    patient. The plan's documents need not exist yet. On two cores half a minute with --quick, five
-    without; the sickle-cell model takes many times as long.
+    patient. The plan's documents need not exist yet. On one core it takes about 20 seconds with
+    --quick and five minutes without; for the sickle-cell model three times as long.
     """
     from federation.planning.plan import read_plan
     from federation.planning.simulating import simulate as simulate_plan

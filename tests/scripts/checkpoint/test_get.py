@@ -11,13 +11,14 @@ import pytest
 from audit.checkpoint import read
 from scripts.exit_codes import REFUSED, UNREACHABLE, UNUSABLE
 from stack.ports import free_port
+from tests.audit.acts import roll_back
 from tests.audit.real_study import RealStudy
 from tests.desk import Desk
 
 
 @pytest.fixture(scope="module")
 def study(desk: Desk) -> RealStudy:
-    """Closed, abandoned, closed with a made-up checkpoint, open."""
+    """Closed; abandoned; closed with a made-up checkpoint, which was rolled back; open."""
     made = desk.real_study()
     patients = [made.patient(site) for site in desk.world.sites for _ in range(3)]
     made.round()
@@ -26,6 +27,7 @@ def study(desk: Desk) -> RealStudy:
     made.chain.ledger.abort(made.number, abandoned)
     lied = made.commit_and_seal()
     made.close(lied, nudge=0.5)
+    roll_back(desk.world, made.number, 1, desk.world.reviewers[:2])
     made.open()
     desk.publish(made)
     return made
@@ -55,21 +57,33 @@ def test_a_checkpoint_that_the_vectors_do_not_make_is_not_given(
     desk: Desk, study: RealStudy, tmp_path: Path
 ) -> None:
     out = tmp_path / "lie.safetensors"
-    for line in (f"{study.number} 3", str(study.number)):  # it is the newest, too
-        refused = desk.assent(f"checkpoint get {line} --out {out}")
-        assert refused.code == REFUSED
-        assert "add up to another checkpoint" in refused.words
-        assert not out.exists()
-    believed = desk.must(f"checkpoint get {study.number} 3 --out {out} --no-recompute --json").json
-    assert believed["recomputed"] is False
+    line = f"checkpoint get {study.number} 3 --out {out}"
+    refused = desk.assent(line)
+    assert refused.code == REFUSED
+    assert "add up to another checkpoint" in refused.words
+    assert not out.exists()
+    believed = desk.must(f"{line} --no-recompute --json").json
+    assert (believed["recomputed"], believed["in_use"]) == (False, False)
+    out.unlink()
+    assert "no longer builds on it" in desk.must(f"{line} --no-recompute").words
+
+
+def test_without_a_number_it_is_what_the_next_round_starts_from(
+    desk: Desk, study: RealStudy, tmp_path: Path
+) -> None:
+    out = tmp_path / "newest.safetensors"
+    told = desk.must(f"checkpoint get {study.number} --out {out} --json").json
+    assert (told["round"], told["in_use"]) == (1, True)
+    base = desk.world.chain().ledger.round(study.number, 4).base
+    assert told["sha256"] == "0x" + base.hex()
 
 
 @pytest.mark.parametrize(
     ("number", "said"),
     [
         (2, "was abandoned and made no checkpoint; it started from that of round 1"),
-        (4, "is open and has not closed; round 3 is the newest that closed"),
-        (9, "has no round 9; it has opened 4, and round 3 is the newest"),
+        (4, "is open and has not closed; round 1 is the newest that the study builds on"),
+        (9, "has no round 9; it has opened 4, and round 1 is the newest"),
     ],
 )
 def test_a_round_without_a_checkpoint_names_the_one_to_ask_for(
