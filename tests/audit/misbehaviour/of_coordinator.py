@@ -216,13 +216,25 @@ def base_of_its_own(f: Forgery) -> None:
 
 @forged(
     COORDINATOR,
-    "forks the history: starts a round from an older checkpoint, as if none had come after",
+    "forks the history: starts a round from the initial checkpoint, as if none had come after",
     "round.previous",
     "round 5",
 )
 def forked_history(f: Forgery) -> None:
-    older = f.event(ev.Closed, round=1).checkpoint_hash
-    f.change(ev.Opened, base=older, previous_closed=1, previous_sealed=1)
+    oldest = f.event(ev.VersionProposed, version=2).terms.initial_checkpoint
+    f.change(ev.Opened, base=oldest, previous_closed=0, previous_sealed=0)
+    f.close(LAST)
+
+
+@forged(
+    COORDINATOR,
+    "goes on from a checkpoint that reviewers have retired by a rollback",
+    "round.base",
+    "round 5",
+)
+def retired_checkpoint_as_base(f: Forgery) -> None:
+    retired = f.event(ev.Closed, round=3).checkpoint_hash
+    f.change(ev.Opened, base=retired, previous_closed=3)
     f.close(LAST)
 
 

@@ -99,6 +99,30 @@ def approval_stretched(f: Forgery) -> None:
     f.change(ev.Approved, 0, expires_at=lambda second: second + 1)
 
 
+@forged(REVIEWER, "takes a study back to an earlier checkpoint alone", "events.replay")
+def rollback_by_one(f: Forgery) -> None:
+    f.change(
+        ev.RolledBack,
+        signers=lambda signers: signers[:1],
+        signatures=lambda signatures: signatures[:1],
+    )
+
+
+@forged(
+    REVIEWER,
+    "signs a rollback for another reviewer too",
+    "rollback.approved",
+    "rollback 1",
+)
+def rollback_signed_for_another(f: Forgery) -> None:
+    f.change(ev.RolledBack, signatures=lambda signatures: (signatures[0], signatures[0]))
+
+
+@forged(Who.RELAYER, "carries out a signed rollback a second time", "events.replay")
+def rollback_repeated(f: Forgery) -> None:
+    f.insert(f.place(ev.RolledBack) + 1, f.event(ev.RolledBack))
+
+
 @forged(SPONSOR, "counts consents to stricter terms for looser ones", "events.replay")
 def consents_carried_over(f: Forgery) -> None:
     f.change(ev.VersionActivated, consent_version=1)
@@ -155,19 +179,15 @@ def swapped(name: str, data: bytes) -> Any:
     return swap
 
 
-for _name, _data, _what in (
-    ("consent-text.json", b'{"texts":{"en":"I agree to more."}}', "consent text"),
-    ("app.fab", app_bundle("print('another')\n"), "app"),
-    ("protocol", b"Another protocol.", "protocol"),
-    ("dpia", b"Another assessment.", "data protection impact assessment"),
+for _name, _data, _what, _check in (
+    ("consent-text.json", b'{"texts":{"en":"I agree to more."}}', "consent text", "document"),
+    ("app.fab", app_bundle("print('another')\n"), "app", "app.hash"),
+    ("protocol", b"Another protocol.", "protocol", "document"),
+    ("dpia", b"Another assessment.", "data protection impact assessment", "document"),
 ):
-    forged(
-        SPONSOR,
-        f"gives out another {_what} than the approved one",
-        "document",
-        f"documents/2/{_name}",
-        Reach.FILES,
-    )(swapped(_name, _data))
+    _path = f"documents/2/{_name}"
+    _act = f"gives out another {_what} than the approved one"
+    forged(SPONSOR, _act, _check, _path, Reach.FILES)(swapped(_name, _data))
 
 
 @forged(SPONSOR, "puts a stranger into the committee", "events.replay")

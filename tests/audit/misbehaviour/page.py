@@ -32,7 +32,8 @@ contract, a code of a gate, or a test of another part. How far a liar gets befor
 - **other chain**: gives evidence of a block of its own to a reader who knows the right hash.
 
 The others are told to a **contract**, a **process** of a site or coordinator, or are an **answer**
-that can be had elsewhere. This page is written by `tests/audit/misbehaviour/page.py`; a test keeps the two equal.
+that can be had elsewhere. This page is written by `tests/audit/misbehaviour/page.py`; a test keeps
+the two equal.
 """
 
 _TITLES = {
