@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine, select
@@ -12,10 +13,17 @@ from api.clock import Clock, system_clock
 from api.database.engine import make_engine
 from api.database.migrate import migrate
 from api.index.tables import IndexedBlock
+from api.kept import Kept
 from api.node import Node
 from api.settings import Settings
 from api.webhooks.keys import WebhookKeys
 from ipfs.objects import ObjectStore
+
+if TYPE_CHECKING:
+    from api.review.examining import Examined
+
+# What is kept of one is mostly its consent texts, 1 MiB at most.
+_EXAMINATIONS = 32
 
 
 @dataclass
@@ -30,6 +38,9 @@ class Service:
 
     def __post_init__(self) -> None:
         self.sessions: sessionmaker[Session] = sessionmaker(self.engine, expire_on_commit=False)
+        self.examinations: Kept[tuple[int, int, bytes], Examined] = Kept(
+            _EXAMINATIONS, lambda: self.clock()
+        )
         self.webhook_keys = WebhookKeys.load(self.settings.webhook_keys)
 
     @classmethod

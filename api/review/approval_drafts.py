@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from api.review.chain_time import chain_time
 from api.review.drafted import Drafted
+from api.review.examining import examination
 from api.review.problems import (
     DocumentsDoNotHold,
     ExpiryInvalid,
     NothingInForce,
     VersionNotPending,
 )
-from api.review.terms import examination, known_study
+from api.review.terms import known_study
 from api.service import Service
 from chain.chain import Chain
 from chain.messages import Approval, Study, approval_for
@@ -76,10 +77,10 @@ def _until(
 
 def _examined(service: Service, chain: Chain, study_id: int, version: int, until: int) -> Approval:
     found = examination(service, chain, study_id, version)
-    if not found.ok:
+    if not found.told.ok:
         raise DocumentsDoNotHold(
             f"study {study_id}, version {version}: nothing should be signed",
-            findings=[vars(one) for one in found.findings if not one.ok],
+            findings=[one.model_dump() for one in found.told.findings if not one.ok],
         )
     return approval_for(study_id, version, found.terms, until)
 

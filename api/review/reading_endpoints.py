@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api.dependencies import ChainOf, Database, ServiceOf
 from api.index.as_of import NewestOf
-from api.review import terms
+from api.review import examining, terms
 from api.review.parameters import StudyId, VersionNumber
 from api.review.record import study_record
 from api.review.record_models import StudyRecord
@@ -43,8 +43,11 @@ def differences(
 def examination(
     study_id: StudyId, version: VersionNumber, service: ServiceOf, chain: ChainOf
 ) -> ExaminationTold:
-    """What a reviewer should know before signing. An approval is drafted only when all holds."""
-    return terms.told(terms.examination(service, chain, study_id, version))
+    """What a reviewer should know before signing. An approval is drafted only when all holds.
+
+    Done again at most every ten minutes, and every 15 s while something is missing.
+    """
+    return examining.examination(service, chain, study_id, version).told
 
 
 @router.get(

@@ -1,4 +1,4 @@
-"""A study's terms in words and numbers, what differs, and what a reviewer should find in them."""
+"""A study's terms in words and numbers, what differs, and the documents that they name."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from api.problems import DocumentsNotServed, NotFound
 from api.review.problems import DocumentMissing
 from api.review.terms_models import (
     DocumentOfTerms,
-    ExaminationFinding,
-    ExaminationTold,
     TermsDifference,
     VersionDifferences,
     VersionTerms,
@@ -22,7 +20,6 @@ from chain.messages import Study, terms_hash
 from ipfs.objects import ObjectStoreError, ObjectStoreUnreachable
 from study.differences import compare_terms
 from study.documents import DOCUMENTS
-from study.examination import Examination, consent_texts, examine
 from study.overview import require_study
 from study.terms_text import describe_terms
 
@@ -88,35 +85,6 @@ def differences(chain: Chain, study_id: int, before: int, after: int) -> Version
             TermsDifference(member=one.member, before=one.before, after=one.after)
             for one in found.differences
         ],
-    )
-
-
-def examination(service: Service, chain: Chain, study_id: int, version: int) -> Examination:
-    """Every document fetched from IPFS, hashed and opened again.
-
-    Raises:
-        NotFound, DocumentsNotServed, ObjectStoreUnreachable, chain.errors.ChainError
-    """
-    known_study(chain, study_id, version)
-    store = service.documents()
-    if store is None:
-        raise DocumentsNotServed
-    with store:
-        return examine(chain, store, study_id, version)
-
-
-def told(found: Examination) -> ExaminationTold:
-    """An examination as it is told; consent texts only when everything holds."""
-    texts = consent_texts(found.documents["consent-text.json"]) if found.ok else {}
-    return ExaminationTold(
-        study_id=found.study_id,
-        version=found.version,
-        ok=found.ok,
-        terms_hash="0x" + found.terms_hash.hex(),
-        findings=[
-            ExaminationFinding(name=one.name, ok=one.ok, found=one.found) for one in found.findings
-        ],
-        consent_texts=texts,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -112,6 +113,7 @@ class ExaminationTold(BaseModel):
                     {"name": "protocol", "ok": True, "found": "5,120 bytes, sha256 ab12…"}
                 ],
                 "consent_texts": {"en": "I agree that …"},
+                "examined_at": "2030-01-01T12:00:00Z",
                 "not_looked_at": "Whether app.fab is this repository's source.",
             }
         }
@@ -123,6 +125,7 @@ class ExaminationTold(BaseModel):
     terms_hash: str
     findings: list[ExaminationFinding]
     consent_texts: dict[str, str]
+    examined_at: datetime
     not_looked_at: str = (
         "Whether app.fab is what a checked-out source builds: `assent irb show` on your own"
         " machine compares them. Nor whether this service tells the truth: that command computes"

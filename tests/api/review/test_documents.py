@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 
 import pytest
 
+from api.clock import system_clock
+from api.kept import Kept
+from api.review.examining import HOLDS, LACKS
+from ipfs.objects import ObjectStore
 from study.documents import DOCUMENTS
 from tests.api.review.conftest import Reviewed
 from tests.audit.real_study import documents, initial_checkpoint
@@ -40,6 +45,40 @@ def test_the_examination_opens_everything(reviewed: Reviewed) -> None:
     }
     assert found["consent_texts"] == {"en": "I agree."}
     assert "assent irb show" in found["not_looked_at"]
+
+
+def test_an_examination_is_made_once_in_a_while_and_says_when(
+    reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = reviewed.served.service
+    now = system_clock()
+    monkeypatch.setattr(service, "clock", lambda: now)
+    monkeypatch.setattr(service, "examinations", Kept(2, lambda: now))
+    asked: list[str] = []
+    get = ObjectStore.get
+
+    def counted(store: ObjectStore, cid: str) -> bytes:
+        asked.append(cid)
+        return get(store, cid)
+
+    monkeypatch.setattr(ObjectStore, "get", counted)
+    path = f"/v1/studies/{reviewed.number}/versions/1/examination"
+    first = reviewed.served.get(path)
+    assert (first["ok"], len(asked)) == (True, len(DOCUMENTS))
+    now += HOLDS - timedelta(seconds=1)
+    assert reviewed.served.get(path) == first
+    assert len(asked) == len(DOCUMENTS)
+    now += timedelta(seconds=1)
+    assert reviewed.served.get(path)["examined_at"] > first["examined_at"]
+    assert len(asked) == 2 * len(DOCUMENTS)
+
+    # What is missing may come at any time.
+    lacking = reviewed.study.world.approved_study()
+    other = f"/v1/studies/{lacking}/versions/1/examination"
+    for count, passed in ((3, timedelta()), (3, timedelta()), (4, LACKS)):
+        now += passed
+        assert not reviewed.served.get(other)["ok"]
+        assert len(asked) == count * len(DOCUMENTS)
 
 
 def test_a_missing_document_is_named(reviewed: Reviewed) -> None:
