@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from flwr.server.strategy.aggregate import aggregate
 
-from bench.attacks.attackers import Attack, sent
+from bench.attacks.attackers import Attack, poisoned, sent
 from bench.attacks.learning import noise_share
 from bench.attacks.world import CLIP_STEPS, World
 
@@ -17,7 +17,11 @@ def flower_average(world: World, attack: Attack, liars: tuple[int, ...]) -> floa
 
     def length(lying: tuple[int, ...]) -> float:
         updates = []
-        for site, vector in enumerate(world.honest(world.sites, world.start)):
+        records = [
+            poisoned(world, attack, site) if site in lying else own
+            for site, own in enumerate(world.sites)
+        ]
+        for site, vector in enumerate(world.honest(records, world.start)):
             patients = len(world.sites[site])
             noise = np.random.default_rng([1, site]).standard_normal(vector.size) * noise_share()
             if site in lying and attack in (Attack.NAN_RECORDS, Attack.NAN_BYTES):

@@ -22,8 +22,8 @@ from audit.privacy import NOISE_MULTIPLIER_UNIT, epsilon_canonne_kamath_steinke
 # alpha - 1 from 0.003 to 100,000, neighbours 2 % apart: the optimum is found to well under 0.1 %.
 ORDERS = [1 + math.exp(step / 50) for step in range(-290, 576)]
 
-# Sampled rounds cost a sum over the order at each, so fewer; their optimum is rarely beyond.
-_SAMPLED_ORDERS = [*(1 + k / 10 for k in range(1, 100)), *range(11, 64), 128, 256, 512, 1024]
+# Of sampled rounds, each order costs a sum, which below 2 may not converge; any order is a bound.
+_SAMPLED_ORDERS = [*(2 + k / 4 for k in range(36)), *range(11, 64), 128, 256, 512, 1024]
 
 PLD_INTERVAL = 1e-4
 """Width of the PLD's grid over the epsilon expected. Estimates are pessimistic, so a coarser grid
