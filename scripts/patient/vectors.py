@@ -13,10 +13,21 @@ from scripts.console import BadInput, say
 if TYPE_CHECKING:
     from chain.messages import SignedMessage
 
-# Well-known test keys (the integers 1, 2 and 3): never to be used on a chain.
-_HOLDER, _ENROLMENT_KEY, _REVIEWER = (n.to_bytes(32) for n in (1, 2, 3))
+# Well-known test keys (the integers 1 to 4): never to be used on a chain.
+_HOLDER, _ENROLMENT_KEY, _REVIEWER, _ACTING_KEY = (n.to_bytes(32) for n in (1, 2, 3, 4))
 _CHAIN_ID = 31337
 _CONTRACT = "0x" + "11" * 20
+_GUARDIAN_ACCOUNT = "0x" + "77" * 20
+_SIGN_IN = f"""localhost:8800 wants you to sign in with your Ethereum account:
+{_GUARDIAN_ACCOUNT}
+
+Sign in to Assent.
+
+URI: http://localhost:8800
+Version: 1
+Chain ID: {_CHAIN_ID}
+Nonce: {"0f" * 32}
+Issued At: 2026-01-01T00:00:00Z"""
 
 
 def vectors(
@@ -25,9 +36,10 @@ def vectors(
     """Write one file a message: typed data, digest, and its signature by a well-known test key."""
     if not out.is_dir():
         raise BadInput(f"{out} is not a folder")
-    for name, value in all_vectors().items():
+    found = all_vectors() | {"guardian.json": guardian_vector()}
+    for name, value in found.items():
         (out / name).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    say(f"Wrote {len(all_vectors())} files to {out}.")
+    say(f"Wrote {len(found)} files to {out}.")
 
 
 def all_vectors() -> dict[str, dict[str, Any]]:
@@ -109,4 +121,56 @@ def all_vectors() -> dict[str, dict[str, Any]]:
             "signature": "0x" + message.sign(key, domain).hex(),
         }
         for message, domain, key in signed
+    }
+
+
+def guardian_vector() -> dict[str, Any]:
+    """What a guardian account answers to by ERC-1271: each act, by a well-known acting key."""
+    from eth_account import Account
+    from eth_account.messages import encode_defunct
+
+    from chain.guardians import (
+        approved_revocation,
+        approved_statement,
+        approved_text,
+        text_digest,
+    )
+    from chain.messages import ErasureRequest, ReceiptKey, Revocation, consent_domain, token_id
+
+    domain, start = consent_domain(_CHAIN_ID, _CONTRACT), 1_767_225_600
+    acting = Account.from_key(_ACTING_KEY)
+    revocation = Revocation(token_id(1, "0x" + "22" * 20, 5))
+    said: list[dict[str, Any]] = []
+    for message, approved in (
+        (revocation, approved_revocation(revocation, revocation.sign(_ACTING_KEY, domain))),
+        *(
+            (one, approved_statement(one, one.sign(_ACTING_KEY, domain)))
+            for one in (
+                ReceiptKey(_GUARDIAN_ACCOUNT, bytes([0x99]) * 32, start),
+                ErasureRequest(_GUARDIAN_ACCOUNT, start),
+            )
+        ),
+    ):
+        said.append(
+            {
+                "typed_data": message.typed_data(domain),
+                "digest": "0x" + message.digest(domain).hex(),
+                "key_signature": "0x" + message.sign(_ACTING_KEY, domain).hex(),
+                "signature": "0x" + approved.hex(),
+            }
+        )
+    personal = bytes(acting.sign_message(encode_defunct(text=_SIGN_IN)).signature)
+    said.append(
+        {
+            "text": _SIGN_IN,
+            "digest": "0x" + text_digest(_SIGN_IN).hex(),
+            "key_signature": "0x" + personal.hex(),
+            "signature": "0x" + approved_text(_SIGN_IN, personal).hex(),
+        }
+    )
+    return {
+        "account": _GUARDIAN_ACCOUNT,
+        "acting_key": acting.address,
+        "private_key": "0x" + _ACTING_KEY.hex(),
+        "acts": said,
     }
