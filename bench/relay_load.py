@@ -10,12 +10,13 @@ gevent.monkey.patch_all()
 
 import argparse  # noqa: E402
 import json  # noqa: E402
+import random  # noqa: E402
 import time  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
-from locust import FastHttpUser, constant_throughput, task  # noqa: E402
+from locust import FastHttpUser, task  # noqa: E402
 from locust.env import Environment  # noqa: E402
 
 
@@ -32,12 +33,19 @@ def main() -> None:
     given = parser.parse_args()
     bodies = json.loads(Path(given.what).read_text()) if given.kind == "acts" else []
     known: dict[str, str] = {}
+    chance = random.Random(1)  # the same arrivals with the writer on and off
 
     class Patient(FastHttpUser):
         host = given.host
+        # Patients know nothing of each other: independent arrivals (Poisson), not all in step.
         wait_time = (
-            constant_throughput(given.rate / given.users) if given.rate else lambda _self: 0.0
+            (lambda _self: chance.expovariate(given.rate / given.users))
+            if given.rate
+            else lambda _self: 0.0
         )
+
+        def on_start(self) -> None:
+            gevent.sleep(self.wait_time())
 
         @task
         def act(self) -> None:
