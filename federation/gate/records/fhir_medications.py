@@ -145,14 +145,9 @@ def _one_dosage(
     value, unit = quantity.get("value"), quantity.get("code")
     if value is None:
         raise Refused(Code.VALUE_MISSING, name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Refused(Code.VALUE_NOT_NUMBER, name)
-    try:
-        amount = float(value) * _times_a_day(dosage.get("timing"), name)
-    except OverflowError:
-        raise Refused(Code.VALUE_NOT_FINITE, name) from None
     if not unit:
         raise Refused(Code.UNIT_MISSING, name)
+    amount = _number(value, name) * _times_a_day(dosage.get("timing"), name)
     if _counts_units(quantity):
         strengths = {mg for text in products if (mg := drug.products.get(text)) is not None}
         if len(strengths) != 1:
@@ -176,11 +171,10 @@ def _times_a_day(timing: Any, name: str) -> float:
     if isinstance(repeat, dict) and repeat:
         if not _COUNTED - {"frequency"} <= repeat.keys() <= _COUNTED | _HARMLESS:
             raise Refused(Code.DOSE_UNCLEAR, f"{name}: timing.repeat")
-        days = _DAYS.get(repeat["periodUnit"])
-        period, frequency = repeat["period"], repeat.get("frequency", 1)
-        if days is None or not period > 0:
+        days = _number(repeat["period"], name) * _DAYS.get(str(repeat["periodUnit"]), 0.0)
+        if not days > 0:
             raise Refused(Code.DOSE_UNCLEAR, f"{name}: timing.repeat.period")
-        return float(frequency) / (float(period) * days)
+        return _number(repeat.get("frequency", 1), name) / days
     code = timing.get("code") if isinstance(timing, dict) else None
     listed = (code.get("coding") if isinstance(code, dict) else None) or []
     times = {_TIMES_A_DAY.get(str(one.get("code"))) for one in listed if isinstance(one, dict)}
@@ -188,6 +182,16 @@ def _times_a_day(timing: Any, name: str) -> float:
     if found is None:
         raise Refused(Code.DOSE_UNCLEAR, f"{name}: no timing")
     return found
+
+
+def _number(value: object, name: str) -> float:
+    # fhir.resources takes numbers written as text, too.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Refused(Code.VALUE_NOT_NUMBER, name)
+    try:
+        return float(value)
+    except OverflowError:
+        raise Refused(Code.VALUE_NOT_FINITE, name) from None
 
 
 def _period(resource: Resource, rules: Rules, *, over: bool) -> tuple[int, int | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import sqlite3
 from datetime import UTC, datetime
@@ -10,12 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from federation.gate.records.doses import DosePeriod, changes
+from federation.gate.records.fhir_medications import judge_medication
+from federation.gate.records.fhir_resources import Rules
 from federation.gate.records.lis import load_lis
 from federation.gate.records.lis_mapping import parse_mapping
+from federation.gate.records.rejections import Refused
 from federation.gate.records.store import DataPeriod, RecordStore
 from federation.gate.records.to_series import series_of
 from twin.sickle_cell.channels import CHANNELS, DOSE
@@ -316,6 +320,46 @@ def test_a_store_of_the_first_release_gains_doses_and_loses_nothing(
         assert store.record("p1").doses == ()
     site.load(statement())
     assert doses(site) == [("2020-03-01", 1000.0)]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of every element of a resource."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value)
+    found = []
+    for key, one in inside:
+        found.append((*path, key))
+        if isinstance(one, dict | list):
+            found += places(one, (*path, key))
+    return found
+
+
+FULL = statement(
+    meta={"versionId": "1"},
+    status="completed",
+    effectivePeriod={"start": "2020-03-01", "end": "2020-06-01"},
+    dosage=[dosage(500, "{capsule}"), dosage(500, timing={"code": {"coding": [{"code": "BID"}]}})],
+)
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda some: (
+        st.lists(some, max_size=2) | st.dictionaries(st.text(max_size=6), some, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(places(FULL)), ODD)
+def test_whatever_stands_in_one_element_is_judged_and_never_stops_a_load(
+    place: tuple[Any, ...], odd: Any
+) -> None:
+    made = copy.deepcopy(FULL)
+    holder: Any = made
+    for key in place[:-1]:
+        holder = holder[key]
+    holder[place[-1]] = odd
+    with contextlib.suppress(Refused):
+        judge_medication(made, Rules(datetime(2024, 6, 1, tzinfo=UTC), UTC))
 
 
 PERIODS = st.lists(
