@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import os
 import subprocess
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -197,6 +198,43 @@ def test_links_and_pipes_are_refused(tmp_path: Path) -> None:
     for name in ("link.car", "pipe.car", "."):
         with pytest.raises((CarInvalid, OSError)):
             CarObjects(tmp_path / name)
+
+
+class Generated(Mapping[str, bytes]):
+    """Objects of 1 MiB that are made when they are asked for."""
+
+    def __init__(self, count: int) -> None:
+        self._numbers = {cid_of(self._data(number)): number for number in range(count)}
+
+    def _data(self, number: int) -> bytes:
+        return bytes((number,)) * MAX_OBJECT_BYTES
+
+    def __getitem__(self, cid: str) -> bytes:
+        return self._data(self._numbers[cid])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+
+def test_no_more_than_two_objects_are_in_memory_at_a_time(tmp_path: Path) -> None:
+    """An object and its section while it is written; one while all are read."""
+    objects, path = Generated(64), tmp_path / "objects.car"
+    tracemalloc.start()
+    try:
+        with path.open("xb") as file:
+            write_car(file, objects)
+        written = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        read = CarObjects(path)
+        assert all(cid_of(read[cid]) == cid for cid in read)
+        taken = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert path.stat().st_size > 64 << 20
+    assert max(written, taken) < 4 << 20
 
 
 @given(st.binary(max_size=400))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from audit.disclosure import Disclosure
 from audit.errors import DisclosureInvalid
 from audit.report import Kind
 from audit.verify import verify, verify_folder
+from federation.gate.private_files import write_private_file
+from scripts.main import call
 from study.disclosure_envelope import open_disclosure, seal_disclosure
 from study.hpke import EnvelopeInvalid
 from tests.audit.conftest import Written
@@ -173,3 +176,40 @@ def test_only_the_reviewers_key_opens_it_and_only_as_what_it_is(disclosure: Disc
             open_disclosure(junk, key.private_bytes_raw())
     with pytest.raises(EnvelopeInvalid, match="no usable"):
         seal_disclosure(disclosure, bytes(32))
+
+
+def test_the_command_opens_disclosures_and_says_what_does_not_hold(
+    written: Written, disclosure: Disclosure, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = X25519PrivateKey.generate()
+    public = key.public_key().public_bytes_raw()
+    private, others = tmp_path / "mine.key", tmp_path / "others.key"
+    write_private_file(private, b"0x" + key.private_bytes_raw().hex().encode())
+    write_private_file(others, b"0x" + b"11" * 32)
+
+    def sealed(name: str, shown: Disclosure) -> Path:
+        (tmp_path / name).write_bytes(seal_disclosure(shown, public))
+        return tmp_path / name
+
+    good = sealed("good.json", disclosure)
+    bad = sealed("bad.json", changed_leaf(disclosure, 0, salt=bytes(32)))
+    (tmp_path / "junk.json").write_text("[]")
+
+    def verified(*options: object) -> tuple[int, str]:
+        trusted = ("--trust-block", written.trust_block.hex())
+        code = call(["verify", str(written.folder), *trusted, *map(str, options)])
+        said = capsys.readouterr()
+        return code, " ".join((said.out + said.err).split())
+
+    code, words = verified("--disclosure", good, "--key", private)
+    assert (code, "cohort.leaves" in words) == (0, True)
+    code, words = verified("--disclosure", good, "--disclosure", bad, "--key", private)
+    assert (code, "cohort.root" in words) == (1, True)
+    for options, why in (
+        (("--disclosure", good), "--key"),
+        (("--disclosure", good, "--key", others), "not encrypted to this key"),
+        (("--disclosure", tmp_path / "junk.json", "--key", private), "no sealed disclosure"),
+        (("--disclosure", tmp_path / "absent.json", "--key", private), "No such file"),
+    ):
+        code, words = verified(*options)
+        assert (code, why in words) == (2, True), words
