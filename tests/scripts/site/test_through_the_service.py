@@ -17,13 +17,22 @@ from sqlalchemy import delete, update
 
 from api.enrolments.tables import EnrolmentOffer
 from api.receipts.tables import ReceiptKeyRow
-from audit.cohort import vector_hash
-from chain.messages import Commitment, ErasureRequest, ReceiptKey, Revocation, signer_of_account
+from audit.cohort import Status, vector_hash
+from chain.messages import (
+    Commitment,
+    ErasureRequest,
+    ReceiptKey,
+    Revocation,
+    signer_of_account,
+    split_token_id,
+)
 from federation.app.admit import admit, cohort_root
 from federation.gate.kept_cohort import KeptCohort
 from federation.gate.keys import SiteKeys
 from federation.gate.private_files import write_private_file
 from federation.gate.site import Site
+from scripts.keys import read_x25519
+from study.disclosure_envelope import open_disclosure
 from study.service_client import ServiceClient
 from study.statements import Statement
 from tests.api.serving import Served, serving
@@ -226,6 +235,10 @@ def test_receipts_reach_the_patient_alone_and_say_what_they_prove(place: Place) 
         == opened.words.replace(f"Wrote {place.folder / 'open.json'}.", "").strip()
     )
 
+    online = ["--rpc", place.hospital.world.rpc_url, "--deployment", place.hospital.deployment_file]
+    checked = assent("receipt", "verify", sealed, "--receipt-key", receipt_key, *online)
+    assert (checked.code, checked.words in opened.words) == (0, True), checked
+
     other = place.folder / "other-x25519.key"
     write_private_file(other, b"0x" + b"11" * 32)
     closed = place.patient("open-receipt", sealed, "--receipt-key", other, service=False)
@@ -235,6 +248,42 @@ def test_receipts_reach_the_patient_alone_and_say_what_they_prove(place: Place) 
     lie.write_text(json.dumps(raw | {"attempt": 2}, separators=(",", ":"), sort_keys=True))
     refused = place.patient("open-receipt", lie, service=False)
     assert (refused.code, "has committed to another cohort" in refused.words) == (1, True), refused
+
+
+def test_a_cohort_is_disclosed_to_a_reviewer_of_the_study_alone(place: Place) -> None:
+    _, token = place.consenting("p8")
+    number, world = place.round(), place.hospital.world
+    chain = ["--rpc", world.rpc_url, "--deployment", place.hospital.deployment_file]
+
+    def key_of(name: str, account: LocalAccount) -> tuple[Path, Path]:
+        private, public = place.folder / f"{name}-cohorts.key", place.folder / f"{name}.json"
+        signing = place.write_key(f"{name}-signs", account)
+        made = assent("irb", "disclosure-key", private, public, "--key", signing, *chain)
+        assert made.code == 0, made
+        return private, public
+
+    private, public = key_of("reviewer", world.reviewers[0])
+    out, folder = place.folder / "cohort.json", place.hospital.folder
+    done = assent("site", "disclose", folder, number, out, "--to", public)
+    assert done.code == 0, done
+    shown = open_disclosure(out.read_bytes(), read_x25519(private))
+    ledger = place.hospital.chain.ledger
+    committed = ledger.commitment_of(shown.study, number, shown.site)
+    assert shown.root == committed.cohort_root
+    assert shown.leaves[split_token_id(token)[2]][0] is Status.ADMITTED
+    again = assent("site", "disclose", folder, number, out, "--to", public)
+    assert (again.code, "exists" in again.words) == (2, True)
+
+    _, stranger = key_of("stranger", Account.create())
+    elsewhere = place.folder / "not-written.json"
+    refused = assent("site", "disclose", folder, number, elsewhere, "--to", stranger)
+    assert (refused.code, "is no reviewer of study" in refused.words) == (1, True), refused
+    (place.folder / "junk.json").write_text("[]")
+    junk = assent("site", "disclose", folder, number, elsewhere, "--to", place.folder / "junk.json")
+    assert junk.code == 2, junk
+    nothing = assent("site", "disclose", folder, 99, elsewhere, "--to", public)
+    assert nothing.code == 1, nothing
+    assert not elsewhere.exists()
 
 
 def test_a_service_cannot_put_a_key_of_its_own(place: Place) -> None:
