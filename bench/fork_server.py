@@ -10,7 +10,8 @@ import os
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench.small_federation import SmallFederation, write_app
@@ -45,33 +46,40 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "installation").mkdir()
-        (folder / "installation" / "open_gate.py").write_text(GATE)
-        socket_path = folder / "run" / "fork.sock"
-        path = str(folder / "installation")
-        with (folder / "server.log").open("wb") as log:
-            server = start_fork_server(
-                socket_path,
-                gate="open_gate:decide",
-                after="",
-                environment={**os.environ, "PYTHONPATH": path},
-                log=log,
-            )
-        try:
-            server.wait_until_ready()
+        with open_fork_server(folder) as socket_path:
             with_server = _measure(
                 folder / "with",
                 arguments.sites,
                 arguments.rounds,
                 lambda site: supernode_environment(socket_path, site),
             )
-        finally:
-            server.stop()
         without = _measure(folder / "without", arguments.sites, arguments.rounds, lambda _site: {})
     _print("fork server", with_server)
     _print("as shipped", without)
     ratio = statistics.median(without[0]) / statistics.median(with_server[0])
     print(f"{arguments.sites} sites, {os.cpu_count()} cores: a round is {ratio:.1f} times as fast")
+
+
+@contextmanager
+def open_fork_server(folder: Path) -> Iterator[Path]:
+    """A fork server whose gate lets everything pass; the path of its socket."""
+    installation = folder / "installation"
+    installation.mkdir()
+    (installation / "open_gate.py").write_text(GATE)
+    socket_path = folder / "run" / "fork.sock"
+    with (folder / "server.log").open("wb") as log:
+        server = start_fork_server(
+            socket_path,
+            gate="open_gate:decide",
+            after="",
+            environment={**os.environ, "PYTHONPATH": str(installation)},
+            log=log,
+        )
+    try:
+        server.wait_until_ready()
+        yield socket_path
+    finally:
+        server.stop()
 
 
 def _measure(

@@ -122,8 +122,9 @@ def wait_for(what: str, found: Callable[[], object], seconds: float) -> None:
 class SmallFederation:
     """Processes of one federation, and the folder that they work in."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, as_shipped: bool = False) -> None:
+        """``as_shipped``: Flower looks for tasks as often as it does by default."""
+        self.folder, self._as_shipped = folder, as_shipped
         self.port = free_port()
         self._processes: list[subprocess.Popen[bytes]] = []
         self._runs = 0
@@ -201,7 +202,8 @@ class SmallFederation:
     def _environment(self, name: str, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         environment = {**os.environ, **FIXED_ENVIRONMENT}
         environment["PATH"] = f"{TOOLS}{os.pathsep}{environment['PATH']}"
-        environment["FLWR_SUPEREXEC_TASK_POLL_INTERVAL"] = "0.1"
+        if not self._as_shipped:
+            environment["FLWR_SUPEREXEC_TASK_POLL_INTERVAL"] = "0.1"
         environment.pop("PYTHONPATH", None)
         environment.update(extra or {})
         environment["FLWR_HOME"] = str(self.home(name))
@@ -218,10 +220,12 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._step = 0
+        self._patience = STEP_SECONDS
 
     def begin(self, do: str, nodes: int, timeout: float = STEP_SECONDS) -> None:
         """Have the ServerApp ask every node to `do` this, once that many nodes are online."""
         command = {"do": do, "nodes": nodes, "timeout": timeout}
+        self._patience = max(STEP_SECONDS, timeout)
         writing = self._folder / f"{self._step}.new"
         writing.write_text(json.dumps(command))
         writing.rename(self._folder / f"{self._step}.command")
@@ -229,7 +233,7 @@ class Run:
     def finish(self) -> dict[str, Any]:
         """Wait for the step's answer (see `SERVER_APP`)."""
         answer = self._folder / f"{self._step}.answer"
-        wait_for(f"step {self._step} of the run", answer.exists, STEP_SECONDS)
+        wait_for(f"step {self._step} of the run", answer.exists, self._patience)
         self._step += 1
         result: dict[str, Any] = json.loads(answer.read_text())
         return result
