@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from functools import lru_cache
 
 from audit.errors import AuditError
 
@@ -26,6 +27,7 @@ def sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
+@lru_cache(maxsize=1 << 14)
 def cid_of_sha256(digest: bytes) -> str:
     """The CID of the object whose SHA-256 is ``digest`` (32 bytes). Raises AuditError for another
     length.
@@ -42,6 +44,7 @@ def cid_of(data: bytes) -> str:
     return cid_of_sha256(hashlib.sha256(data).digest())
 
 
+@lru_cache(maxsize=1 << 14)
 def sha256_of_cid(cid: str) -> bytes:
     """The SHA-256 (32 bytes) that a CID names. Raises AuditError for any CID that `cid_of` does not
     write.

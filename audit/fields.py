@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from eth_utils.address import is_checksum_address
 
 T = TypeVar("T")
 
+_is_checksummed = lru_cache(maxsize=65_536)(is_checksum_address)  # a hash, for each address
 _DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,77}")
 _BYTES32 = re.compile(r"0x[0-9a-f]{64}")
 _HEX = re.compile(r"0x(?:[0-9a-f]{2})*")
@@ -79,7 +81,7 @@ def bytes32(value: Any, where: str) -> bytes:
 
 def address(value: Any, where: str) -> str:
     """An account address with its EIP-55 checksum. Raises FieldInvalid."""
-    if not isinstance(value, str) or not is_checksum_address(value):
+    if not isinstance(value, str) or not _is_checksummed(value):
         raise FieldInvalid(f"{where} must be an address with its EIP-55 checksum")
     return value
 

@@ -6,6 +6,7 @@ compares, so the two cannot drift apart.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -19,6 +20,10 @@ from audit.errors import AuditError, ManifestInvalid
 from chain.messages import Commitment, Round, Terms, terms_hash
 
 SCHEMA = "assent-manifest-1"
+MAX_NUMBERS = 100_000
+"""Of a sum; an object of 1 MiB holds no checkpoint with more."""
+
+_DECIMALS = re.compile(r"(?:0|-?[1-9][0-9]{0,18})(?:,(?:0|-?[1-9][0-9]{0,18}))*")
 
 
 @dataclass(frozen=True)
@@ -267,11 +272,22 @@ def _parse(value: Any) -> Manifest:
         seal_block=fields.integer(seal["block"], "seal.block"),
         contributions=fields.array(value["contributions"], "contributions", _contribution, 10_000),
         count=fields.integer(value["count"], "count"),
-        sum=fields.array(value["sum"], "sum", _int64, 100_000),
+        sum=_sum(value["sum"]),
         checkpoint=_object(value["checkpoint"], "checkpoint"),
         rho=fields.decimal(value["rho"], "rho"),
         rho_spent=fields.decimal(value["rho_spent"], "rho_spent"),
     )
+
+
+def _sum(value: Any) -> tuple[int, ...]:
+    """Integers of 64 bits as decimal strings: all at once, or one by one to name what is wrong."""
+    if isinstance(value, list) and len(value) <= MAX_NUMBERS and all(type(n) is str for n in value):
+        joined = ",".join(value)
+        if joined.count(",") == len(value) - 1 and _DECIMALS.fullmatch(joined):
+            numbers = tuple(map(int, value))
+            if min(numbers) >= -(2**63) and max(numbers) < 2**63:
+                return numbers
+    return fields.array(value, "sum", _int64, MAX_NUMBERS)
 
 
 def _int64(value: Any, where: str) -> int:

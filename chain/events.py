@@ -218,9 +218,9 @@ def advance(previous: bytes, record: EventRecord) -> bytes:
     """
     step = (
         previous,
-        record.block_number,
-        record.block_timestamp,
+        record.block_number.to_bytes(WORD, "big"),
+        record.block_timestamp.to_bytes(WORD, "big"),
         record.topic0,
         keccak(record.data),
     )
-    return keccak(abi_encode(["bytes32", "uint256", "uint256", "bytes32", "bytes32"], step))
+    return keccak(b"".join(step))  # five words are their own ABI encoding

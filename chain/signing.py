@@ -3,7 +3,9 @@
 Import these names from `chain.messages`.
 """
 
+import re
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any
 
 from eth_account.messages import encode_typed_data
@@ -18,6 +20,10 @@ from chain.solidity import abi_type, camel, check_members, members, to_abi
 
 # Half the order of secp256k1: OpenZeppelin's ECDSA refuses a larger s (malleability, EIP-2).
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+
+_DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+_checksummed = lru_cache(maxsize=65_536)(to_checksum_address)
+_ONE_WORD = re.compile(r"(?:address|bool|bytes32|uint[0-9]+) ")
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,11 @@ class Struct:
 
     def struct_hash(self) -> bytes:
         """EIP-712 hashStruct, 32 bytes; it depends on no domain."""
-        cls = type(self)
+        cls: Any = type(self)
+        prefix = _prefix_of_words(cls)
+        if prefix is not None:
+            values = (getattr(self, name) for name, _ in members(cls))
+            return keccak(prefix + b"".join(map(_word, values)))
         signable = encode_typed_data(
             full_message={
                 "types": {"EIP712Domain": [], cls.__name__: cls.type_members()},
@@ -107,15 +117,41 @@ class SignedMessage(Struct):
 
     def digest(self, domain: Domain) -> bytes:
         """The 32 bytes that are signed: keccak256(0x1901 || domain separator || struct hash)."""
-        typed = self.typed_data(domain) | {"message": self.message()}
-        signable = encode_typed_data(full_message=typed)
-        return keccak(b"\x19" + signable.version + signable.header + signable.body)
+        return keccak(b"\x19\x01" + _separator(domain) + self.struct_hash())
 
     def sign(self, key: LocalAccount | bytes, domain: Domain) -> bytes:
         """65 bytes r || s || v with v 27 or 28. `key` is a local account or its 32 secret bytes."""
         secret = key if isinstance(key, bytes) else bytes(key.key)
         signature = PrivateKey(secret).sign_msg_hash(self.digest(domain)).to_bytes()
         return signature[:64] + bytes([signature[64] + 27])
+
+
+@lru_cache(maxsize=64)
+def _separator(domain: Domain) -> bytes:
+    """hashStruct of the domain, EIP-712."""
+    said = (keccak(text=domain.name), keccak(text="1"), domain.chain_id, domain.contract)
+    return keccak(keccak(text=_DOMAIN_TYPE) + b"".join(map(_word, said)))
+
+
+@cache
+def _prefix_of_words(cls: Any) -> bytes | None:
+    """typeHash of a struct each of whose members is one word; None for any other.
+
+    Of such a struct encodeData is the words in their order (EIP-712), as in its ABI encoding.
+    """
+    named = [f"{member['type']} {member['name']}" for member in cls.type_members()]
+    if not all(_ONE_WORD.match(member) for member in named):
+        return None
+    return keccak(text=f"{cls.__name__}({','.join(named)})")
+
+
+def _word(value: Any) -> bytes:
+    """A value of 32 bytes, an unsigned integer or an address as a word."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, int):
+        return value.to_bytes(32, "big")
+    return bytes.fromhex(value[2:]).rjust(32, b"\0")
 
 
 def _wallet_value(value: Any) -> Any:
@@ -138,7 +174,8 @@ def recover(digest: bytes, signature: bytes) -> str:
         raise ValueError("the signature is malleable (s in the upper half); contracts refuse it")
     try:
         parsed = Signature(signature_bytes=signature[:64] + bytes([signature[64] - 27]))
-        return str(parsed.recover_public_key_from_msg_hash(digest).to_checksum_address())
+        public_key = parsed.recover_public_key_from_msg_hash(digest)
+        return str(_checksummed(public_key.to_canonical_address()))
     except (BadSignature, ValidationError) as error:
         raise ValueError(f"no key fits the signature: {error}") from error
 
@@ -151,7 +188,7 @@ def account_of_signer(signer: bytes) -> str:
     """
     if len(signer) < 20:
         raise ValueError(f"an ERC-7913 signer has at least 20 bytes, not {len(signer)}")
-    return str(to_checksum_address(signer if len(signer) == 20 else keccak(signer)[12:]))
+    return str(_checksummed(signer if len(signer) == 20 else keccak(signer)[12:]))
 
 
 def signer_of_account(account: str) -> bytes:

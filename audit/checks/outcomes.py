@@ -183,6 +183,8 @@ def _compare(context: Context, where: str, wanted: Manifest, stated: Manifest) -
 
 
 def _differences(wanted: Any, stated: Any, path: str) -> list[str]:
+    if wanted == stated:
+        return []
     if isinstance(wanted, dict) and isinstance(stated, dict):
         return [
             line
@@ -197,4 +199,4 @@ def _differences(wanted: Any, stated: Any, path: str) -> list[str]:
             for position, pair in enumerate(zip(wanted, stated, strict=True))
             for line in _differences(*pair, f"{path}[{position}]")
         ]
-    return [] if wanted == stated else [path]
+    return [path]
