@@ -18,7 +18,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from audit.checkpoint import initial
+from audit.checkpoint import Checkpoint, initial
 from audit.codec import MAX_CLIPPING_NORM, clip_and_encode, sum_rows
 from audit.privacy import NOISE_MULTIPLIER_UNIT, noise_multiplier_for, site_variance
 from audit.recipe import Recipe
@@ -100,6 +100,9 @@ class Mechanism:
     rounds: int
     fault: Fault = Fault.NONE
     terms: Terms = field(init=False)
+    _first: dict[tuple[int, ...], tuple[list[PatientSeries], np.ndarray]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         multiplier = noise_multiplier_for(self.epsilon, round(self.delta * 10**18), self.rounds)
@@ -132,11 +135,7 @@ class Mechanism:
         checkpoint = initial(self.model.initial_prior(), self.model.prior_layout, self.model.name)
         seen, added = [], []
         for place, attempt in enumerate(attempts):
-            patients = [*others, *records]
-            rows = meta_gradients(
-                self.model, checkpoint.prior, patients, self.recipe.support_visits
-            )
-            rows = rows * scale
+            rows = self._gradients(checkpoint, [*others, *records]) * scale
             own = rows[len(others) :] if gradients is None else gradients(place)
             known = sum_rows(self._encode(rows[: len(others)]))
             canaries = self._encode(attempt.canary * own)
@@ -149,6 +148,16 @@ class Mechanism:
                 count = len(others) + len(present)
                 checkpoint = apply_round(checkpoint, total, count, self.terms, self.recipe)
         return Transcript(np.array(seen), np.array(added))
+
+    def _gradients(self, checkpoint: Checkpoint, patients: list[PatientSeries]) -> np.ndarray:
+        """Those at the first checkpoint are computed once: they are the same in every run."""
+        key = tuple(id(patient) for patient in patients)
+        if checkpoint.step == 0 and key in self._first:
+            return self._first[key][1]
+        rows = meta_gradients(self.model, checkpoint.prior, patients, self.recipe.support_visits)
+        if checkpoint.step == 0:
+            self._first[key] = (patients, rows)  # kept, so that no other gets their identity
+        return rows
 
     def _encode(self, rows: np.ndarray) -> np.ndarray:
         bound = MAX_CLIPPING_NORM if self.fault == Fault.NO_CLIPPING else self.terms.clipping_norm
