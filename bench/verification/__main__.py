@@ -1,0 +1,91 @@
+"""How long `assent verify` takes, and how much memory, by rounds, sites and parameters.
+
+    python -m bench.verification --out verification.json
+    python -m bench.verification --sizes 100,5,1000 10,100,40000
+
+Each size is ROUNDS,SITES,PARAMETERS. Studies are made without a chain (`synthetic`), with real
+signatures and proofs, and verify from end to end. Each is verified by a process of its own, and
+beside it, by another, stands the floor: SHA-256 of the same bytes plus a NumPy sum of the same
+vectors. The ratio of the two is what everything else costs. Seconds are of CPU, so that what else
+runs on a machine disturbs little; memory is the peak resident set, beside that of the same process
+once its libraries are loaded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from bench.verification.deployed_code import deployed_code
+from bench.verification.synthetic import Size, SyntheticStudy
+
+ROUNDS = ["1,5,100", "10,5,100", "100,5,100", "300,5,100", "1000,5,100"]
+SITES = ["20,5,1000", "20,20,1000", "20,50,1000", "20,100,1000"]
+PARAMETERS = ["20,10,100", "20,10,1000", "20,10,10000", "20,10,40000"]
+LARGE = ["5,100,40000", "20,100,40000"]
+
+
+def measured(what: str, bundle: Path, trust_block: bytes) -> dict[str, float]:
+    """By a process of its own: seconds of CPU and peak memory (MiB)."""
+    argv = [sys.executable, "-m", "bench.verification.measure", what, str(bundle)]
+    answer = subprocess.run([*argv, trust_block.hex()], capture_output=True, text=True, check=True)
+    found: dict[str, float] = json.loads(answer.stdout)
+    return found
+
+
+def compare(size: Size, contracts: Any, code: Any) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as scratch:
+        study = SyntheticStudy(size, contracts, code, Path(scratch) / "objects")
+        study.run()
+        bundle = Path(scratch) / "bundle"
+        trust_block = study.write(bundle)
+        (Path(scratch) / "objects").unlink()
+        length = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
+        floor = measured("floor", bundle, trust_block)
+        verified = measured("verify", bundle, trust_block)
+    return {
+        **vars(size),
+        "bytes": length,
+        "checks": verified["checks"],
+        "seconds": verified["seconds"],
+        "floor_seconds": floor["seconds"],
+        "ratio": verified["seconds"] / floor["seconds"],
+        "seconds_a_round": verified["seconds"] / size.rounds,
+        "peak_mib": verified["peak_mib"],
+        "import_mib": verified["import_mib"],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.verification", description=__doc__)
+    parser.add_argument(
+        "--sizes",
+        nargs="+",
+        default=[*ROUNDS, *SITES, *PARAMETERS, *LARGE],
+        metavar="ROUNDS,SITES,PARAMETERS",
+    )
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    contracts, code = deployed_code()
+    rows = []
+    print("rounds sites parameters      MB  checks  verify s  floor s  ratio  peak MiB", flush=True)
+    for text in arguments.sizes:
+        row = compare(Size(*map(int, text.split(","))), contracts, code)
+        rows.append(row)
+        print(
+            f"{row['rounds']:6} {row['sites']:5} {row['parameters']:10} {row['bytes'] / 1e6:7.1f}"
+            f" {row['checks']:7.0f} {row['seconds']:9.2f} {row['floor_seconds']:8.3f}"
+            f" {row['ratio']:6.1f} {row['peak_mib']:9.1f}",
+            flush=True,
+        )
+        if arguments.out:
+            arguments.out.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
