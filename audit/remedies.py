@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -29,19 +31,19 @@ class Bound:
     """What the rounds that may have used a record cost it, and what that bounds.
 
     Attributes:
-        rounds: they, ascending.
+        rounds: how many they are.
         rho: zCDP, as the ledger charged, in 1e-18.
         epsilon, delta: by corollary 13 of Canonne, Kamath and Steinke (2020, arXiv 2004.00010), of
             rho and the slack of the distributed discrete sum; delta: the least of their terms'.
     """
 
-    rounds: tuple[int, ...]
+    rounds: int
     rho: int
     epsilon: float
     delta: float
 
     def to_json(self) -> dict[str, Any]:
-        return {**vars(self), "rounds": list(self.rounds), "rho": str(self.rho)}
+        return {**vars(self), "rho": str(self.rho)}
 
 
 @dataclass(frozen=True)
@@ -166,8 +168,13 @@ class Withdrawal:
         """The checkpoints that descend from a round which may have used it."""
         return tuple(one for one in self.checkpoints if one.bound is not None)
 
-    def to_json(self) -> dict[str, Any]:
-        """For programs; numbers that JSON cannot hold are decimal strings."""
+    def to_json(self, every: bool = True) -> dict[str, Any]:
+        """For programs; numbers that JSON cannot hold are decimal strings.
+
+        ``every``: with each checkpoint; otherwise only how many there are of each class.
+        """
+        counts = Counter(one.remedy.value for one in self.checkpoints)
+        shown = [one.to_json() for one in self.checkpoints] if every else dict(counts)
         return {
             "token": str(self.token_id),
             "site": self.site,
@@ -177,9 +184,21 @@ class Withdrawal:
             "final": self.is_final,
             "bound": self.bound.to_json() if self.bound else None,
             "rounds": [use.to_json() for use in self.uses],
-            "checkpoints": [one.to_json() for one in self.checkpoints],
+            "checkpoints": shown,
             "last_clean_round": self.last_clean,
             "halting": self.halting.to_json(),
             "finishing": self.finishing.to_json(),
             "judged": self.judged,
         }
+
+
+def spans(numbers: Iterable[int]) -> str:
+    """Ascending numbers in few words: `1-4, 7`; `none` for none."""
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and number == found[-1][1] + 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    named = (f"{a}" if a == b else f"{a}-{b}" for a, b in found)
+    return ", ".join(named) or "none"

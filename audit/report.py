@@ -134,7 +134,7 @@ class Report:
             },
             "checks": [check.to_json() for check in self.checks],
             "rounds": [summary.to_json() for summary in self.rounds],
-            "withdrawals": [one.to_json() for one in self.withdrawals],
+            "withdrawals": [one.to_json(every=False) for one in self.withdrawals],
         }
 
 

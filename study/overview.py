@@ -9,7 +9,7 @@ from typing import Any
 from audit.consent_state import StudyState
 from audit.privacy import RHO_UNIT, epsilon_canonne_kamath_steinke, log_slack_of_round
 from audit.round_state import RoundFacts
-from audit.withdrawals import may_have_used
+from audit.withdrawal_study import may_have_used
 from chain.chain import Chain
 from chain.errors import RegistryStudyUnknown
 from chain.messages import Study, Terms, rho_of_round, split_token_id

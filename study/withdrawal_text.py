@@ -83,13 +83,12 @@ def limit(bound: Bound) -> str:
     """What an (epsilon, delta) guarantee says to a person (Dwork and Roth 2014, section 2.3)."""
     factor = math.exp(bound.epsilon)
     times = f"{factor:,.1f}" if factor < _BEYOND_COUNTING else f"more than {_BEYOND_COUNTING:,}"
-    rounds = "round" if len(bound.rounds) == 1 else "rounds"
-    numbers = ", ".join(map(str, bound.rounds))
+    rounds = "the one round" if bound.rounds == 1 else f"the {bound.rounds} rounds"
     return (
         f"whatever anybody learns from these rounds, models included, was at most {times} times as"
         " likely with your record as without it, but for a chance of one in"
         f" {round(1 / bound.delta):,} (epsilon {bound.epsilon:.3g} at delta {bound.delta:.1g}, over"
-        f" {rounds} {numbers}, abandoned ones included)"
+        f" {rounds} that may have used it, abandoned ones included)"
     )
 
 

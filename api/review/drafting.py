@@ -29,6 +29,7 @@ from api.review.problems import (
 from api.review.terms import known_study
 from api.review.words import facts
 from api.service import Service
+from audit.remedies import spans
 from chain.chain import Chain
 from chain.messages import (
     Challenge,
@@ -156,7 +157,7 @@ class Drafting:
                 ("you sign", f"that the next round starts from {checkpoint_named(to_round)}"),
                 (
                     "retired for good",
-                    f"what rounds {', '.join(map(str, retired))} made, and what later ones make"
+                    f"what rounds {spans(retired)} made, and what later ones make"
                     " before this takes effect: no later round builds on it",
                 ),
                 ("privacy", "what those rounds cost stays spent"),

@@ -6,6 +6,7 @@ from audit.checks.context import Context
 from audit.checks.signatures import check_signature
 from audit.consent_state import StudyState
 from audit.history import RollbackFacts
+from audit.remedies import spans
 from chain.messages import Rollback, account_of_signer
 
 
@@ -34,7 +35,7 @@ def _check_rollback(context: Context, state: StudyState, rollback: RollbackFacts
             valid.add(reviewer)
     seated = valid & set(state.state_before(rollback.moment).reviewers)
     base = f"round {event.to_round}" if event.to_round else "the initial checkpoint"
-    retired = ", ".join(map(str, sorted(retired_by(state, rollback)))) or "none"
+    retired = spans(sorted(retired_by(state, rollback)))
     context.record.add(
         "rollback.approved",
         where,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from audit.checks.context import Context
 from audit.consent_state import StudyState
-from audit.remedies import Remedy, Withdrawal
+from audit.remedies import Remedy, Withdrawal, spans
 from audit.report import Kind
 from audit.round_state import Moment
 from audit.withdrawals import withdrawals
@@ -36,7 +36,7 @@ def _check_withdrawal(context: Context, state: StudyState, withdrawal: Withdrawa
     ]
     where, detail = f"token {withdrawal.token_id}", _words(withdrawal)
     if late:
-        numbers = ", ".join(map(str, late))
+        numbers = spans(late)
         detail = f"rounds {numbers} closed with it after its use had to halt; {detail}"
     kind = Kind.RECOMPUTED if withdrawal.is_final else Kind.PENDING
     context.record.add("withdrawal", where, not late, detail, kind)
@@ -55,10 +55,10 @@ def _words(withdrawal: Withdrawal) -> str:
     bound, halting, finishing = withdrawal.bound, withdrawal.halting, withdrawal.finishing
     said = withdrawal.remedy.value
     if bound is not None:
-        numbers = ", ".join(map(str, bound.rounds))
+        numbers = spans(use.round for use in withdrawal.uses)
         said += f", epsilon {bound.epsilon:.3g} at delta {bound.delta:.1g} over rounds {numbers}"
     if withdrawal.remedy != Remedy.NOT_USED:
-        descending = ", ".join(str(one.round) for one in withdrawal.descending)
+        descending = spans(one.round for one in withdrawal.descending)
         said += f"; checkpoints of rounds {descending} descend from it"
     halted = "has to halt" if halting.ended is None else "halted"
     final = "final" if withdrawal.is_final else "has to be final"

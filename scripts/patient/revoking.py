@@ -41,8 +41,8 @@ def revoke(
     if json_:
         show_json({"token": token, "revoked": True})
     else:
-        say("Your consent is revoked. `assent patient status` shows which rounds could have used")
-        say("the record before.")
+        say("Your consent is revoked. `assent patient withdrawal` says which rounds could have")
+        say("used the record before, and what becomes of that.")
 
 
 def sign_revocation(

@@ -83,3 +83,5 @@ def status(token: TokenId, rpc: Rpc, deployment: DeploymentFile, json_: JsonOpti
     )
     if not rounds:
         say("No round has been opened yet.")
+    if consent.revoked_at:
+        say("What became of it since: `assent patient withdrawal TOKEN`.")

@@ -37,6 +37,7 @@ def sign_rollback(
     What was made since is retired for good: no later round builds on it. The privacy that it cost
     stays spent. The signature holds until the study's next rollback.
     """
+    from audit.remedies import spans
     from chain.errors import RegistryNotReviewer
     from chain.messages import Rollback
     from chain.signed_act import SignedAct
@@ -49,7 +50,7 @@ def sign_rollback(
     if not chain.registry.is_reviewer(study, signer.address):
         raise RegistryNotReviewer(study, signer.address)
     retired = rounds_to_retire(chain, study, to)
-    numbers = ", ".join(map(str, retired))
+    numbers = spans(retired)
     require_yes(
         f"Sign, as {signer.address}, that study {study} goes back to {checkpoint_named(to)} and"
         f" that what rounds {numbers} made is retired for good?",
@@ -73,6 +74,7 @@ def rollback(
     Any account may carry them: --key only pays. Not while a round is open; a suspended study can
     go back too.
     """
+    from audit.remedies import spans
     from chain.events import RolledBack
     from chain.messages import Rollback
     from chain.signed_act import roll_back
@@ -90,4 +92,4 @@ def rollback(
         show_json({"study": study, "to": to, "from": event.from_round, "retired_rounds": retired})
         return
     say(f"The next round of study {study} starts from {checkpoint_named(to)}.")
-    say(f"What rounds {', '.join(map(str, retired))} made is retired.")
+    say(f"What rounds {spans(retired)} made is retired.")

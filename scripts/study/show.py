@@ -11,6 +11,7 @@ from scripts.connection import DeploymentFile, Rpc, StudyNumber, connect
 from scripts.console import JsonOption, say, show_facts, show_json, show_table
 
 if TYPE_CHECKING:
+    from audit.consent_state import StudyState
     from audit.round_state import RoundFacts
     from chain.messages import Study
     from study.answerability import Answerability
@@ -102,11 +103,14 @@ def show(
 def rounds(
     study: StudyNumber, rpc: Rpc, deployment: DeploymentFile, json_: JsonOption = False
 ) -> None:
-    """List a study's rounds: how each ended, who took part, what it cost."""
+    """List a study's rounds: how each ended, who took part, what it cost.
+
+    A retired one closed, and reviewers went back behind it.
+    """
     from study.overview import replay
 
     state = replay(connect(rpc, deployment), study)
-    found = [_round(facts) for facts in state.history.rounds.values()]
+    found = [_round(state, facts) for facts in state.history.rounds.values()]
     if json_:
         show_json({"study": study, "rounds": found})
         return
@@ -118,7 +122,7 @@ def rounds(
         [
             (
                 one["round"],
-                one["state"],
+                "retired" if one["retired"] else one["state"],
                 one["reason"] or "",
                 one["version"],
                 datetime.fromtimestamp(one["opened_at"], UTC).strftime("%Y-%m-%d %H:%M"),
@@ -172,12 +176,14 @@ def _costs(spent: Spending, answers: Answerability) -> list[tuple[str, str]]:
     ]
 
 
-def _round(facts: RoundFacts) -> dict[str, Any]:
+def _round(state: StudyState, facts: RoundFacts) -> dict[str, Any]:
     opened, sealed, closed = facts.opened, facts.sealed, facts.closed
     return {
         "round": facts.number,
         "state": facts.state.name.lower(),
         "reason": facts.aborted.reason.name.lower().replace("_", " ") if facts.aborted else None,
+        "retired": state.is_retired(facts.number),
+        "continues": facts.follows,
         "version": opened.version,
         "opened_at": facts.opened_at.time,
         "commit_deadline": opened.commit_deadline,

@@ -140,7 +140,7 @@ class _Watched:
         self._bar = Progress(
             TextColumn("learning from synthetic patients"),
             BarColumn(),
-            TextColumn("{task.completed:,} of {task.total:,}"),
+            TextColumn("{task.completed:,.0f} of {task.total:,}"),
             TimeRemainingColumn(),
             console=console,
             transient=True,
@@ -155,5 +155,5 @@ class _Watched:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def advance(self, patients: int) -> None:
+    def advance(self, patients: float) -> None:
         self._bar.advance(self._task, patients)

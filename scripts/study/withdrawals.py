@@ -85,6 +85,7 @@ def _show(study: int, found: list[Withdrawal]) -> None:
 
 
 def _row(one: Withdrawal) -> tuple[str, ...]:
+    from audit.remedies import spans
     from chain.messages import split_token_id
     from study.consenting import moment
 
@@ -94,7 +95,7 @@ def _row(one: Withdrawal) -> tuple[str, ...]:
         moment(one.revoked.time),
         one.remedy.value,
         f"{one.bound.epsilon:.3g}" if one.bound else "",
-        ", ".join(str(use.round) for use in one.uses),
+        spans(use.round for use in one.uses),
         _clock(one.halting),
         _clock(one.finishing),
     )

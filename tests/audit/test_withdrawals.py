@@ -10,7 +10,7 @@ from eth_account.signers.local import LocalAccount
 
 from audit.consent_state import StudyState
 from audit.privacy import epsilon_canonne_kamath_steinke
-from audit.remedies import Remedy, Withdrawal
+from audit.remedies import Remedy, Withdrawal, spans
 from audit.report import Kind
 from audit.verify import verify_folder
 from audit.withdrawals import REMEDIATION_SECONDS, withdrawal, withdrawals
@@ -107,11 +107,12 @@ def test_from_a_withdrawal_to_retraining_without_the_record(
     found = judged(study, never)
     assert classes(found) == {1: BOUNDED, 2: RETIRED, 3: RETIRED, 4: RETIRED, 5: BOUNDED}
     assert (found.remedy, found.last_clean) == (BOUNDED, 0)
+    assert [use.round for use in found.uses] == [1, 2, 3, 4, 5]
     assert found.bound is not None
-    assert found.bound.rounds == (1, 2, 3, 4, 5)
+    assert found.bound.rounds == 5
     of_last = found.checkpoints[-1].bound
     assert of_last is not None
-    assert of_last.rounds == (1, 5)
+    assert of_last.rounds == 2
     assert [one.token_id for one in withdrawals(state_of(study), world.now)] == [
         late[0],
         fresh[0],
@@ -123,10 +124,10 @@ def test_from_a_withdrawal_to_retraining_without_the_record(
     lines = [check for check in report.checks if check.name == "withdrawal"]
     assert [check.kind for check in lines] == [Kind.RECOMPUTED, Kind.RECOMPUTED, Kind.PENDING]
     assert "retrained without the record" in lines[0].detail
-    assert "checkpoints of rounds 2, 3, 4 descend from it" in lines[0].detail
+    assert "checkpoints of rounds 2-4 descend from it" in lines[0].detail
     assert [one.remedy for one in report.withdrawals] == [RETRAINED, NOT_USED, BOUNDED]
     approved = next(check for check in report.checks if check.name == "rollback.approved")
-    assert "rounds 2, 3, 4" in approved.detail
+    assert "rounds 2-4" in approved.detail
 
 
 def test_under_abandon_a_sealed_round_makes_nothing_of_it(moving_world: World) -> None:
@@ -145,7 +146,7 @@ def test_under_abandon_a_sealed_round_makes_nothing_of_it(moving_world: World) -
     assert (found.remedy, found.is_final) == (NOT_USED, True)
     # it was sealed, so it was charged: what the coordinator could have computed is bounded
     assert found.bound is not None
-    assert found.bound.rounds == (1,)
+    assert found.bound.rounds == 1
 
 
 def test_under_proceed_a_round_may_still_use_it_until_it_is_over(moving_world: World) -> None:
@@ -193,3 +194,9 @@ def test_a_renewed_consent_goes_on_and_is_no_withdrawal(moving_world: World) -> 
     assert (found.remedy, [use.round for use in found.uses]) == (BOUNDED, [1])
     assert found.bound is not None
     assert found.bound.delta == pytest.approx(1e-5)
+
+
+def test_many_rounds_are_named_in_few_words() -> None:
+    assert spans([]) == "none"
+    assert spans([3]) == "3"
+    assert spans([1, 2, 3, 7, 9, 10]) == "1-3, 7, 9-10"

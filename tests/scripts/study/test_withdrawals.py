@@ -67,6 +67,12 @@ def test_reviewers_go_back_behind_a_withdrawn_record(desk: Desk, tmp_path: Path)
     done = desk.must(f"study rollback {number} {one} {two} --to 1 --key carrier.key --json").json
     assert done == {"study": number, "to": 1, "from": 2, "retired_rounds": [2]}
     study.round()
+    rounds = desk.must(f"study rounds {number} --json").json["rounds"]
+    assert [(one["retired"], one["continues"]) for one in rounds] == [
+        (False, 0),
+        (True, 1),
+        (False, 1),
+    ]
 
     page = tmp_path / "withdrawal.html"
     report = desk.must(f"patient withdrawal {token} --html {page} --json").json
