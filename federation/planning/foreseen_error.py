@@ -69,11 +69,10 @@ class Estimate:
     high: float
 
     def to_json(self) -> dict[str, float | None]:
-        """Plain values; what is not known is null."""
+        """Plain values to nine digits; what is not known is null."""
         return {
-            "mean": self.mean,
-            "low": None if math.isnan(self.low) else self.low,
-            "high": None if math.isnan(self.high) else self.high,
+            name: None if math.isnan(value) else float(f"{value:.9g}")
+            for name, value in (("mean", self.mean), ("low", self.low), ("high", self.high))
         }
 
 
@@ -89,19 +88,19 @@ class ErrorBySize:
 
 
 def run_tasks(
-    tasks: Sequence[Task], jobs: int, progress: Callable[[int], None]
+    tasks: Sequence[Task], jobs: int, progress: Callable[[float], None]
 ) -> list[dict[str, float]]:
-    """Each task's RMSE by arm, in order. ``progress`` is told the patients of each finished task.
+    """Each task's RMSE by arm, in order. ``progress`` is told of patients as they are done: in all,
+    the sum of the tasks'.
 
     With one job in this process; with more in fresh processes, each on one thread. The same tasks
-    give the same numbers in either.
+    give the same numbers in either, but for the last bits of a forecast.
     """
     found: dict[int, dict[str, float]] = {}
     if jobs == 1:
         with _one_thread():
             for place, task in enumerate(tasks):
-                found[place] = run_task(task)
-                progress(task.patients)
+                found[place] = run_task(task, progress)
     else:
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(jobs, context, initializer=torch.set_num_threads, initargs=(1,))
@@ -117,7 +116,7 @@ def run_tasks(
     return [found[place] for place in range(len(tasks))]
 
 
-def run_task(task: Task) -> dict[str, float]:
+def run_task(task: Task, progress: Callable[[float], None] = lambda _: None) -> dict[str, float]:
     """RMSE of each arm on the held-out patients of the task's world."""
     model = model_named(task.recipe.model)
     seeds = np.random.SeedSequence([task.seed, task.world]).spawn(3)
@@ -128,7 +127,16 @@ def run_task(task: Task) -> dict[str, float]:
     noise = np.random.default_rng([task.seed, task.world, task.patients])
 
     def learned(noise_sd: float) -> FloatArray:
-        return train(model, training, task.recipe, task.rounds, task.clip_norm, noise_sd, noise)
+        return train(
+            model,
+            training,
+            task.recipe,
+            task.rounds,
+            task.clip_norm,
+            noise_sd,
+            noise,
+            lambda: progress(task.patients / (2 * task.rounds)),
+        )
 
     priors = {
         "private": learned(task.noise_of_sum),

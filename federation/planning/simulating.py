@@ -90,7 +90,7 @@ def simulate(
     rounds: int | None = None,
     seed: int = 1,
     jobs: int = 1,
-    progress: Callable[[int], None] = lambda patients: None,
+    progress: Callable[[float], None] = lambda patients: None,
 ) -> Simulation:
     """Simulates a plan.
 
@@ -98,7 +98,7 @@ def simulate(
         folder: the plan's, where its recipe is.
         rounds: closed rounds; without it 8 or, if its ceiling has less room, as many as that has.
         jobs: processes.
-        progress: is told the patients of each part done; `work_of` says how many there are.
+        progress: is told of patients as they are done; `work_of` says how many there are.
 
     Raises:
         PlanInvalid: it names the member of the plan at fault.

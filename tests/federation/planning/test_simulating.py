@@ -95,12 +95,13 @@ def test_more_rounds_than_the_ceiling_has_room_for_are_refused() -> None:
 
 @pytest.mark.parametrize("name", model_names())
 def test_every_model_of_the_app_can_be_simulated(name: str) -> None:
-    size, told = Size((4, 8), worlds=2, held_out=8), []
+    size, told = Size((6,), worlds=2, held_out=8), []
     found = simulate(
         plan_of(name), Path(), size, rounds=1, jobs=1, progress=lambda done: told.append(done)
     )
-    assert sum(told) == work_of(size) == 24
-    assert (found.model, [one.patients for one in found.errors]) == (name, [4, 8])
+    assert sum(told) == pytest.approx(work_of(size))
+    assert (len(told), work_of(size)) == (4, 12)  # each round of each arm
+    assert (found.model, [one.patients for one in found.errors]) == (name, [6])
     for one in found.errors:
         assert all(0 < value.low < value.mean < value.high for value in one.rmse.values())
 
@@ -159,9 +160,9 @@ def test_learning_helps_noise_harms_and_without_noise_there_is_no_difference() -
 def test_the_same_seed_gives_the_same_figures_in_one_process_and_in_two() -> None:
     tasks = [a_task(patients=n, rounds=1, held_out=10) for n in (6, 5)]
     alone = run_tasks(tasks, 1, lambda patients: None)
-    assert run_tasks(tasks, 2, lambda patients: None) == alone
-    other = run_task(replace(tasks[0], seed=3))
-    assert other != alone[0]
+    for one, again in zip(alone, run_tasks(tasks, 2, lambda patients: None), strict=True):
+        assert again == pytest.approx(one, rel=1e-9)
+    assert run_task(replace(tasks[0], seed=3)) != pytest.approx(alone[0], rel=1e-3)
 
 
 def test_intervals_are_over_worlds() -> None:
