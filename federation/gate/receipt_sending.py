@@ -22,7 +22,7 @@ from study.service_client import ServiceClient
 from study.statements import Statement, StatementRefused
 
 FILE = "receipt-keys.db"
-_OVER = (RoundState.CLOSED, RoundState.ABORTED)
+_NOT_OPEN = (RoundState.SEALED, RoundState.CLOSED, RoundState.ABORTED)
 _KIND = 0x5A170006
 _SCHEMA = """
 CREATE TABLE newest (
@@ -44,7 +44,8 @@ class Sent:
 
 
 def send_receipts(folder: Path, service: ServiceClient) -> Sent:
-    """Sends every receipt of rounds that are over and that the service does not hold yet.
+    """Sends every receipt that the service does not hold yet, of rounds that are sealed or over: no
+    other commitment can follow in them.
 
     The service says who wants receipts; by whom each key is signed is checked here. May be
     repeated, and goes on where it was cut off.
@@ -132,13 +133,13 @@ class NewestKeys:
 
 
 class _Rounds:
-    """Trees of the rounds that are over, each made once."""
+    """Trees of the rounds whose commitments are final, each made once."""
 
     def __init__(self, keys: SiteKeys, journal: Journal, chain: Chain, study_id: int) -> None:
         self.without: dict[int, str] = {}
         self._made: dict[int, RoundReceipts] = {}
         for number in range(1, chain.ledger.round_count(study_id) + 1):
-            if chain.ledger.round(study_id, number).state not in _OVER:
+            if chain.ledger.round(study_id, number).state not in _NOT_OPEN:
                 continue
             try:
                 self._made[number] = RoundReceipts(keys, journal, chain, study_id, number)

@@ -84,8 +84,8 @@ def receipts(
     for path_ in files:
         say(path_)
     if not files:
-        say("There are none yet. Hospitals send receipts once a round is over, to who has named a")
-        say("key with `assent patient receipt-key`.")
+        say("There are none yet. Hospitals send receipts once a round is sealed, to who has named")
+        say("a key with `assent patient receipt-key`.")
 
 
 def open_receipt(

@@ -48,7 +48,7 @@ def receipt(
 
 
 def send_receipts(folder: Folder, api: Api, json_: JsonOption = False) -> None:
-    """Send receipts of every round that is over to the patients who want them, encrypted.
+    """Send receipts of every sealed or ended round to the patients who want them, encrypted.
 
     A patient names a key by their own signature, which is verified here: what the service says of
     it is not believed. Only that key opens a receipt. May be repeated: what was sent is not sent

@@ -25,6 +25,7 @@ from chain.messages import (
     Revocation,
     signer_of_account,
     split_token_id,
+    token_id,
 )
 from federation.app.admit import admit, cohort_root
 from federation.gate.kept_cohort import KeptCohort
@@ -248,6 +249,34 @@ def test_receipts_reach_the_patient_alone_and_say_what_they_prove(place: Place) 
     lie.write_text(json.dumps(raw | {"attempt": 2}, separators=(",", ":"), sort_keys=True))
     refused = place.patient("open-receipt", lie, service=False)
     assert (refused.code, "has committed to another cohort" in refused.words) == (1, True), refused
+
+
+def test_receipts_leave_as_soon_as_no_other_commitment_can_follow(place: Place) -> None:
+    """At the seal, so that what a hospital says later of the round changes nothing."""
+    world, study, folder = place.hospital.world, place.hospital.study_id, place.hospital.folder
+    holder, others = place.hospital.holders[0], world.sites[:2]
+    token = token_id(study, place.hospital.account, 0)
+    key = place.write_key("first", holder)
+    assert place.patient("receipt-key", place.folder / "first-x25519.key", "--key", key).code == 0
+    for other in (*others, *others):
+        world.give_consent(study, other, Account.create())
+    number = world.open_round(study)
+    site = Site(folder)
+    with closing(site.keys), closing(site.journal), site.records, site.store:
+        _commit(site, study, number)
+    for other in others:
+        world.commit(study, number, other)
+
+    def sent() -> set[int]:
+        assert place.site("send-receipts").code == 0
+        held = place.asks(holder, f"/v1/consents/{token}/receipts")
+        return {int(one["round"]) for one in held}
+
+    assert number not in sent()
+    ledger = world.chain(world.coordinator).ledger
+    ledger.seal(study, number)
+    assert number in sent()
+    ledger.abort(study, number)
 
 
 def test_a_cohort_is_disclosed_to_a_reviewer_of_the_study_alone(place: Place) -> None:
