@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from audit.remedies import Bound, CheckpointRemedy, Clock, Remedy, RoundUse, Withdrawal
-from chain.messages import LateRevocation
+from chain.messages import LateRevocation, RoundState
 from study.consenting import moment
 
 MAY_HAVE = (
@@ -19,7 +19,7 @@ MAY_HAVE = (
     " they counted. A round may have used your record when your consent was active as your hospital"
     " chose its patients, and the hospital's part went into the round. Whether your record was"
     " counted, only your receipt for that round proves, and it proves what the hospital committed"
-    " to."
+    " to; that it trained on nothing else, nobody can see from outside."
 )
 RETIRED = (
     "A retired model is one that no later round may build on. Copies that somebody kept are not"
@@ -85,8 +85,8 @@ def limit(bound: Bound) -> str:
     times = f"{factor:,.1f}" if factor < _BEYOND_COUNTING else f"more than {_BEYOND_COUNTING:,}"
     rounds = "the one round" if bound.rounds == 1 else f"the {bound.rounds} rounds"
     return (
-        f"whatever anybody learns from these rounds, models included, was at most {times} times as"
-        " likely with your record as without it, but for a chance of one in"
+        f"whatever anybody learns from these rounds, models included, is at most {times} times as"
+        " likely with your record in them as without it, but for a chance of one in"
         f" {round(1 / bound.delta):,} (epsilon {bound.epsilon:.3g} at delta {bound.delta:.1g}, over"
         f" {rounds} that may have used it, abandoned ones included)"
     )
@@ -147,7 +147,11 @@ def _model(one: CheckpointRemedy) -> str:
 
 
 def _ended(use: RoundUse) -> str:
-    return {True: "closed: a model was made"}.get(use.made, use.state.name.lower())
+    if use.made:
+        return "closed: a model was made"
+    if use.state == RoundState.ABORTED:
+        return "abandoned: no model was made"
+    return "not over yet"
 
 
 def _counted(use: RoundUse) -> str:

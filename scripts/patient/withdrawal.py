@@ -32,7 +32,6 @@ def withdrawal(
     from chain.messages import split_token_id
     from chain.solidity import ZERO_ADDRESS
     from study.overview import replay
-    from study.withdrawal_page import patient_page
     from study.withdrawal_text import patient_report
 
     chain, number = connect(rpc, deployment), token_number(token)
@@ -46,6 +45,8 @@ def withdrawal(
         )
     report = patient_report(found)
     if html is not None:
+        from study.withdrawal_page import patient_page
+
         source = f"From the chain {chain.deployment.chain_id} as one node tells it, study {study}."
         try:
             with html.open("x", encoding="utf-8") as file:
