@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "irb": Command("scripts.irb.app:app", "Review studies: read, sign, stop."),
     "patient": Command("scripts.patient.app:app", "Consent, revoke, and look after it."),
     "data": Command("scripts.data.app:app", "Make data to try things with."),
+    "bench": Command("scripts.bench.app:app", "Measure, with peers in the same run."),
     "serve": Command("scripts.serve:serve", "Serve consent and audit over HTTP."),
     "receipt": Command("scripts.receipt.app:app", "Check what a hospital committed to."),
     "verify": Command("scripts.verify:verify", "Recompute a study from its bundle, offline."),

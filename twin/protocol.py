@@ -4,7 +4,7 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -106,6 +106,15 @@ class TwinModel(Protocol):
         times float64 [n], channel int64 [n], scaled float64 [n], support float64 [n] of 0 and 1.
         Returns the predictive mean and variance (noise included), float64 [n], on the scaled log
         scale.
+        """
+        ...
+
+    def trajectory(
+        self, times: Tensor, channel: Tensor, scaled: Tensor, known: Tensor
+    ) -> Callable[[Tensor], Tensor]:
+        """From parameters [P] to what each row is expected to be, [n] on the scaled log scale.
+
+        Arguments as of `conditional`; ``known`` is 1 on rows whose values may be used as inputs.
         """
         ...
 

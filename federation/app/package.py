@@ -24,6 +24,16 @@ _VERIFIER = (
     "withdrawals.py",
     "remedies.py",
 )
+#: Of federation/app/learning/, what only comparisons run.
+_COMPARISONS = (
+    "baselines.py",
+    "dp_fedavg.py",
+    "forecasts.py",
+    "nested.py",
+    "point.py",
+    "survey.py",
+)
+_LEFT_OUT = {"audit": _VERIFIER, "federation/app": _COMPARISONS, "twin": ("trajectory",)}
 
 
 def stage_app(folder: Path) -> Path:
@@ -41,7 +51,7 @@ def stage_app(folder: Path) -> Path:
             _ROOT / part,
             folder / part,
             ignore=shutil.ignore_patterns(
-                "__pycache__", "flower_app.toml", "*.pyc", *(_VERIFIER if part == "audit" else ())
+                "__pycache__", "flower_app.toml", "*.pyc", *_LEFT_OUT.get(part, ())
             ),
             dirs_exist_ok=True,
         )

@@ -86,6 +86,11 @@ class SickleCellModel:
         return CHANNELS
 
     @property
+    def by_steps(self) -> tuple[SickleCellModel, ...]:
+        """This model after 1, 2, ... and all of its Gauss-Newton steps."""
+        return tuple(SickleCellModel(self._name, steps) for steps in range(1, self._steps + 1))
+
+    @property
     def inputs(self) -> frozenset[int]:
         """Channels that are given to the model and must not be scored: dose and weight."""
         return INPUTS

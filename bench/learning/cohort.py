@@ -1,0 +1,220 @@
+"""A cohort as the comparison reads it: patients of several sites, each a series of results."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin.protocol import Channel
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+COLUMNS = ("patient", "site", "time", "code", "value", "unit")
+DAYS_A_YEAR = 365.25
+LARGEST_MAGNITUDE = 1e100
+"""A value or a time beyond this is taken for a mistake of the export: its square has no meaning."""
+
+
+class CohortUnusable(Exception):
+    """The file is no cohort that methods can be compared on. The message says what to change."""
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """One patient's results in order of time; at one time in the order of the file.
+
+    ``days`` float64 [n], since the patient's first result; ``channel`` int64 [n], index into the
+    cohort's channels; ``value`` float64 [n], in the channel's unit.
+    """
+
+    patient: str
+    site: str
+    days: FloatArray
+    channel: IntArray
+    value: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.days)
+
+    @property
+    def years(self) -> FloatArray:
+        return self.days / DAYS_A_YEAR
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """``groups``: by patient, what subgroups they belong to, by attribute; ``notes``: what was left
+    out or looked odd, for the reader of the results.
+    """
+
+    name: str
+    channels: tuple[Channel, ...]
+    records: tuple[Record, ...]
+    groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        return tuple(sorted({record.site for record in self.records}))
+
+    @property
+    def results(self) -> int:
+        return sum(len(record) for record in self.records)
+
+
+@dataclass
+class _Row:
+    days: float
+    code: str
+    unit: str
+    value: float
+    order: int
+
+
+def read_csv(path: Path, groups: Mapping[str, Mapping[str, str]] | None = None) -> Cohort:
+    """Reads a CSV (UTF-8, header line) with COLUMNS in any order; others are ignored.
+
+    One row is one observation; ``time`` in days. A row whose value is empty or not a finite number
+    is left out and counted. A code with several units becomes a channel for each, in the units it
+    came in. A patient with rows at several sites belongs to the one with most.
+
+    Raises:
+        CohortUnusable: a column, a patient, a site, a code or a time is missing or not readable,
+            with its line; or nothing is left.
+    """
+    by_patient: dict[str, list[_Row]] = defaultdict(list)
+    sites: dict[str, Counter[str]] = defaultdict(Counter)
+    empty = 0
+    for line, row in _lines(path):
+        where = f"{path.name}, line {line}"
+        for name in ("patient", "site", "code"):
+            if not row[name].strip():
+                raise CohortUnusable(f"{where}: the {name} is missing")
+        try:
+            days = float(row["time"])
+        except ValueError:
+            days = math.nan
+        if not math.isfinite(days) or abs(days) > LARGEST_MAGNITUDE:
+            raise CohortUnusable(f"{where}: the time {row['time']!r} is not a number of days")
+        try:
+            value = float(row["value"])
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value) or abs(value) > LARGEST_MAGNITUDE:
+            empty += 1
+            continue
+        patient = row["patient"].strip()
+        sites[patient][row["site"].strip()] += 1
+        by_patient[patient].append(
+            _Row(days, row["code"].strip(), row["unit"].strip(), value, line)
+        )
+    if not by_patient:
+        raise CohortUnusable(f"{path.name} holds no row with a numeric value")
+    return _cohort(path.stem, by_patient, sites, groups or {}, empty)
+
+
+def read_groups(path: Path) -> dict[str, dict[str, str]]:
+    """Reads a CSV of patients (column ``patient``) and any other columns, each an attribute.
+
+    Numeric attributes with more than five values are cut at their quartiles. Raises CohortUnusable.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        table = list(csv.DictReader(file))
+    if not table or "patient" not in table[0]:
+        raise CohortUnusable(f"{path.name} needs a column 'patient' and at least one row")
+    found: dict[str, dict[str, str]] = {str(row["patient"]): {} for row in table}
+    for name in table[0]:
+        if name in ("patient", "site") or name is None:
+            continue
+        texts = [str(row[name] or "") for row in table]
+        for row, text in zip(table, _grouped(texts), strict=True):
+            if text:
+                found[str(row["patient"])][name] = text
+    return found
+
+
+def _grouped(texts: Sequence[str]) -> list[str]:
+    try:
+        numbers = np.array([float(text) if text else math.nan for text in texts])
+    except ValueError:
+        return list(texts)
+    known = numbers[np.isfinite(numbers)]
+    if len(set(known.tolist())) <= 5:
+        return list(texts)
+    edges = np.quantile(known, [0.25, 0.5, 0.75])
+    names = [
+        f"up to {edges[0]:g}",
+        f"{edges[0]:g} to {edges[1]:g}",
+        f"{edges[1]:g} to {edges[2]:g}",
+        f"above {edges[2]:g}",
+    ]
+    return [
+        names[int(np.searchsorted(edges, one))] if math.isfinite(one) else "" for one in numbers
+    ]
+
+
+def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            names = [name.strip() for name in reader.fieldnames or []]
+            missing = [name for name in COLUMNS if name not in names]
+            if missing:
+                raise CohortUnusable(
+                    f"{path.name} lacks the column {', '.join(missing)}; it needs"
+                    f" {', '.join(COLUMNS)}"
+                )
+            reader.fieldnames = names
+            for row in reader:
+                if any(row[name] is None for name in COLUMNS):
+                    raise CohortUnusable(f"{path.name}, line {reader.line_num}: too few columns")
+                yield reader.line_num, {name: row[name] for name in COLUMNS}
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CohortUnusable(f"{path.name} is not a UTF-8 CSV file: {error}") from None
+    except OSError as error:
+        raise CohortUnusable(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _cohort(
+    name: str,
+    by_patient: Mapping[str, list[_Row]],
+    sites: Mapping[str, Counter[str]],
+    groups: Mapping[str, Mapping[str, str]],
+    empty: int,
+) -> Cohort:
+    notes = [f"{empty} rows without a numeric value were left out"] if empty else []
+    kinds = sorted({(row.code, row.unit) for rows in by_patient.values() for row in rows})
+    units = Counter(code for code, _ in kinds)
+    for code, count in units.items():
+        if count > 1:
+            notes.append(f"code {code} has {count} units: each is compared by itself")
+    several = sum(len(counted) > 1 for counted in sites.values())
+    if several:
+        notes.append(f"{several} patients have rows at several sites: each counts at its largest")
+    place = {kind: index for index, kind in enumerate(kinds)}
+    channels = tuple(
+        Channel(code if units[code] == 1 else f"{code} [{unit}]", code, unit, code)
+        for code, unit in kinds
+    )
+    records = []
+    for patient in sorted(by_patient):
+        rows = sorted(by_patient[patient], key=lambda row: (row.days, row.order))
+        days = np.array([row.days for row in rows])
+        records.append(
+            Record(
+                patient,
+                min(sites[patient].items(), key=lambda item: (-item[1], item[0]))[0],
+                days - days[0],
+                np.array([place[row.code, row.unit] for row in rows], dtype=np.int64),
+                np.array([row.value for row in rows]),
+            )
+        )
+    return Cohort(name, channels, tuple(records), groups, tuple(notes))

@@ -1,0 +1,124 @@
+"""Private rounds with every site's patients in one place: what the federation would compute.
+
+Clipping, grid and update are the federation's own (`audit.codec`, `audit.update`), and so is the
+size of the noise; it comes from NumPy, not from keyed streams, so that a seed repeats a run. Fit
+for public and synthetic data alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit.checkpoint import initial
+from audit.codec import clip_and_encode, sum_rows
+from audit.privacy import epsilon_canonne_kamath_steinke
+from audit.recipe import Recipe
+from audit.update import apply_round
+from twin.prior import Layout, unflatten
+
+FloatArray = NDArray[np.float64]
+
+FRACTION_BITS: Final = 24
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What all rounds together may spend, and who adds the noise.
+
+    ``rounds`` in all, those of the survey included; ``sites``, of whom ``colluders`` may tell their
+    noise without the rest becoming less than the stated: so the sum holds more.
+    """
+
+    epsilon: float
+    delta: float
+    rounds: int
+    sites: int
+    colluders: int
+
+    @property
+    def rho(self) -> float:
+        """zCDP rho of all rounds: the largest whose epsilon is the budget's (`audit.privacy`)."""
+        low, high = 0.0, self.epsilon
+        for _ in range(100):
+            middle = (low + high) / 2
+            if epsilon_canonne_kamath_steinke(middle, self.delta) <= self.epsilon:
+                low = middle
+            else:
+                high = middle
+        return low
+
+    @property
+    def noise_multiplier(self) -> float:
+        """sigma: rho = 1 / (2 sigma^2) a round."""
+        return math.sqrt(self.rounds / (2 * self.rho))
+
+    @property
+    def noise_sd(self) -> float:
+        """SD of the noise on a sum, in clipping norms, every site having added its share."""
+        return self.noise_multiplier * math.sqrt(self.sites / (self.sites - self.colluders))
+
+
+@dataclass(frozen=True)
+class Descent:
+    """The constants of private learning (Adam: Kingma and Ba 2015), chosen on made-up cohorts."""
+
+    rounds: int = 8
+    clipping_norm: float = 0.25
+    learning_rate: float = 0.3
+    beta1: float = 0.5
+    beta2: float = 0.99
+    adam_epsilon: float = 1e-8
+
+
+class _Grid:
+    def __init__(self, size: int) -> None:
+        self.vector_length = size
+        self.fraction_bits = FRACTION_BITS
+
+
+def noisy_sum(
+    rows: FloatArray, clipping_norm: float, noise_sd: float, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """The clipped rows' sum with noise, int64 [D] on the grid. noise_sd in clipping norms."""
+    steps = round(clipping_norm * 2**FRACTION_BITS)
+    total = sum_rows(clip_and_encode(rows, steps, FRACTION_BITS))
+    noise = np.rint(generator.standard_normal(rows.shape[1]) * noise_sd * steps)
+    return np.asarray(total + noise.astype(np.int64))
+
+
+def learn(
+    updates: Callable[[FloatArray], FloatArray],
+    start: FloatArray,
+    layout: Layout,
+    gradient_scale: FloatArray,
+    descent: Descent,
+    noise_sd: float,
+    generator: np.random.Generator,
+) -> FloatArray:
+    """The point after all rounds, float64 [D].
+
+    ``updates``: from a point [D] to each patient's direction of descent [patients, D].
+    """
+    recipe = Recipe(
+        model="bench",
+        layout=layout,
+        support_visits=1,
+        adaptation_steps=1,
+        gradient_scale=tuple(gradient_scale.tolist()),
+        learning_rate=(descent.learning_rate,) * start.size,
+        beta1=descent.beta1,
+        beta2=descent.beta2,
+        adam_epsilon=descent.adam_epsilon,
+    )
+    checkpoint = initial(unflatten(start, layout), layout, recipe.model)
+    for _ in range(descent.rounds):
+        rows = updates(checkpoint.prior) * gradient_scale
+        total = noisy_sum(rows, descent.clipping_norm, noise_sd, generator)
+        checkpoint = apply_round(checkpoint, total, len(rows), _Grid(recipe.size), recipe)
+    return checkpoint.prior

@@ -1,0 +1,107 @@
+"""The whole comparison of one cohort: divisions side by side, then what is reported."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.learning import division, figures, results, telling
+from bench.learning.cohort import Cohort, CohortUnusable
+from bench.learning.division import Division, Plan
+from bench.learning.forecasting import Counting
+from bench.learning.methods import PRIOR
+from bench.learning.settings import FILE, read
+from bench.learning.statistics import Scores, collect
+from twin.protocol import TwinModel
+
+LEAST_PATIENTS = 8
+
+
+def compare(
+    cohort: Cohort,
+    published: TwinModel | None,
+    out: Path,
+    *,
+    seeds: int | None = None,
+    settings_file: Path = FILE,
+    jobs: int | None = None,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> dict[str, Any]:
+    """Compare every method on a cohort; write results.json, results.md and figures to ``out``.
+
+    ``published``: a model with a scale of its own; None for the default model, whose scale the
+    training patients vote on. ``seeds``: fewer divisions than the settings say, for a quick look.
+    ``jobs``: processes, one a processor when left out. ``progress`` is told divisions done and in
+    all.
+
+    Raises:
+        CohortUnusable: it has too few patients, or nobody has later results to forecast.
+    """
+    started = time.monotonic()
+    settings = read(settings_file)
+    if seeds is not None:
+        settings = replace(settings, seeds=seeds)
+    if len(cohort.records) < LEAST_PATIENTS:
+        raise CohortUnusable(
+            f"{cohort.name} has {len(cohort.records)} patients; {LEAST_PATIENTS} are the fewest"
+            " that can be divided"
+        )
+    plan = Plan(cohort, settings, published, _countings(cohort))
+    ruler = division.ruler_of(plan)
+    divisions = _divisions(plan, ruler, jobs, progress)
+    try:
+        scores = collect(divisions, settings.resamples)
+    except ValueError as error:
+        raise CohortUnusable(f"{cohort.name}: {error}") from None
+    found = results.build(plan, scores, settings_file.read_bytes(), time.monotonic() - started)
+    found["primary_known"] = settings.primary_count
+    found["primary_epsilon"] = settings.primary_epsilon
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "results.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    (out / "results.md").write_text(telling.markdown(found), encoding="utf-8")
+    figures.draw(found, _curves(plan, scores), out)
+    return found
+
+
+def _countings(cohort: Cohort) -> tuple[Counting, ...]:
+    """Observations; and visits, where a visit is more than one observation."""
+    single = all(len(np.unique(record.days)) == len(record) for record in cohort.records)
+    return ("observations",) if single else ("observations", "visits")
+
+
+def _divisions(
+    plan: Plan, ruler: TwinModel, jobs: int | None, progress: Callable[[int, int], None]
+) -> list[Division]:
+    number = plan.settings.seeds
+    progress(0, number)
+    jobs = min(number, jobs or len(os.sched_getaffinity(0)))
+    found: dict[int, Division] = {}
+    # Spawned, not forked: torch's threads do not survive a fork.
+    with ProcessPoolExecutor(
+        jobs, mp_context=get_context("spawn"), initializer=division.set_threads
+    ) as pool:
+        waiting = {pool.submit(division.run, plan, ruler, seed): seed for seed in range(number)}
+        for done in as_completed(waiting):
+            found[waiting[done]] = done.result()
+            progress(len(found), number)
+    return [found[seed] for seed in range(number)]
+
+
+def _curves(plan: Plan, scores: Scores) -> dict[str, dict[str, list[float]]]:
+    settings, counting = plan.settings, plan.countings[-1]
+    found = {}
+    for key, curve in scores.curves.items():
+        if (key.counting, key.count) == (counting, settings.later_count):
+            steps = range(len(curve)) if key.method.kind == PRIOR else settings.steps
+            rmse = np.sqrt(curve)
+            found[key.method.name] = {"steps": list(steps), "rmse": rmse.tolist()}
+    return found

@@ -1,0 +1,152 @@
+"""How the settings of the comparison were chosen, without a patient: `python -m
+bench.learning.tune`.
+
+For each candidate of each kind of learner, the mean logarithm of RMSE over made-up cohorts
+(`bench.learning.worlds`), at 3 and 7 observations and at 1 and 3 visits: lower is better, 0.01 is
+1 %. Every kind has as many candidates as every other: the same tuning budget. A point learner is
+scored with the fine-tuning that is best for each candidate over all cohorts, which is then fixed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.learning import methods
+from bench.learning.division import Plan, divide, ground_of, ruler_of, set_threads
+from bench.learning.forecasting import Counting, by_point, by_prior, items
+from bench.learning.private import Descent
+from bench.learning.scoring import Errors, Ruler, by_patient, scaled_records
+from bench.learning.settings import Settings, read
+from bench.learning.training import Ground, learn_point, learn_prior
+from bench.learning.worlds import world
+
+FloatArray = NDArray[np.float64]
+
+SCORED: Final[tuple[tuple[Counting, int], ...]] = (
+    ("observations", 3),
+    ("observations", 7),
+    ("visits", 1),
+    ("visits", 3),
+)
+CANDIDATES: Final = tuple(
+    Descent(rounds, 0.25, rate, beta1, beta2, small)
+    for rounds, rate, beta1, beta2, small in (
+        (8, 0.3, 0.5, 0.99, 0.005),
+        (8, 0.2, 0.5, 0.99, 0.002),
+        (8, 0.2, 0.8, 0.99, 0.002),
+        (8, 0.2, 0.8, 0.9, 0.002),
+        (8, 0.3, 0.8, 0.9, 0.002),
+        (8, 0.3, 0.8, 0.9, 0.005),
+        (12, 0.15, 0.8, 0.9, 0.002),
+        (12, 0.2, 0.8, 0.9, 0.005),
+    )
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--worlds", type=int, default=12)
+    parser.add_argument("--kinds", nargs="+", default=["prior", "fedavg", "maml", "reptile"])
+    options = parser.parse_args()
+    set_threads()
+    settings = read()
+    found: dict[str, list[FloatArray]] = defaultdict(list)
+    for number in range(options.first, options.first + options.worlds):
+        for name, errors in _errors(number, settings, options.kinds).items():
+            found[name].append(errors)
+        print(f"world {number} done", flush=True)
+    for name, several in found.items():
+        _tell(name, np.mean(several, axis=0), settings)
+
+
+def _errors(number: int, settings: Settings, kinds: list[str]) -> Mapping[str, FloatArray]:
+    """Log RMSE by candidate: of a prior [4], of a point learner [rates, steps, 4]."""
+    cohort = world(number)
+    plan = Plan(cohort, settings, None, ("observations", "visits"))
+    ruler_model = ruler_of(plan)
+    sites, out = divide(cohort, settings.held_out, number)
+    found: dict[str, FloatArray] = {}
+    for place, candidate in enumerate(CANDIDATES):
+        using = replace(settings, prior=candidate, point=dict.fromkeys(settings.point, candidate))
+        generator = np.random.default_rng([number, candidate.rounds])
+        ground = ground_of(replace(plan, settings=using), sites, 8.0, generator)
+        scaled = scaled_records(ground.model, out)
+        rulers = {
+            counting: Ruler(ruler_model, out, settings.later_count, counting, ground.scored)
+            for counting in plan.countings
+        }
+        parts = {
+            (counting, count): list(items(out, scaled, count, ground.scored, counting, most=40))
+            for counting, count in SCORED
+        }
+        for kind in kinds:
+            noise = np.random.default_rng([number, place])
+            rows = []
+            if kind == "prior":
+                prior = learn_prior(ground, noise)
+                for counting, count in SCORED:
+                    sums = Errors.none(len(out), len(ground.scored))
+                    for part in parts[counting, count]:
+                        rulers[counting].add(
+                            sums, ground.model, part, by_prior(ground.model, prior, part)[0]
+                        )
+                    rows.append(_log(sums))
+                found[f"prior {place}"] = np.array(rows)
+            else:
+                found[f"{kind} {place}"] = _point(
+                    ground, kind, learn_point(kind, ground, noise), out, rulers, parts
+                )
+    return found
+
+
+def _point(ground: Ground, kind: str, point: FloatArray, out, rulers, parts) -> FloatArray:  # type: ignore[no-untyped-def]
+    settings = ground.settings
+    scaled = scaled_records(ground.model, out)
+    found = np.full((len(settings.rates), len(settings.steps), len(SCORED)), np.nan)
+    for counting in ("observations", "visits"):
+        own = methods.personal_points(ground, kind, point, out, scaled, counting)
+        for place, (counted, count) in enumerate(SCORED):
+            if counted != counting:
+                continue
+            at = own[:, :, :, settings.counts.index(count)]
+            for rate in range(len(settings.rates)):
+                for step in range(len(settings.steps)):
+                    sums = Errors.none(len(out), len(ground.scored))
+                    for part in parts[counting, count]:
+                        mean = by_point(ground.model, at[rate, step][part.patient], part)
+                        rulers[counting].add(sums, ground.model, part, mean)
+                    found[rate, step, place] = _log(sums)
+    return found
+
+
+def _log(sums: Errors) -> float:
+    return float(np.log(np.nanmean(by_patient(sums.squares, sums.number))) / 2)
+
+
+def _tell(name: str, errors: FloatArray, settings: Settings) -> None:
+    if errors.ndim == 1:
+        print(f"{name:12} " + " ".join(f"{one:8.4f}" for one in errors) + f"  {errors.mean():8.4f}")
+        return
+    best, told = [], []
+    for place in range(errors.shape[2]):
+        rate, step = np.unravel_index(np.argmin(errors[:, :, place]), errors.shape[:2])
+        best.append(errors[rate, step, place])
+        told.append(f"{settings.rates[rate]:g}x{settings.steps[step]}")
+    print(
+        f"{name:12} "
+        + " ".join(f"{one:8.4f}" for one in best)
+        + f"  {np.mean(best):8.4f}  "
+        + " ".join(told)
+    )
+
+
+if __name__ == "__main__":
+    main()

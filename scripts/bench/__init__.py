@@ -1,0 +1,1 @@
+"""`assent bench`: comparisons that anyone can repeat."""

@@ -1,0 +1,117 @@
+"""`assent bench learning`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scripts.console import BadInput, JsonOption, error_console, say, show_json, show_table, warn
+
+
+def learning(
+    out: Annotated[Path, typer.Option(help="A folder for results.json, results.md and pictures.")],
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            "--csv",
+            help="A cohort: columns patient, site, time (days), code, value, unit; one row an"
+            " observation. Left out: the data sets pbcseq and scd.",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="A model with published scales; left out, the default for any codes."),
+    ] = None,
+    groups: Annotated[
+        Path | None,
+        typer.Option(help="A CSV of subgroups: column patient, and one for each attribute."),
+    ] = None,
+    dataset: Annotated[
+        list[str] | None, typer.Option(help="pbcseq or scd; may be given twice. Not with --csv.")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Fewer divisions of the patients, for a quick look.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes side by side; one a processor.")
+    ] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Compare the hierarchical prior with federated averaging and meta-learners, held-out patients.
+
+    Everyone trains on the same patients of the same sites, with and without differential privacy,
+    and forecasts the results of held-out patients after their first k. Settings are those of
+    bench/learning/settings.toml, unchanged, for every cohort. See docs/data-scientist.md.
+    """
+    from bench.learning.cohort import Cohort, CohortUnusable, read_csv, read_groups
+    from bench.learning.sources import DATASETS, fitted, published_model
+    from bench.learning.sources import dataset as dataset_named
+    from twin.protocol import TwinModel
+
+    if csv is not None and dataset:
+        raise BadInput("--csv and --dataset exclude each other: name one cohort")
+    if csv is None and (groups is not None or model is not None):
+        raise BadInput("--groups and --model are for a cohort given by --csv")
+    found = {}
+    try:
+        cohorts: list[tuple[Cohort, TwinModel | None, Path]] = []
+        if csv is not None:
+            attributes = read_groups(groups) if groups is not None else None
+            cohort = read_csv(csv, attributes)
+            published = published_model(model) if model is not None else None
+            if published is not None:
+                cohort = fitted(cohort, published)
+            cohorts.append((cohort, published, out))
+        else:
+            for name in dataset or DATASETS:
+                cohorts.append((*dataset_named(name), out / name))
+        for cohort, published, folder in cohorts:
+            found[cohort.name] = _compare(cohort, published, folder, seeds, jobs)
+    except CohortUnusable as error:
+        raise BadInput(str(error)) from None
+    if json_:
+        show_json(found)
+        return
+    for name, results in found.items():
+        _tell(name, results)
+    say(f"Tables and pictures are in {out}.")
+
+
+def _compare(cohort, published, folder: Path, seeds: int | None, jobs: int | None):  # type: ignore[no-untyped-def]
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from bench.learning.run import compare
+
+    for note in cohort.notes:
+        warn(f"{cohort.name}: {note}")
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("divisions"),
+        TimeElapsedColumn(),
+        console=error_console(),
+    )
+    with bar:
+        task = bar.add_task(f"{cohort.name}: {len(cohort.records)} patients", total=None)
+        return compare(
+            cohort,
+            published,
+            folder,
+            seeds=seeds,
+            jobs=jobs,
+            progress=lambda done, of: bar.update(task, completed=done, total=of),
+        )
+
+
+def _tell(name: str, results) -> None:  # type: ignore[no-untyped-def]
+    from bench.learning.telling import endpoint_rows
+
+    countings = list(results["primary"])
+    show_table(
+        f"{name}: the endpoint that was fixed before, epsilon {results['primary_epsilon']:g}",
+        ["", *(f"counting {counting}" for counting in countings)],
+        endpoint_rows(results),
+    )

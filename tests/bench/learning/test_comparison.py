@@ -1,0 +1,213 @@
+"""The learning comparison on any cohort: what it reads, what it scores, what it writes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.learning.cohort import Cohort, CohortUnusable, Record, read_csv, read_groups
+from bench.learning.forecasting import items, split
+from bench.learning.private import Budget
+from bench.learning.settings import read
+from bench.learning.statistics import _crossing
+from bench.learning.tables import WIDTH, group_of, thinned
+from bench.learning.worlds import world
+from scripts.main import call
+
+HEADER = "patient,site,time,code,value,unit\n"
+
+
+def written(folder: Path, *lines: str) -> Path:
+    path = folder / "cohort.csv"
+    path.write_text(HEADER + "".join(line + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def record(channels: list[int], days: list[float]) -> Record:
+    return Record("p", "s", np.array(days), np.array(channels, dtype=np.int64), np.ones(len(days)))
+
+
+def test_rows_become_series_in_order_of_time_then_of_the_file(tmp_path: Path) -> None:
+    cohort = read_csv(
+        written(tmp_path, "b,x,3.5,ldl,2,mmol/L", "b,x,1,ldl,1,mmol/L", "b,x,3.5,hdl,9,mmol/L")
+    )
+    (only,) = cohort.records
+    assert [channel.name for channel in cohort.channels] == ["hdl", "ldl"]
+    assert only.days.tolist() == [0.0, 2.5, 2.5]
+    assert only.channel.tolist() == [1, 1, 0]
+    assert only.value.tolist() == [1.0, 2.0, 9.0]
+
+
+def test_what_was_left_out_or_looked_odd_is_told(tmp_path: Path) -> None:
+    cohort = read_csv(
+        written(
+            tmp_path,
+            "a,x,0,hb,7,g/dL",
+            "a,y,1,hb,70,g/L",
+            "a,y,2,hb,,g/L",
+            "a,y,3,hb,71,g/L",
+        )
+    )
+    assert [channel.name for channel in cohort.channels] == ["hb [g/L]", "hb [g/dL]"]
+    assert cohort.records[0].site == "y"
+    told = " ".join(cohort.notes)
+    assert "1 rows without a numeric value" in told
+    assert "code hb has 2 units" in told
+    assert "several sites" in told
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["a,x,soon,hb,7,g/dL"], "line 2: the time 'soon' is not a number of days"),
+        (["a,x,0,hb,7,g/dL", ",x,0,hb,7,g/dL"], "line 3: the patient is missing"),
+        (["a,x,0,,7,g/dL"], "line 2: the code is missing"),
+        (["a,x,0,hb"], "line 2: too few columns"),
+        (["a,x,0,hb,many,g/dL"], "no row with a numeric value"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_named(tmp_path: Path, lines: list[str], message: str) -> None:
+    with pytest.raises(CohortUnusable, match=message):
+        read_csv(written(tmp_path, *lines))
+
+
+def test_a_missing_column_is_named_with_all_that_are_needed(tmp_path: Path) -> None:
+    path = tmp_path / "cohort.csv"
+    path.write_text("patient,time,code,value,unit\n")
+    with pytest.raises(CohortUnusable, match="lacks the column site; it needs patient, site"):
+        read_csv(path)
+
+
+def test_numeric_attributes_become_quarters(tmp_path: Path) -> None:
+    path = tmp_path / "groups.csv"
+    path.write_text("patient,age,sex\n" + "".join(f"p{n},{n},f\n" for n in range(8)))
+    found = read_groups(path)
+    assert found["p0"] == {"age": "up to 1.75", "sex": "f"}
+    assert found["p7"]["age"] == "above 5.25"
+
+
+@given(
+    codes=st.lists(st.integers(0, 2), min_size=1, max_size=40),
+    count=st.integers(0, 8),
+    visits=st.booleans(),
+)
+def test_everything_after_the_first_k_is_forecast_once_and_never_known(
+    codes: list[int], count: int, visits: bool
+) -> None:
+    days = [float(n // 3) for n in range(len(codes))]
+    one = record(codes, days)
+    scored = np.array([True, True, False])
+    counting = "visits" if visits else "observations"
+    known, asked = split(one, count, scored, counting)
+    results = np.flatnonzero(scored[one.channel])
+    assert not set(known) & set(asked)
+    assert set(asked) <= set(results)
+    assert set(results) == set(asked) | (set(known) & set(results))
+    if not visits:
+        assert len(set(known) & set(results)) == min(count, len(results))
+    seen: list[int] = []
+    for part in items([one], [one.value], count, scored, counting):
+        seen += part.place[part.place >= 0].tolist()
+        assert (part.known[part.place >= 0] == 0).all()
+    assert sorted(seen) == asked.tolist()
+
+
+@given(codes=st.lists(st.sampled_from([0] * 30 + [1, 2]), min_size=1, max_size=400))
+def test_a_dense_code_does_not_crowd_out_the_others(codes: list[int]) -> None:
+    one = record(codes, [float(n) for n in range(len(codes))])
+    kept = thinned(one)
+    assert len(kept) <= WIDTH
+    assert (np.diff(kept) > 0).all()
+    assert kept[: min(8, len(codes))].tolist() == list(range(min(8, len(codes))))
+    for code in (1, 2):
+        assert min(20, codes.count(code)) <= (one.channel[kept] == code).sum()
+
+
+def test_groups_double() -> None:
+    sizes = [int((group_of(40) < count).sum()) for count in range(7)]
+    assert sizes == [0, 1, 2, 4, 8, 16, 32]
+
+
+def test_the_noise_is_what_the_epsilon_asks_for() -> None:
+    """At one round and delta 1e-5, rho of epsilon 8 lies between the two known conversions."""
+    budget = Budget(8.0, 1e-5, 1, sites=5, colluders=2)
+    bun_steinke = (math.sqrt(math.log(1e5) + 8) - math.sqrt(math.log(1e5))) ** 2
+    assert bun_steinke < budget.rho < 1.4 * bun_steinke
+    assert budget.noise_sd == pytest.approx(budget.noise_multiplier * math.sqrt(5 / 3))
+    ten = Budget(8.0, 1e-5, 10, sites=5, colluders=2)
+    assert ten.noise_multiplier == pytest.approx(math.sqrt(10) * budget.noise_multiplier)
+
+
+def test_the_number_needed_lies_between_the_counts_around_it() -> None:
+    errors = np.array([1.0, 0.8, 0.6])
+    assert _crossing([0, 1, 3], errors, 0.7) == pytest.approx(2.0)
+    assert _crossing([0, 1, 3], errors, 1.5) == 0.0
+    assert _crossing([0, 1, 3], errors, 0.5) == math.inf
+
+
+def small_csv(cohort: Cohort, path: Path) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["patient", "site", "time", "code", "value", "unit"])
+        for one in cohort.records[:60]:
+            for day, channel, value in zip(one.days, one.channel, one.value, strict=True):
+                code = cohort.channels[channel]
+                writer.writerow([one.patient, one.site, day, code.loinc, value, code.unit])
+    return path
+
+
+def test_any_cohort_is_compared_by_one_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = small_csv(world(3), tmp_path / "unknown.csv")
+    out = tmp_path / "out"
+    arguments = ["bench", "learning", "--csv", str(path), "--out", str(out), "--seeds", "1"]
+    assert call(arguments) == 0
+    assert "the endpoint that was fixed before" in capsys.readouterr().out
+    results = json.loads((out / "results.json").read_text())
+    settings = read()
+    assert results["model"] == "trajectory-1"
+    assert set(results["results"]) == {str(count) for count in settings.counts}
+    for by_method in results["results"].values():
+        assert set(by_method) == set(results["methods"])
+        for name, one in by_method.items():
+            low, high = one["interval"]
+            assert low <= one["rmse"] <= high
+            assert 0 <= one["share_made_worse"] <= 1
+            assert one["epsilon"] == results["methods"][name]["epsilon"]
+            assert ("steps_to_plateau" in one) and ("rmse_by_code" in one)
+    assert {m["epsilon"] for m in results["methods"].values()} == {None, *settings.epsilons}
+    assert {"prior_epsilon_8", "dp_fedavg_epsilon_8", "dp_fedavg_fine_tuned_epsilon_8"} <= set(
+        results["methods"]
+    )
+    assert results["primary"]["observations"]["error_lower_by"]["estimate"] is not None
+    for name in ("error-by-observations", "error-by-steps", "error-by-epsilon", "groups"):
+        assert (out / f"{name}.png").stat().st_size > 10_000
+    assert "| hierarchical prior (Assent), epsilon 8 |" in (out / "results.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--csv", "CSV", "--dataset", "scd"], "exclude each other"),
+        (["--model", "trajectory-1"], "for a cohort given by --csv"),
+        (["--csv", "CSV", "--model", "nobody-1"], "unknown model 'nobody-1'"),
+        (["--csv", "CSV", "--model", "pbc-log-linear-1"], "no code of model pbc-log-linear-1"),
+        (["--csv", "CSV"], "has 1 patients; 8 are the fewest"),
+        (["--dataset", "moon"], "no data set 'moon'"),
+    ],
+)
+def test_what_cannot_be_compared_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    path = written(tmp_path, "a,x,0,hb,7,g/dL", "a,x,1,hb,8,g/dL")
+    given_ = [str(path) if one == "CSV" else one for one in arguments]
+    assert call(["bench", "learning", "--out", str(tmp_path / "out"), *given_]) == 2
+    assert message in " ".join(capsys.readouterr().err.split())

@@ -1,0 +1,100 @@
+"""The scale on which results of one code are about 1 in size, when nobody has published one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+LARGEST: Final = 6.0
+"""A result further than this from the centre, in spreads, counts as this far: results of unknown
+codes have outliers that no model explains and that would decide every squared error."""
+
+_LEAST_SHARE: Final = 1e-3
+"""A result below this share of the centre has no useful logarithm, and counts as this share."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """y = (ln value - ln centre) / spread when ``logarithmic``, else (value - centre) / spread.
+
+    ``centre`` in the code's unit, above 0 when logarithmic; ``spread`` above 0, in the unit, or of
+    ln(value). Raises ValueError.
+    """
+
+    logarithmic: bool
+    centre: float
+    spread: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.centre) and math.isfinite(self.spread) and self.spread > 0):
+            raise ValueError("a scale needs a finite centre and a spread above 0")
+        if self.logarithmic and self.centre <= 0:
+            raise ValueError("a logarithmic scale needs a centre above 0")
+
+
+class Scales:
+    """Scales by channel, applied to arrays and tensors alike."""
+
+    def __init__(self, scales: Sequence[Scale]) -> None:
+        if not scales:
+            raise ValueError("a model needs at least one scale")
+        self.each = tuple(scales)
+        self._log = np.array([one.logarithmic for one in scales])
+        self._centre = np.array(
+            [math.log(one.centre) if one.logarithmic else one.centre for one in scales]
+        )
+        self._least = np.array(
+            [_LEAST_SHARE * one.centre if one.logarithmic else 1.0 for one in scales]
+        )
+        self._spread = np.array([one.spread for one in scales])
+
+    def __len__(self) -> int:
+        return len(self.each)
+
+    def scaled(self, channel: IntArray, value: FloatArray) -> FloatArray:
+        """float64 of the arrays' shape, within LARGEST of 0; NaN stays NaN."""
+        with np.errstate(invalid="ignore"):
+            logs = np.log(np.maximum(value, self._least[channel]))
+        plain = np.where(self._log[channel], logs, value)
+        found = (plain - self._centre[channel]) / self._spread[channel]
+        return np.asarray(np.clip(found, -LARGEST, LARGEST), dtype=np.float64)
+
+    def scaled_tensor(self, channel: Tensor, value: Tensor) -> Tensor:
+        """`scaled` of tensors."""
+        return torch.tensor(self.scaled(channel.numpy(), value.numpy()))
+
+    def moments(
+        self, channel: IntArray, mean: FloatArray, variance: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Mean and variance of the value, then of its logarithm, from those of the scaled value.
+
+        A logarithmic channel is log-normal. Of another, the logarithm's moments are the delta
+        method's around the mean, and NaN where the mean is not above 0.
+        """
+        spread = self._spread[channel]
+        plain, width = self._centre[channel] + spread * mean, spread**2 * variance
+        log = self._log[channel]
+        middle = np.exp(np.where(log, plain + width / 2, 0.0))
+        value = np.where(log, middle, plain)
+        value_variance = np.where(log, np.expm1(np.where(log, width, 0.0)) * middle**2, width)
+        positive = np.where(plain > 0, plain, np.nan)
+        with np.errstate(invalid="ignore"):
+            log_mean = np.where(log, plain, np.log(positive))
+            log_variance = np.where(log, width, width / positive**2)
+        return value, value_variance, log_mean, log_variance
+
+    def value(self, channel: IntArray, scaled: FloatArray) -> FloatArray:
+        """The value that lies at a scaled one: the median of what is expected there."""
+        plain = self._centre[channel] + self._spread[channel] * scaled
+        log = self._log[channel]
+        return np.where(log, np.exp(np.where(log, plain, 0.0)), plain)
