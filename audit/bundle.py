@@ -72,14 +72,14 @@ def read_bundle(path: Path) -> Bundle:
     """
     try:
         if path.is_dir():
+            # first, so that a bundle of another schema is called that
+            index = parse_index(_read_index(path))
             files, objects = _read_folder(path)
         else:
             files, objects = read_archive(path)
+            index = parse_index(files.pop(INDEX, b""))
     except OSError as error:
         raise BundleUnusable(f"cannot read {path}: {error.strerror}") from error
-    if INDEX not in files:
-        raise BundleUnusable(f"{path} holds no {INDEX}: it is not a bundle")
-    index = parse_index(files.pop(INDEX))
     if objects is None:
         raise BundleUnusable(f"{path} holds no {OBJECTS}, where a bundle keeps its objects")
     return Bundle(
@@ -92,6 +92,13 @@ def read_bundle(path: Path) -> Bundle:
         objects=objects,
         root=index.root,
     )
+
+
+def _read_index(folder: Path) -> bytes:
+    try:
+        return _read_plain(folder / INDEX, INDEX)
+    except FileNotFoundError:
+        raise BundleUnusable(f"{folder} holds no {INDEX}: it is not a bundle") from None
 
 
 def _read_folder(folder: Path) -> tuple[dict[str, bytes], CarObjects | None]:
@@ -107,7 +114,9 @@ def _read_folder(folder: Path) -> tuple[dict[str, bytes], CarObjects | None]:
                 pending.append(path)
             elif name == OBJECTS:
                 objects = _open_objects(path)
-            elif name != INDEX and not PATHS.fullmatch(name):
+            elif name == INDEX:
+                continue
+            elif not PATHS.fullmatch(name):
                 raise BundleUnusable(f"{name!r} has no place in a bundle; remove it")
             else:
                 files[name] = _read_plain(path, name)

@@ -128,5 +128,6 @@ def test_a_bundle_of_another_schema_says_what_to_do(
 ) -> None:
     folder = written.copy(tmp_path / "bundle")
     (folder / INDEX).write_bytes(canonical_json.dumps({"schema": schema, "files": {}}))
+    (folder / "of-that-schema").write_bytes(b"whatever it keeps where")
     with pytest.raises(BundleUnusable, match=f"{schema}, this release reads {SCHEMA}.*gather it"):
         read_bundle(folder)
