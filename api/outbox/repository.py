@@ -32,8 +32,8 @@ _ADD_KEY = {
     "sqlite": sqlite.insert(_KEYS).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(_KEYS).on_conflict_do_nothing(),
 }
-# Always in the same order: two processes that count for the same addresses never wait for each
-# other.
+# Always in the same order: of two processes that count for the same addresses one waits for the
+# other, never each for each.
 _LOCK_QUOTAS = text(
     "SELECT pg_advisory_xact_lock(key) FROM (SELECT DISTINCT hashtext(one) AS key"
     " FROM unnest(CAST(:addresses AS text[])) AS one ORDER BY key) AS keys"
