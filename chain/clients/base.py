@@ -1,9 +1,9 @@
 """What the clients share: calls, writes, and receipts with decoded events."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from eth_abi.exceptions import DecodingError
 from web3 import Web3
@@ -14,6 +14,7 @@ from chain.errors import AccountMissing, ContractMissing
 from chain.events import ContractName, Event, EventRecord, decode, is_known
 from chain.functions import functions
 from chain.messages import Domain
+from chain.rpc import NodeProvider
 from chain.sender import Sender
 from chain.solidity import struct_from_abi, to_abi
 
@@ -61,9 +62,27 @@ class ContractClient:
         return bytes(self._view("runningHash", study_id, block=block))
 
     def _view(self, function: str, *arguments: Any, block: int | None) -> Any:
-        asked = {"to": self.address, "data": "0x" + self.call_data(function, *arguments).hex()}
-        at = "latest" if block is None else hex(block)
-        answer = self._w3.provider.make_request("eth_call", [asked, at])["result"]  # type: ignore[arg-type]
+        asked = self._asked(function, arguments, block)
+        answer = self._w3.provider.make_request("eth_call", asked)["result"]  # type: ignore[arg-type]
+        return self._answered(function, answer)
+
+    def _views(
+        self, function: str, arguments: Iterable[Sequence[Any]], *, block: int | None
+    ) -> list[Any]:
+        """`_view` of each of several arguments, asked together."""
+        calls = [("eth_call", self._asked(function, one, block)) for one in arguments]
+        found = []
+        for answer in cast(NodeProvider, self._w3.provider).make_many(calls):
+            if isinstance(answer, Exception):
+                raise answer
+            found.append(self._answered(function, answer))
+        return found
+
+    def _asked(self, function: str, arguments: Sequence[Any], block: int | None) -> list[Any]:
+        data = "0x" + self.call_data(function, *arguments).hex()
+        return [{"to": self.address, "data": data}, "latest" if block is None else hex(block)]
+
+    def _answered(self, function: str, answer: str) -> Any:
         try:
             return self._functions[function].result(bytes.fromhex(answer[2:]))
         except DecodingError as error:

@@ -60,8 +60,8 @@ def admit(
     version = chain.registry.study(study_id, block=block.number).consent_version
     statuses: list[Status] = []
     consents: dict[int, Consent] = {}
-    for index in range(minted):
-        consent = chain.consent.consent(token_id(study_id, site, index), block=block.number)
+    tokens = (token_id(study_id, site, index) for index in range(minted))
+    for index, consent in enumerate(chain.consent.consents(tokens, block=block.number)):
         if index in active:
             consents[index] = consent
             statuses.append(Status.ADMITTED)

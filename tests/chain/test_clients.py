@@ -165,7 +165,11 @@ def test_a_consent_from_grant_to_revocation(world: World) -> None:
 
     before = world.chain().head().number
     revoked_at = world.chain().block(world.revoke(token, holder).block_number).timestamp
-    assert consent.consent(token) == dataclasses.replace(kept, revoked_at=revoked_at)
+    gone = dataclasses.replace(kept, revoked_at=revoked_at)
+    assert consent.consent(token) == gone
+    assert consent.consents([token + 1, token])[1] == gone  # nobody has the next one
+    assert consent.consents([token], block=before) == [kept]
+    assert consent.consents([]) == []
     assert not consent.is_consent_active(token, PURPOSES, now)
     assert consent.is_consent_active(token, PURPOSES, now, block=before)
     assert consent.epoch(study, site.address) == 1
