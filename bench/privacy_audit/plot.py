@@ -39,11 +39,11 @@ def draw(results: dict[str, Any], path: Path) -> None:
     for name in names:
         panels[1].plot([], [], "osD^"[names.index(name)], color="#c53030", label=name)
     panels[1].set_title("broken on purpose (hollow: if Gaussian)")
-    for panel in panels:
+    for panel, corner in zip(panels, ("upper left", "center"), strict=True):
         most = 1.15 * max(row["claimed"] for row in membership)
         panel.plot([0, most], [0, most], "k--", lw=1, label="what is claimed")
         panel.set(xlabel="claimed epsilon", xlim=(0, most), ylim=(-0.3, top))
-        panel.legend(fontsize=7, frameon=False, loc="upper left")
+        panel.legend(fontsize=7, frameon=False, loc=corner)
     panels[0].set_ylabel("epsilon refuted with 95 % confidence")
     figure.savefig(path)
     pyplot.close(figure)
