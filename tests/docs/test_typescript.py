@@ -70,20 +70,22 @@ def wait_for(ask: Callable[[], Any], app: subprocess.Popen[str]) -> Any:
 def receipt_of(study: RealStudy, round_: int, token: int) -> Receipt:
     """What the hospital, whose part the study played, can prove."""
     chain, (number, site, index) = study.chain, split_token_id(token)
-    salts = study.salts[round_, site, 1]
     where = (chain.deployment.chain_id, chain.deployment.ledger, number, site, round_)
-    tokens = [chain.consent.token_id_of(number, site, at) for at in range(len(salts))]
-    admitted = cohort.Status.ADMITTED
-    leaves = [cohort.leaf(*where, at, one, admitted, salts[at]) for at, one in enumerate(tokens)]
+    kept = study.disclosures[round_, site, 1].leaves
+    leaves = [
+        cohort.leaf(*where, at, chain.consent.token_id_of(number, site, at), status, salt)
+        for at, (status, salt) in enumerate(kept)
+    ]
+    status, salt = kept[index]
     return Receipt(
         where[0],
         where[1],
         token,
         round_,
         1,
-        admitted,
-        salts[index],
-        len(salts),
+        status,
+        salt,
+        len(kept),
         cohort.proof(leaves, index),
         cohort.root(leaves),
     )
@@ -132,6 +134,9 @@ def test_an_app_of_40_lines_goes_from_an_enrolment_to_a_checked_receipt(
         asked = wait_for(wanted, app)
         token = int(asked["token_id"])
         x25519 = bytes.fromhex(asked["receipt_key"]["typed_data"]["message"]["x25519"][2:])
+        # A grant says from when by the wall's clock, and the chain's may be some seconds behind.
+        begins = study.chain.consent.consent(token).use_start
+        desk.world.wait(max(0, begins - study.chain.head().timestamp))
         number = study.round()
         deployment = desk.world.deployment
         domain = consent_domain(deployment.chain_id, deployment.consent_token)
