@@ -12,6 +12,7 @@ from tests.hospital import assent
 WITHOUT_JSON = {
     ("irb", "sign-replacement"),
     ("irb", "sign-resume"),
+    ("irb", "sign-rollback"),
     ("patient", "assemble"),
     ("patient", "message"),
     ("patient", "sign-revocation"),
