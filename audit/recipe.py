@@ -13,14 +13,16 @@ from audit import canonical_json, fields
 from audit.checkpoint import Layout, check_layout, read_layout, size_of
 from audit.errors import CheckpointInvalid, RecipeInvalid
 
-SCHEMA = "assent-recipe-1"
+SCHEMA = "assent-recipe-2"
 
 _MEMBERS = (
     "schema",
     "model",
     "layout",
+    "learner",
     "support_visits",
     "adaptation_steps",
+    "adaptation_rate",
     "gradient_scale",
     "learning_rate",
     "beta1",
@@ -34,9 +36,11 @@ class Recipe:
     """Constants of learning; nothing in them may come from private records.
 
     model: patient model name. layout: (name, shape) of the prior's arrays, D numbers in all.
-    support_visits: how many first visits a patient's adaptation sees. adaptation_steps: inner
-    steps. gradient_scale float [D] > 0: what a site multiplies each coordinate of a gradient by
-    before clipping, so the summed direction is in scaled coordinates. learning_rate float [D] > 0.
+    learner: what is learned, and from which contributions. support_visits: how many first visits a
+    patient's adaptation sees. adaptation_steps: inner steps; adaptation_rate > 0: their rate, 1
+    for Gauss-Newton steps. gradient_scale float [D] > 0: what a site multiplies each coordinate of
+    a gradient by before clipping, so the summed direction is in scaled coordinates. learning_rate
+    float [D] > 0.
     beta1, beta2 in [0, 1) and adam_epsilon > 0: Adam (Kingma & Ba 2015, algorithm 1). Raises
     RecipeInvalid.
     """
@@ -50,6 +54,8 @@ class Recipe:
     beta1: float
     beta2: float
     adam_epsilon: float
+    learner: str = "prior"
+    adaptation_rate: float = 1.0
 
     def __post_init__(self) -> None:
         try:
@@ -58,6 +64,10 @@ class Recipe:
             raise RecipeInvalid(f"layout: {error}") from error
         if not 0 < len(self.model) <= 200:
             raise RecipeInvalid("model must be a name of 1 to 200 characters")
+        if not 0 < len(self.learner) <= 200:
+            raise RecipeInvalid("learner must be a name of 1 to 200 characters")
+        if not (isfinite(self.adaptation_rate) and self.adaptation_rate > 0):
+            raise RecipeInvalid("adaptation_rate must be a finite number above 0")
         if not 1 <= self.support_visits <= 1000 or not 0 <= self.adaptation_steps <= 1000:
             raise RecipeInvalid(
                 "support_visits must lie in [1, 1000], adaptation_steps in [0, 1000]"
@@ -101,6 +111,8 @@ def parse(data: bytes) -> Recipe:
         return Recipe(
             model=fields.text(value["model"], "model"),
             layout=read_layout(value["layout"], "layout"),
+            learner=fields.text(value["learner"], "learner"),
+            adaptation_rate=fields.number(value["adaptation_rate"], "adaptation_rate"),
             support_visits=fields.integer(value["support_visits"], "support_visits"),
             adaptation_steps=fields.integer(value["adaptation_steps"], "adaptation_steps"),
             gradient_scale=fields.array(value["gradient_scale"], "gradient_scale", fields.number),

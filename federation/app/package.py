@@ -30,7 +30,6 @@ _COMPARISONS = (
     "dp_fedavg.py",
     "forecasts.py",
     "nested.py",
-    "point.py",
     "survey.py",
 )
 _LEFT_OUT = {"audit": _VERIFIER, "federation/app": _COMPARISONS, "twin": ("trajectory",)}

@@ -11,7 +11,7 @@ from audit.checkpoint import Checkpoint
 from audit.codec import clip_and_encode, sum_rows
 from audit.recipe import Recipe
 from chain.messages import Consent, Terms
-from federation.app.learning.meta_gradient import meta_gradients
+from federation.app.learning.learners import learner_named
 from federation.app.models import model_named
 from federation.gate.keys import SiteKeys
 from federation.gate.records.errors import RecordUnknown
@@ -52,12 +52,13 @@ def cohort_series(
 def contribution(
     series: Sequence[PatientSeries | None], base: Checkpoint, recipe: Recipe, terms: Terms
 ) -> NDArray[np.int64]:
-    """The sum of the patients' clipped meta-gradients, int64 [D] in grid steps, without noise.
+    """The sum of the patients' clipped contributions, int64 [D] in grid steps, without noise.
 
     Raises:
-        ValueError: the recipe names an unknown model, or base, recipe and terms do not fit.
+        ValueError: the recipe names an unknown model or learner, or base, recipe and terms do not
+            fit.
     """
     model = model_named(recipe.model)
-    rows = meta_gradients(model, base.prior, series, recipe.support_visits)
+    rows = learner_named(recipe.learner).gradients(model, base.prior, series, recipe)
     scaled = rows * np.asarray(recipe.gradient_scale, dtype=np.float64)
     return sum_rows(clip_and_encode(scaled, terms.clipping_norm, terms.fraction_bits))

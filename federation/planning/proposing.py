@@ -14,6 +14,7 @@ from audit.recipe import parse as parse_recipe
 from chain.chain import Chain
 from chain.events import StudyProposed, VersionProposed
 from chain.messages import Terms
+from federation.app.learning.learners import learner_named
 from federation.app.learning.recipe import recommended_recipe
 from federation.app.models import model_named
 from federation.planning.app_bundle import installed_app
@@ -35,7 +36,7 @@ class Proposed:
 def make_documents(
     protocol: bytes, consent_texts: Mapping[str, str], dpia: bytes, recipe: Recipe, app: bytes
 ) -> StudyDocuments:
-    """The documents that terms name; the first checkpoint is the model's published prior.
+    """The documents that terms name; the first checkpoint is the learner's published start.
 
     Args:
         consent_texts: plain text by BCP 47 language tag.
@@ -43,10 +44,11 @@ def make_documents(
         app: the Flower App Bundle.
 
     Raises:
-        ValueError: this release has no model of the recipe's name.
+        ValueError: this release has no model or learner of the recipe's name.
     """
     model = model_named(recipe.model)
-    first = initial(model.initial_prior(), model.prior_layout, model.name)
+    learner = learner_named(recipe.learner)
+    first = initial(learner.start(model), learner.layout(model), model.name)
     return StudyDocuments(
         protocol=protocol,
         consent_text=consent_text_document(dict(consent_texts)),
@@ -138,7 +140,11 @@ def recipe_of_plan(plan: Plan, folder: Path) -> Recipe:
         recipe = parse_recipe(_bytes(folder / plan.recipe, "recipe"))
     except AuditError as error:
         raise PlanInvalid(f"recipe: {plan.recipe}: {error}") from None
-    if recipe.model != plan.model or recipe.layout != model.prior_layout:
+    try:
+        layout = learner_named(recipe.learner).layout(model)
+    except ValueError as error:
+        raise PlanInvalid(f"recipe: {plan.recipe}: {error}") from None
+    if recipe.model != plan.model or recipe.layout != layout:
         raise PlanInvalid(f"recipe: {plan.recipe} is for model {recipe.model}, not {plan.model}")
     return recipe
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from federation.app.learning.learners import PRIOR
 from federation.app.learning.recipe import ROUNDS
 from federation.planning.foreseen_error import (
     SUPPORT_VISITS,
@@ -18,7 +19,7 @@ from federation.planning.foreseen_error import (
     summarise,
 )
 from federation.planning.foreseen_privacy import ForeseenPrivacy, foresee_privacy
-from federation.planning.plan import Plan
+from federation.planning.plan import Plan, PlanInvalid
 from federation.planning.proposing import recipe_of_plan
 
 CAVEAT: Final = (
@@ -104,6 +105,11 @@ def simulate(
         PlanInvalid: it names the member of the plan at fault.
     """
     recipe = recipe_of_plan(plan, folder)
+    if recipe.learner != PRIOR:
+        raise PlanInvalid(
+            f"recipe: it learns {recipe.learner}; only what learns {PRIOR} can be simulated:"
+            " `assent bench learning` compares the others"
+        )
     closed = min(ROUNDS, plan.design.rounds) if rounds is None else rounds
     privacy = foresee_privacy(plan, recipe, closed)
     tasks = [

@@ -60,6 +60,8 @@ def test_each_missing_unknown_or_mistyped_member_is_refused():
         {"adam_epsilon": 0.0},
         {"support_visits": 0},
         {"adaptation_steps": -1},
+        {"adaptation_rate": 0.0},
+        {"learner": ""},
         {"layout": (("mean", (3,)), ("mean", (3,)))},
         {"model": ""},
     ],

@@ -66,7 +66,7 @@ def meta_gradients(
         one if one is not None and len(one) <= LONGEST else empty_series() for one in patients
     ]
     rows = np.zeros((len(series), prior.size))
-    widths = np.array([_width(len(one)) for one in series], dtype=np.int64)
+    widths = np.array([width_of(len(one)) for one in series], dtype=np.int64)
     for width in sorted(set(widths.tolist())):
         members = np.flatnonzero(widths == width)
         for start in range(0, len(members), STACKED):
@@ -173,7 +173,7 @@ def _shape(model: TwinModel, support: NDArray[np.int64], width: int, support_vis
     if not isinstance(model, AdaptsWithin):
         head, detail = width, None
     else:
-        head = min(width, _width(len(support))) if len(support) else 0
+        head = min(width, width_of(len(support))) if len(support) else 0
         detail = model.detail_of(support)
     at_once = max(1, ROWS_AT_ONCE // width)
     blocks = [adapting[i : i + at_once] for i in range(0, len(adapting), at_once)]
@@ -261,6 +261,6 @@ def _chunk(model: TwinModel, batch: PatientBatch, patients: int) -> _Rows:
     )
 
 
-def _width(observations: int) -> int:
+def width_of(observations: int) -> int:
     """The padded width of so many rows: a power of two."""
     return max(16, 1 << max(observations - 1, 0).bit_length())

@@ -18,16 +18,13 @@ from torch.func import grad, vmap
 
 from federation.app.learning.deterministic import deterministic
 from federation.app.learning.meta_gradient import unflatten_tensor
-from federation.app.learning.point import Rows
+from federation.app.learning.point import CHUNK, Rows
 from twin.prior import Layout, Prior
 
 FloatArray = NDArray[np.float64]
 
 FIRST: Final = (0, 1, 2, 4, 8, 16, 32)
 """Numbers of first rows that are adapted to, while any row is left to forecast."""
-
-CHUNK: Final = 32
-"""Patients computed at a time; the last chunk is filled with empty ones (see `meta_gradient`)."""
 
 
 class Nested(Protocol):
@@ -79,12 +76,7 @@ def nested_gradients(
         for start in range(0, len(rows.times), CHUNK):
             chunk = Rows(*(one[start : start + CHUNK] for one in rows))
             number = len(chunk.times)
-            found.append(gradient(theta, _filled(chunk))[:number].numpy())
+            found.append(gradient(theta, chunk.filled(CHUNK))[:number].numpy())
     gradients = np.concatenate(found) if found else np.zeros((0, prior.size))
     gradients[~np.isfinite(gradients).all(axis=1)] = 0.0
     return np.asarray(gradients + 0.0, dtype=np.float64)
-
-
-def _filled(chunk: Rows) -> Rows:
-    missing = CHUNK - len(chunk.times)
-    return Rows(*(torch.cat([one, one.new_zeros((missing, *one.shape[1:]))]) for one in chunk))

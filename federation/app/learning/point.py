@@ -31,6 +31,10 @@ from federation.app.learning.deterministic import deterministic
 
 FloatArray = NDArray[np.float64]
 
+CHUNK: Final = 32
+"""Patients computed at a time; the last chunk is filled with empty ones, so that the bits of one
+patient's numbers are the same in any company (see `meta_gradient`)."""
+
 NAMES: Final = ("fedavg", "fedprox", "maml", "fomaml", "reptile", "anil")
 
 
@@ -63,6 +67,11 @@ class Rows(NamedTuple):
     seen: Tensor
     weight: Tensor
 
+    def filled(self, patients: int) -> Rows:
+        """With empty patients after the others, so many in all."""
+        missing = patients - len(self.times)
+        return Rows(*(torch.cat([one, one.new_zeros((missing, *one.shape[1:]))]) for one in self))
+
     def first(self, count: int) -> Tensor:
         """1.0 on the support of this count."""
         return (self.group < count).to(torch.float64)
@@ -93,9 +102,13 @@ def updates(
         rule = _RULES[name]
     except KeyError:
         raise ValueError(f"unknown learner {name!r}; there are {', '.join(NAMES)}") from None
+    theta, one = torch.tensor(point), vmap(lambda own: rule(model, theta, own, settings))
+    parts = [np.zeros((0, point.size))]
     with deterministic():
-        theta = torch.tensor(point)
-        found = vmap(lambda own: rule(model, theta, own, settings))(rows).numpy()
+        for start in range(0, len(rows.times), CHUNK):
+            chunk = Rows(*(part[start : start + CHUNK] for part in rows))
+            parts.append(one(chunk.filled(CHUNK))[: len(chunk.times)].numpy())
+    found = np.concatenate(parts)
     found[~np.isfinite(found).all(axis=1)] = 0.0
     return np.asarray(found + 0.0, dtype=np.float64)
 

@@ -12,6 +12,7 @@ few rounds: the customary 0.9 closed under eight tenths.
 from __future__ import annotations
 
 from audit.recipe import Recipe
+from federation.app.learning.learners import PRIOR, learner_named
 from twin.prior import size_of
 from twin.protocol import TwinModel
 
@@ -29,15 +30,27 @@ BETA2 = 0.99
 ADAM_EPSILON = 1e-8
 
 
-def recommended_recipe(model: TwinModel) -> Recipe:
-    """The recipe for a model whose prior is in units of about 1, which makes one rate fit all."""
-    size = size_of(model.prior_layout)
+INNER_STEPS = 3
+INNER_RATE = 0.15
+"""Of the learners of one point: those of the learning comparison (bench/learning/settings.toml)."""
+
+
+def recommended_recipe(model: TwinModel, learner: str = PRIOR) -> Recipe:
+    """The recipe for a model whose prior is in units of about 1, which makes one rate fit all.
+
+    Raises ValueError for an unknown learner.
+    """
+    what = learner_named(learner)
+    layout = what.layout(model)
+    size = size_of(layout)
     return Recipe(
         model=model.name,
-        layout=model.prior_layout,
+        layout=layout,
+        learner=learner,
         support_visits=SUPPORT_VISITS,
-        adaptation_steps=1,
-        gradient_scale=tuple(model.gradient_scale().tolist()),
+        adaptation_steps=1 if learner == PRIOR else INNER_STEPS,
+        adaptation_rate=1.0 if learner == PRIOR else INNER_RATE,
+        gradient_scale=tuple(what.scale(model).tolist()),
         learning_rate=(LEARNING_RATE,) * size,
         beta1=BETA1,
         beta2=BETA2,

@@ -5,7 +5,7 @@ from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, PathFinde
 from pathlib import PurePosixPath
 
 PROJECT_NAMES = frozenset(
-    {"api", "audit", "chain", "federation", "ipfs", "scripts", "stack", "study", "twin"}
+    {"api", "audit", "bench", "chain", "federation", "ipfs", "scripts", "stack", "study", "twin"}
 )
 """Packages that a child takes from the approved app alone, whatever else is installed."""
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from federation.app.learning.meta_gradient import (
     LARGEST,
     LONGEST,
+    ROWS_AT_ONCE,
     batch_meta_gradients,
     meta_gradients,
     patient_losses,
@@ -212,3 +213,18 @@ def test_threads_and_the_callers_settings_do_not_matter_and_are_kept():
         torch.set_num_threads(threads)
     assert not torch.are_deterministic_algorithms_enabled()
     np.testing.assert_array_equal(first, again)
+
+
+def test_a_long_record_is_computed_in_parts_and_its_gradient_is_that_of_the_whole_loss():
+    """40 support counts of 1,024 rows are more than are computed at once."""
+    one, at = patient(6, 240), prior(3)
+    assert 512 < len(one) <= 1024
+    counts = 40
+    assert ROWS_AT_ONCE // 1024 < counts
+    row = meta_gradients(MODEL, at, [one], counts)[0]
+    direction = np.random.default_rng(4).standard_normal(SIZE)
+    up, down = (
+        patient_losses(MODEL, at + step * direction, stack([one]), counts)[0]
+        for step in (1e-5, -1e-5)
+    )
+    assert row @ direction == pytest.approx((up - down) / 2e-5, rel=1e-4)
