@@ -24,6 +24,12 @@ COMMANDS: Final[dict[str, Command]] = {
         "scripts.study.rollback:rollback", "Go back to a checkpoint, with k signatures."
     ),
     "bundle": Command("scripts.study.evidence:bundle", "Gather the evidence of a whole study."),
+    "report": Command(
+        "scripts.study.report:report", "Write a report for an ethics board, from a bundle."
+    ),
+    "export": Command(
+        "scripts.study.export:export", "Write a bundle as an RO-Crate, with its provenance."
+    ),
     "block": Command("scripts.study.evidence:block", "Say what block your own node has."),
     "documents": Command("scripts.study.evidence:documents", "Fetch what the terms name by hash."),
 }

@@ -1,0 +1,55 @@
+"""`assent study export`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scripts.console import BadInput, say
+from scripts.trusted_block import TrustBlock, hash_of
+
+
+def export(
+    bundle: Annotated[Path, typer.Argument(help="The bundle: its folder, or its one file.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="A new folder for what is written.")
+    ],
+    trust_block: TrustBlock = "",
+) -> None:
+    """Write a study's evidence as an RO-Crate: the bundle, its provenance (PROV), its metadata.
+
+    The bundle is verified first. When it does not hold nothing is written, and the exit code is 1.
+    """
+    from audit.bundle_archive import write_archive
+    from study.evidence_facts import read_facts
+    from study.prov_json import prov_json
+    from study.ro_crate import BUNDLE, PROVENANCE, write_crate
+
+    if out.exists():
+        raise BadInput(f"{out} is there already: name a new folder")
+    if out.resolve().is_relative_to(bundle.resolve()):
+        raise BadInput(f"{out} would lie in the bundle, which holds nothing else: choose another")
+    say(f"Verifying {bundle} ...")
+    facts = read_facts(bundle, hash_of(trust_block))
+    if not facts.report.ok or facts.study is None:
+        say(
+            f"{len(facts.report.failed)} of {len(facts.report.checks)} checks do not hold, so"
+            " nothing is written: `assent verify` names them.",
+            style="bold red",
+        )
+        raise typer.Exit(1)
+    out.mkdir(parents=True)
+    if bundle.is_dir():
+        write_archive(bundle, out / BUNDLE)
+    else:
+        shutil.copyfile(bundle, out / BUNDLE)
+    text = prov_json(facts.contracts, facts.study)
+    (out / PROVENANCE).write_text(text, encoding="utf-8")
+    write_crate(facts, facts.study, out)
+    say(
+        f"{out} is an RO-Crate of study {facts.report.study}: {BUNDLE}, {PROVENANCE} and"
+        f" ro-crate-metadata.json, up to block {facts.report.block_number}."
+    )

@@ -1,0 +1,52 @@
+"""`assent study report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scripts.console import BadInput, say
+from scripts.trusted_block import TrustBlock, hash_of
+
+PAGE, DOCUMENT = "report.html", "report.pdf"
+
+
+def report(
+    bundle: Annotated[Path, typer.Argument(help="The bundle: its folder, or its one file.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="The folder for report.html, report.pdf.")
+    ],
+    trust_block: TrustBlock = "",
+) -> None:
+    """Write a report for an ethics board and a data protection officer, from the bundle alone.
+
+    The bundle is verified first. When it does not hold the report says so on top and on every page,
+    and the exit code is 1.
+    """
+    from scripts.study.report_figures import as_png, as_svg
+    from scripts.study.report_page import report_page
+    from scripts.study.report_pdf import report_pdf
+    from study.board_report import board_report
+    from study.evidence_facts import read_facts
+    from study.report_parts import Figure
+
+    if out.resolve().is_relative_to(bundle.resolve()):
+        raise BadInput(f"{out} lies in the bundle, which holds nothing else: choose another")
+    say(f"Verifying {bundle} ...")
+    facts = read_facts(bundle, hash_of(trust_block))
+    written = board_report(facts)
+    parts = (part for section in written.sections for part in section.parts)
+    names = [part.name for part in parts if isinstance(part, Figure)]
+    study = facts.study
+    svg = {name: as_svg(name, study) for name in names} if study else {}
+    png = {name: as_png(name, study) for name in names} if study else {}
+    out.mkdir(parents=True, exist_ok=True)
+    (out / PAGE).write_text(report_page(written, svg), encoding="utf-8")
+    (out / DOCUMENT).write_bytes(report_pdf(written, png))
+    say(
+        f"{out / PAGE} and {out / DOCUMENT}: {written.headline}",
+        "" if written.holds else "bold red",
+    )
+    raise typer.Exit(facts.report.exit_code)

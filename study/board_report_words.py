@@ -1,0 +1,146 @@
+"""The words of `study.board_report` that are the same for every study. docs/threat-model.md says
+more of each risk.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from audit.remedies import Remedy
+from study.report_parts import Table
+
+PROPORTION: Final = (
+    "Records stay in their hospital. What leaves it is one noised and masked sum over a cohort for"
+    " each round; a single hospital's sum is not readable, only that of all contributors together."
+    " Consent is asked of the chain by the hospital's own node before any record is opened, and a"
+    " withdrawn record is out of every later commitment."
+)
+
+LEAVES: Final = Table(
+    "What leaves a site, and where it lies",
+    ("what", "where", "what it tells"),
+    (
+        ("a patient's record", "in the hospital alone", "nothing leaves"),
+        (
+            "consents and withdrawals",
+            "on the chain, for good",
+            "that an address used for this study alone granted or withdrew, when, for which"
+            " purposes; no name, no value. A salted commitment stands for the record",
+        ),
+        (
+            "cohort size and cohort root",
+            "on the chain",
+            "how many patients a site counted: exact, and covered by no epsilon; not which",
+        ),
+        (
+            "masked vector",
+            "on IPFS and in the bundle",
+            "alone, uniform random words; all of a round together, their noised sum",
+        ),
+        (
+            "checkpoint and manifest",
+            "on IPFS and in the bundle",
+            "the shared model, within the epsilon stated here",
+        ),
+        (
+            "receipt",
+            "with the patient, encrypted on its way",
+            "whether the own record was in a round's cohort",
+        ),
+    ),
+    (3, 3, 7),
+)
+
+CONSENT_NOTE: Final = (
+    "Withdrawn: revoked by its holder. Renewed: ended because its holder granted anew. Other: of an"
+    " older version, not yet begun, for other purposes, or while the study stands still. That a"
+    " consent counts only while all of this holds is the contract's own rule, which sites and the"
+    " verifier ask."
+)
+
+CONVERSIONS: Final = (
+    "Each sealed round costs rho = 1/(2 sigma^2) zCDP, whatever becomes of it, and rho adds up."
+    " Epsilon is from rho and the slack of the distributed discrete sum (Kairouz, Liu and Steinke"
+    " 2021, theorem 5), at the delta above, by Canonne, Kamath and Steinke (2020), corollary 13."
+    " Beside it, the looser conversion of Bun and Steinke (2016), proposition 1.3."
+)
+
+REMEDY_WORDS: Final[dict[Remedy, str]] = {
+    Remedy.NOT_USED: "no model comes from a round that can have used the record",
+    Remedy.BOUNDED: "some do, and the study goes on with them, within the epsilon shown",
+    Remedy.RETIRED: "the committee took the study back behind them",
+    Remedy.RETRAINED: "and a round has closed since, from a checkpoint without the record",
+}
+
+VERIFIED: Final = (
+    "Recomputed: follows from bytes in the bundle. Attested: rests on a site's signature, or on"
+    " contract code whose hash is proven. Pending: the deadline that decides lies beyond the block."
+    " Fault: a broken duty that is on record."
+)
+
+NOT_VERIFIABLE: Final = Table(
+    "Not verifiable from outside",
+    ("claim", "what raises the price of lying"),
+    (
+        (
+            "that a hospital trained on what it committed to, and its records are true",
+            "a reviewer may demand a replay, a patient a receipt; who does not answer is barred",
+        ),
+        (
+            "that a masked vector is the one committed to",
+            "the site signs that it is; a replay shows it",
+        ),
+        (
+            "that nobody keeps and uses a retired checkpoint",
+            "no later round builds on it; epsilon holds for copies too",
+        ),
+        (
+            "the trusted block hash itself",
+            "ask two sites, which have signed what they delivered",
+        ),
+    ),
+    (5, 6),
+)
+
+RISKS: Final = Table(
+    "From the threat model (docs/threat-model.md), in short",
+    ("risk to people", "measure", "what is left"),
+    (
+        (
+            "a record is used without or after consent",
+            "the site's gate asks its own node; the verifier bounds each cohort by active consents",
+            "a site that lies about what it trains on",
+        ),
+        (
+            "a person is found in the model",
+            "clipping, noise and a ceiling that the ledger enforces; abandoned rounds are charged",
+            "epsilon above; several studies, or several sites, of one person add up",
+        ),
+        (
+            "a hospital's part is read",
+            "masks that exist only once the set is fixed; one missing member leaves only noise",
+            "more colluding sites than the terms tolerate take noise away",
+        ),
+        (
+            "a person is identified from chain or IPFS",
+            "an address for this study alone, salted commitments, no value",
+            "times, purposes and site stay for good; rare conditions of a grant stand out",
+        ),
+        (
+            "a withdrawal is late or withheld",
+            "anybody may carry it and nothing pauses it; the round under way follows the terms",
+            "what was made before stays, within epsilon, unless the committee goes back",
+        ),
+        (
+            "the coordinator or storage changes or omits something",
+            "every round is recomputed; the running hash of all events is in proven storage",
+            "none, with a block hash that is true",
+        ),
+        (
+            "the approved code or purpose changes unseen",
+            "terms are signed by their hash; looser ones need fresh consent; approvals expire",
+            "a committee of which enough members agree to it",
+        ),
+    ),
+    (4, 6, 5),
+)

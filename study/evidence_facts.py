@@ -1,0 +1,258 @@
+"""What a bundle says of its study, verified and counted: for exports and for an ethics board.
+
+It holds no token, no patient's address and no salt: of patients there are counts alone.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit.bundle import Bundle, read_bundle
+from audit.consent_state import StudyState
+from audit.history import RollbackFacts, VersionFacts
+from audit.manifest import Contracts
+from audit.privacy import RHO_UNIT, epsilon_canonne_kamath_steinke, log_slack_of_round
+from audit.report import Report
+from audit.round_state import Moment, RoundFacts
+from audit.verify import prove_history, verify
+from audit.withdrawal_study import predecessor
+from chain.messages import Terms
+from study.overview import Spending, newest_terms, spending
+
+_LONG_NUMBER = re.compile(r"\b\d{30,}\b")
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}(?![0-9a-fA-F])")
+
+
+@dataclass(frozen=True)
+class ConsentCounts:
+    """Tokens by what they are at the block; each is counted once, in the order of the fields.
+
+    Attributes:
+        granted: all of them together.
+        withdrawn: revoked by their holder.
+        renewed: ended because their holder granted anew.
+        expired: their use period is over.
+        active: they count for the purposes of the terms in force.
+        other: of an older version, not yet begun, for other purposes, or the study stands still.
+    """
+
+    granted: int
+    withdrawn: int
+    renewed: int
+    expired: int
+    active: int
+    other: int
+
+
+@dataclass(frozen=True)
+class Act:
+    """Something that happened: a point, or with ``until`` a span. Chain time (s)."""
+
+    lane: str
+    kind: str
+    time: int
+    block: int
+    words: str
+    until: int | None = None
+
+
+@dataclass(frozen=True)
+class RoundSpending:
+    """One sealed round's charge, and all up to it; rho in 1e-18, epsilon at the terms' delta."""
+
+    number: int
+    rho: int
+    rho_spent: int
+    epsilon_spent: float
+
+
+@dataclass(frozen=True)
+class StudyFacts:
+    """The proven history and what is counted in it."""
+
+    state: StudyState
+    terms: Terms
+    version: VersionFacts
+    consents: dict[str, ConsentCounts]
+    rounds: tuple[RoundFacts, ...]
+    privacy: Spending
+    charges: tuple[RoundSpending, ...]
+    acts: tuple[Act, ...]
+
+    @property
+    def all_consents(self) -> ConsentCounts:
+        """Of all sites together."""
+        columns = zip(*(vars(one).values() for one in self.consents.values()), strict=True)
+        return ConsentCounts(*map(sum, columns)) if self.consents else ConsentCounts(*[0] * 6)
+
+    def state_of(self, facts: RoundFacts) -> str:
+        """How a round ended, in a word: a retired one closed, and reviewers went back behind it."""
+        return "retired" if self.state.is_retired(facts.number) else facts.state.name.lower()
+
+
+@dataclass(frozen=True)
+class EvidenceFacts:
+    """A bundle's verdict and what it says; ``study`` is None when its events give no history."""
+
+    bundle: Bundle
+    report: Report
+    study: StudyFacts | None
+
+    @property
+    def contracts(self) -> Contracts:
+        return self.bundle.contracts
+
+    def without_patients(self, text: str) -> str:
+        """Words of a check, with tokens and addresses of anybody who is no party blotted out."""
+        known = {self.contracts.registry, self.contracts.consent_token, self.contracts.ledger}
+        if self.study is not None:
+            known |= parties(self.study.state)
+        text = _LONG_NUMBER.sub("(withheld)", text)
+        return _ADDRESS.sub(lambda m: m[0] if m[0] in known else "(address withheld)", text)
+
+
+def read_facts(path: Path, trust_block: bytes | None) -> EvidenceFacts:
+    """Read and verify a bundle. Raises BundleUnusable.
+
+    ``trust_block``: as `audit.verify.verify` takes it; the report fails without it.
+    """
+    bundle = read_bundle(path)
+    report = verify(bundle, trust_block)
+    state, _ = prove_history(bundle, trust_block)
+    if state is None or not state.history.versions or report.block_time is None:
+        return EvidenceFacts(bundle, report, None)
+    study = study_facts(state.state_at(report.block_number, report.block_time))
+    return EvidenceFacts(bundle, report, study)
+
+
+def study_facts(state: StudyState) -> StudyFacts:
+    """Everything counted, as the study stood in ``state``."""
+    history, terms = state.history, newest_terms(state)
+    version = next(one for one in reversed(history.versions.values()) if one.terms is terms)
+    rounds = tuple(history.rounds.values())
+    return StudyFacts(
+        state=state,
+        terms=terms,
+        version=version,
+        consents={site: _consents(state, site, terms) for site in sites_of(state)},
+        rounds=rounds,
+        privacy=spending(state),
+        charges=_charges(state, terms, rounds),
+        acts=tuple(sorted(_acts(state), key=lambda act: (act.time, act.block))),
+    )
+
+
+def sites_of(state: StudyState) -> list[str]:
+    """Every site that any version of the terms names, in their order."""
+    named = (site for one in state.history.versions.values() for site in one.terms.sites)
+    return list(dict.fromkeys(named))
+
+
+def parties(state: StudyState) -> set[str]:
+    """Addresses of institutions and of the committee, which a report may name."""
+    history = state.history
+    known = {*sites_of(state), *([history.sponsor] if history.sponsor else [])}
+    known |= {one.terms.coordinator for one in history.versions.values()}
+    return known | {seat for one in history.committees for seat in one.reviewers}
+
+
+def _consents(state: StudyState, site: str, terms: Terms) -> ConsentCounts:
+    tokens = state.tokens(site)
+    active = set(state.active_indices(site, terms.purposes, state.time))
+    renewed = {before.index for token in tokens if (before := predecessor(token)) is not None}
+    found: Counter[str] = Counter()
+    for token in tokens:
+        if token.index in renewed:
+            found["renewed"] += 1
+        elif token.revoked is not None:
+            found["withdrawn"] += 1
+        elif token.grant.use_end <= state.time:
+            found["expired"] += 1
+        else:
+            found["active" if token.index in active else "other"] += 1
+    return ConsentCounts(
+        granted=len(tokens),
+        withdrawn=found["withdrawn"],
+        renewed=found["renewed"],
+        expired=found["expired"],
+        active=found["active"],
+        other=found["other"],
+    )
+
+
+def _charges(
+    state: StudyState, terms: Terms, rounds: tuple[RoundFacts, ...]
+) -> tuple[RoundSpending, ...]:
+    """As `study.overview.spending`, up to each sealed round."""
+    found, slack = [], 0.0
+    for facts in rounds:
+        if facts.sealed is None:
+            continue
+        own = state.history.versions[facts.opened.version].terms
+        slack += math.exp(log_slack_of_round(own))
+        rho = facts.sealed.rho_spent / RHO_UNIT + slack
+        epsilon = epsilon_canonne_kamath_steinke(rho, terms.delta / RHO_UNIT)
+        found.append(RoundSpending(facts.number, facts.sealed.rho, facts.sealed.rho_spent, epsilon))
+    return tuple(found)
+
+
+def _acts(state: StudyState) -> list[Act]:
+    history = state.history
+    acts = [*_of_the_committee(state), *map(_rollback, history.rollbacks)]
+    for facts in history.rounds.values():
+        opened, over = facts.opened_at, facts.over_at
+        word = "retired" if state.is_retired(facts.number) else facts.state.name.lower()
+        why = f" ({facts.aborted.reason.name.lower().replace('_', ' ')})" if facts.aborted else ""
+        words = f"round {facts.number}: {word}{why}"
+        until = over.time if over else state.time
+        acts.append(Act("rounds", word, opened.time, opened.block, words, until))
+    moments = [moment for of_site in history.revocations.values() for moment in of_site]
+    acts += [_at("withdrawals", "consent ended", one, "a consent ended") for one in moments]
+    for site, changes in history.bars.items():
+        for change in changes:
+            barred = f"site {site} barred for round {change.round}"
+            words = barred if change.round else f"site {site} readmitted"
+            kind = "site barred" if change.round else "site readmitted"
+            acts.append(_at("faults", kind, change.moment, words))
+    for asked in history.challenges.values():
+        if asked.faulted:
+            words = f"site {asked.site} did not answer about round {asked.round}"
+            acts.append(_at("faults", "no answer", asked.faulted, words))
+    return acts
+
+
+def _of_the_committee(state: StudyState) -> list[Act]:
+    history, acts = state.history, []
+    for one in history.versions.values():
+        words = f"version {one.version} of the terms proposed"
+        acts.append(_at("approvals", "version proposed", one.proposed, words))
+        for approval in one.approvals:
+            words = f"version {one.version} approved by {approval.reviewer}"
+            acts.append(_at("approvals", "approval", approval.moment, words))
+        if one.activated:
+            words = f"version {one.version} in force"
+            acts.append(_at("approvals", "version in force", one.activated, words))
+    suspended = False
+    for standing in history.standings:
+        if standing.suspended != suspended:
+            suspended = standing.suspended
+            words = "suspended" if suspended else "resumed"
+            acts.append(_at("approvals", f"study {words}", standing.moment, f"study {words}"))
+    for one_committee in history.committees[1:]:
+        words = "a reviewer replaced"
+        acts.append(_at("approvals", "reviewer replaced", one_committee.moment, words))
+    return acts
+
+
+def _rollback(rollback: RollbackFacts) -> Act:
+    event = rollback.event
+    words = f"taken back from round {event.from_round} to round {event.to_round}"
+    return _at("approvals", "rollback", rollback.moment, f"study {words}")
+
+
+def _at(lane: str, kind: str, moment: Moment, words: str) -> Act:
+    return Act(lane, kind, moment.time, moment.block, words)
