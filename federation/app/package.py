@@ -21,7 +21,7 @@ _VERIFIER = (
     "evidence.py",
     "proofs.py",
     "known_code.py",
-    "withdrawals.py",
+    "withdrawal*.py",
     "remedies.py",
 )
 #: Of federation/app/learning/, what only comparisons run.
