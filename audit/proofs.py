@@ -15,6 +15,10 @@ from trie.hexary import HexaryTrie
 
 from audit.errors import ProofInvalid
 
+MAX_HEADER_BYTES = 4096
+"""A header has about 600; decoding RLP takes time by the square of a long list's length."""
+MAX_NODE_BYTES = 1024
+"""A branch of 16 hashes has 532, an account's leaf about 110."""
 MAX_PROOF_NODES = 65
 """A path has at most 64 nibbles, so a proof has at most that many nodes and one value's."""
 
@@ -42,6 +46,8 @@ class Account:
 
 def parse_header(data: bytes) -> Header:
     """The header of an RLP encoding. Raises ProofInvalid."""
+    if len(data) > MAX_HEADER_BYTES:
+        raise ProofInvalid(f"a block header has at most {MAX_HEADER_BYTES} bytes, not {len(data)}")
     fields = _decode(data, "the block header")
     if not isinstance(fields, list) or not 15 <= len(fields) <= 32:
         raise ProofInvalid("the block header is not an RLP list of 15 or more fields")
@@ -90,6 +96,8 @@ def _prove(root: bytes, key: bytes, proof: Sequence[bytes]) -> bytes:
     """
     if not 1 <= len(proof) <= MAX_PROOF_NODES:
         raise ProofInvalid(f"a proof has 1 to {MAX_PROOF_NODES} nodes, not {len(proof)}")
+    if max(map(len, proof)) > MAX_NODE_BYTES:
+        raise ProofInvalid(f"a proof's node has at most {MAX_NODE_BYTES} bytes")
     if keccak(proof[0]) != root:
         raise ProofInvalid("the proof starts at another root")
     try:

@@ -115,3 +115,12 @@ def test_a_header_gives_its_hash_number_time_and_state_root() -> None:
 def test_other_bytes_are_no_header(data: bytes) -> None:
     with pytest.raises(ProofInvalid):
         parse_header(data)
+
+
+def test_a_long_list_is_refused_before_it_is_decoded() -> None:
+    """Decoding takes time by the square of a list's length: one of 10 MB never ended."""
+    long = rlp.encode([b"\0" * 100] * 100_000)
+    with pytest.raises(ProofInvalid, match="at most 4096 bytes"):
+        parse_header(long)
+    with pytest.raises(ProofInvalid, match="at most 1024 bytes"):
+        prove_storage(keccak(long), bytes(32), [long])
