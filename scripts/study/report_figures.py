@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from typing import Any
 
 import matplotlib as mpl
 
@@ -14,13 +14,14 @@ mpl.use("agg")
 import matplotlib.dates as mdates
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from study.board_report import COHORT_FIGURE, PRIVACY_FIGURE, TIMELINE_FIGURE, site_labels
 from study.evidence_facts import Act, StudyFacts
 
-_STYLE = {
+_STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 10,
     "svg.fonttype": "none",  # words stay words: they can be read aloud and searched
@@ -87,12 +88,13 @@ def _privacy(study: StudyFacts) -> Figure:
     made = {one.number: study.state_of(one) for one in study.rounds}
     for state, colour in _STATES.items():
         of_state = [
-            (at, one.epsilon_spent)
-            for at, one in zip(positions, study.charges, strict=True)
+            (position, one.epsilon_spent)
+            for position, one in zip(positions, study.charges, strict=True)
             if made[one.number] == state
         ]
         if of_state:
-            axes.bar(*zip(*of_state, strict=True), width=0.6, color=colour, label=state)
+            at, epsilon = zip(*of_state, strict=True)
+            axes.bar(at, epsilon, width=0.6, color=colour, label=state)
     ceiling = study.privacy.epsilon_ceiling
     axes.axhline(ceiling, color="black", ls="--", lw=1)
     axes.annotate(
@@ -135,7 +137,7 @@ def _cohorts(study: StudyFacts) -> Figure:
     return figure
 
 
-def _round_ticks(axes: plt.Axes, numbers: list[int], first: int) -> None:
+def _round_ticks(axes: Axes, numbers: list[int], first: int) -> None:
     step = -(-len(numbers) // 20)
     axes.set_xticks(range(first, first + len(numbers), step), [str(n) for n in numbers[::step]])
 
@@ -156,9 +158,11 @@ def _timeline(study: StudyFacts) -> Figure:
         shown.add(act.kind)
     axes.set_yticks(range(len(_LANES)), _LANES[::-1])
     axes.set_ylim(-0.6, len(_LANES) - 0.4)
-    locator = mdates.AutoDateLocator(maxticks=7)
+    axes.xaxis_date()
+    locator = mdates.AutoDateLocator(maxticks=7)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
+    formatter = mdates.ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(formatter)
     axes.set_xlabel("chain time (UTC)")
     axes.grid(axis="y", color="#dddddd", lw=0.6)
     axes.set_axisbelow(True)
@@ -166,11 +170,12 @@ def _timeline(study: StudyFacts) -> Figure:
     return figure
 
 
-def _bar(axes: plt.Axes, act: Act, lane: int, label: str | None) -> None:
+def _bar(axes: Axes, act: Act, lane: int, label: str | None) -> None:
     ends = [_date(act.time), _date(act.until or act.time)]
     colour = _STATES[act.kind]
     axes.plot(ends, [lane, lane], "-|", color=colour, lw=7, ms=14, mew=2, label=label)
 
 
-def _date(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+def _date(seconds: int) -> float:
+    """As matplotlib counts days since 1970."""
+    return seconds / 86_400
