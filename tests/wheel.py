@@ -9,7 +9,18 @@ from pathlib import Path
 
 from stack.binaries import ROOT
 
-PACKAGES = ("api", "audit", "chain", "federation", "ipfs", "scripts", "stack", "study", "twin")
+PACKAGES = (
+    "api",
+    "audit",
+    "bench",
+    "chain",
+    "federation",
+    "ipfs",
+    "scripts",
+    "stack",
+    "study",
+    "twin",
+)
 
 
 def build_wheel(folder: Path) -> Path:
@@ -18,7 +29,7 @@ def build_wheel(folder: Path) -> Path:
     unwanted = shutil.ignore_patterns("__pycache__")
     for name in PACKAGES:
         shutil.copytree(ROOT / name, source / name, ignore=unwanted)
-    for name in ("pyproject.toml", "requirements.in"):
+    for name in ("pyproject.toml", "requirements.in", "requirements-verify.in"):
         shutil.copyfile(ROOT / name, source / name)
     built.mkdir()
     build = f"from setuptools import build_meta; build_meta.build_wheel({str(built)!r})"

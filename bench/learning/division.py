@@ -14,7 +14,7 @@ from bench.learning import alone, methods
 from bench.learning.cohort import Cohort, Record
 from bench.learning.forecasting import Counting, Items, by_point, by_prior, items
 from bench.learning.methods import FINE_TUNED, TUNED_FREELY, Method
-from bench.learning.scoring import Errors, Ruler, by_patient, scaled_records
+from bench.learning.scoring import Errors, Ruler, mean_error, scaled_records
 from bench.learning.settings import Settings
 from bench.learning.training import NO_PRIVACY, Ground, scored_of, surveyed
 from twin.protocol import TwinModel
@@ -199,8 +199,7 @@ class _Scored:
             found = Errors.none(len(self._records), len(self._ground.scored))
             for part in self._parts_of(count, CURVE_TARGETS):
                 self._ruler.add(found, self._ground.model, part, forecast(part)[0])
-            each = by_patient(found.squares, found.number)
-            errors.append(each[np.isfinite(each)].mean() if np.isfinite(each).any() else np.nan)
+            errors.append(mean_error(found))
         self.curves[Key(method, self._counting, count)] = np.array(errors)
 
 

@@ -109,8 +109,10 @@ def _error_by_epsilon(results: Mapping[str, Any], path: Path) -> Path:
 
 def _groups(results: Mapping[str, Any], path: Path) -> Path:
     rows = results["groups"]
+    if not rows:
+        return _nothing(results, path)
     figure, axes = plt.subplots(figsize=(9, 1.6 + 0.34 * len(rows)))
-    names = list(rows[0]["rmse"]) if rows else []
+    names = list(rows[0]["rmse"])
     for name, colour, mark in zip(names, ("#2b6cb0", "#dd6b20", "#4a5568"), "osx", strict=False):
         axes.plot(
             [row["rmse"][name] for row in rows], range(len(rows)), mark, color=colour,
@@ -133,6 +135,14 @@ def _groups(results: Mapping[str, Any], path: Path) -> Path:
     )
     figure.suptitle(_title(results, "by site and subgroup (patients)"))
     figure.tight_layout()
+    return _save(figure, path)
+
+
+def _nothing(results: Mapping[str, Any], path: Path) -> Path:
+    figure, axes = plt.subplots(figsize=(8, 2))
+    axes.text(0.5, 0.5, "nobody has later results at this k", ha="center", va="center")
+    axes.set_axis_off()
+    figure.suptitle(_title(results, "by site and subgroup"))
     return _save(figure, path)
 
 

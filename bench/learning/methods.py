@@ -18,7 +18,7 @@ from bench.learning.forecasting import (
     items,
     known_alone,
 )
-from bench.learning.scoring import Errors, Ruler, by_patient, scaled_records
+from bench.learning.scoring import Errors, Ruler, mean_error, scaled_records
 from bench.learning.settings import Tuning
 from bench.learning.training import Ground, average, learn_point, learn_prior
 from federation.app.learning.point import NAMES
@@ -133,7 +133,7 @@ def tune(ground: Ground, kind: str, point: FloatArray, counting: Counting) -> Tu
                 for part in parts:
                     own = points[rate, step, part.patient, index]
                     ruler.add(found, ground.model, part, by_point(ground.model, own, part))
-                error = float(np.nanmean(by_patient(found.squares, found.number)))
+                error = mean_error(found)
                 best = min(best, (error, (rate, step)))
         chosen[count] = best[1]
     return Tuning(chosen)

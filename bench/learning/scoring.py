@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -51,6 +52,15 @@ def by_patient(squares: FloatArray, number: FloatArray) -> FloatArray:
     have = (number > 0).sum(axis=1)
     total = np.nansum(each, axis=1)
     return np.where(have > 0, total / np.maximum(have, 1), np.nan)
+
+
+def mean_error(found: Errors) -> float:
+    """Mean squared error over patients, who count alike; infinite when there is nothing to
+    forecast.
+    """
+    each = by_patient(found.squares, found.number)
+    have = np.isfinite(each)
+    return float(each[have].mean()) if have.any() else math.inf
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from bench.learning import methods
 from bench.learning.division import Plan, divide, ground_of, ruler_of, set_threads
 from bench.learning.forecasting import Counting, by_point, by_prior, items
 from bench.learning.private import Descent
-from bench.learning.scoring import Errors, Ruler, by_patient, scaled_records
+from bench.learning.scoring import Errors, Ruler, mean_error, scaled_records
 from bench.learning.settings import Settings, read
 from bench.learning.training import Ground, learn_point, learn_prior
 from bench.learning.worlds import world
@@ -128,7 +128,7 @@ def _point(ground: Ground, kind: str, point: FloatArray, out, rulers, parts) -> 
 
 
 def _log(sums: Errors) -> float:
-    return float(np.log(np.nanmean(by_patient(sums.squares, sums.number))) / 2)
+    return float(np.log(mean_error(sums)) / 2)
 
 
 def _tell(name: str, errors: FloatArray, settings: Settings) -> None:
