@@ -187,7 +187,7 @@ def _rounds(study: StudyFacts) -> Section:
     parts: list[Part] = [table]
     if any(one.sealed for one in study.rounds):
         parts.append(Figure(COHORT_FIGURE, "Patients that each site counted in each sealed round."))
-    caption = "Approvals, rounds, ended consents and faults, in the chain's time."
+    caption = "Approvals, rounds, ended consents and faults, in the order of the chain."
     parts.append(Figure(TIMELINE_FIGURE, caption))
     return Section("Rounds", tuple(parts))
 
@@ -219,11 +219,18 @@ def _withdrawals(found: tuple[Withdrawal, ...]) -> Section:
 
 
 def _faults(facts: EvidenceFacts) -> Section:
-    faults = facts.report.faults
-    if not faults:
-        return Section("Faults on record", (Text("None is on record."),))
-    table = _check_table("Broken duties, on record with their consequence", faults, facts)
-    return Section("Faults on record", (table,))
+    parts: list[Part] = []
+    if facts.report.faults:
+        caption = "Broken duties, on record with their consequence"
+        parts.append(_check_table(caption, facts.report.faults, facts))
+    acts = facts.study.acts if facts.study else ()
+    rows = tuple(
+        (moment(act.at.time), str(act.at.block), act.words) for act in acts if act.lane == "faults"
+    )
+    if rows:
+        columns = ("when", "block", "what")
+        parts.append(Table("Sites barred and readmitted", columns, rows, (3, 1, 9)))
+    return Section("Faults on record", tuple(parts) or (Text("None is on record."),))
 
 
 def _checks(facts: EvidenceFacts) -> Section:

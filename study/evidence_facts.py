@@ -50,14 +50,16 @@ class ConsentCounts:
 
 @dataclass(frozen=True)
 class Act:
-    """Something that happened: a point, or with ``until`` a span. Chain time (s)."""
+    """Something that happened ``at`` a moment.
+
+    ``until``: when it was over, for what lasts; None: a point in time, or a round that still runs.
+    """
 
     lane: str
     kind: str
-    time: int
-    block: int
+    at: Moment
     words: str
-    until: int | None = None
+    until: Moment | None = None
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def study_facts(state: StudyState) -> StudyFacts:
         rounds=rounds,
         privacy=spending(state),
         charges=_charges(state, terms, rounds),
-        acts=tuple(sorted(_acts(state), key=lambda act: (act.time, act.block))),
+        acts=tuple(sorted(_acts(state), key=lambda act: act.at.position)),
     )
 
 
@@ -204,24 +206,22 @@ def _acts(state: StudyState) -> list[Act]:
     history = state.history
     acts = [*_of_the_committee(state), *map(_rollback, history.rollbacks)]
     for facts in history.rounds.values():
-        opened, over = facts.opened_at, facts.over_at
         word = "retired" if state.is_retired(facts.number) else facts.state.name.lower()
         why = f" ({facts.aborted.reason.name.lower().replace('_', ' ')})" if facts.aborted else ""
         words = f"round {facts.number}: {word}{why}"
-        until = over.time if over else state.time
-        acts.append(Act("rounds", word, opened.time, opened.block, words, until))
+        acts.append(Act("rounds", word, facts.opened_at, words, facts.over_at))
     moments = [moment for of_site in history.revocations.values() for moment in of_site]
-    acts += [_at("withdrawals", "consent ended", one, "a consent ended") for one in moments]
+    acts += [Act("withdrawals", "consent ended", one, "a consent ended") for one in moments]
     for site, changes in history.bars.items():
         for change in changes:
             barred = f"site {site} barred for round {change.round}"
             words = barred if change.round else f"site {site} readmitted"
             kind = "site barred" if change.round else "site readmitted"
-            acts.append(_at("faults", kind, change.moment, words))
+            acts.append(Act("faults", kind, change.moment, words))
     for asked in history.challenges.values():
         if asked.faulted:
             words = f"site {asked.site} did not answer about round {asked.round}"
-            acts.append(_at("faults", "no answer", asked.faulted, words))
+            acts.append(Act("faults", "no answer", asked.faulted, words))
     return acts
 
 
@@ -229,30 +229,26 @@ def _of_the_committee(state: StudyState) -> list[Act]:
     history, acts = state.history, []
     for one in history.versions.values():
         words = f"version {one.version} of the terms proposed"
-        acts.append(_at("approvals", "version proposed", one.proposed, words))
+        acts.append(Act("approvals", "version proposed", one.proposed, words))
         for approval in one.approvals:
             words = f"version {one.version} approved by {approval.reviewer}"
-            acts.append(_at("approvals", "approval", approval.moment, words))
+            acts.append(Act("approvals", "approval", approval.moment, words))
         if one.activated:
             words = f"version {one.version} in force"
-            acts.append(_at("approvals", "version in force", one.activated, words))
+            acts.append(Act("approvals", "version in force", one.activated, words))
     suspended = False
     for standing in history.standings:
         if standing.suspended != suspended:
             suspended = standing.suspended
             words = "suspended" if suspended else "resumed"
-            acts.append(_at("approvals", f"study {words}", standing.moment, f"study {words}"))
+            acts.append(Act("approvals", f"study {words}", standing.moment, f"study {words}"))
     for one_committee in history.committees[1:]:
         words = "a reviewer replaced"
-        acts.append(_at("approvals", "reviewer replaced", one_committee.moment, words))
+        acts.append(Act("approvals", "reviewer replaced", one_committee.moment, words))
     return acts
 
 
 def _rollback(rollback: RollbackFacts) -> Act:
     event = rollback.event
     words = f"taken back from round {event.from_round} to round {event.to_round}"
-    return _at("approvals", "rollback", rollback.moment, f"study {words}")
-
-
-def _at(lane: str, kind: str, moment: Moment, words: str) -> Act:
-    return Act(lane, kind, moment.time, moment.block, words)
+    return Act("approvals", "rollback", rollback.moment, f"study {words}")

@@ -22,6 +22,7 @@ from study.evidence_facts import EvidenceFacts, StudyFacts
 
 BUNDLE = "bundle.tar"
 PROVENANCE = "prov.json"
+METADATA = "ro-crate-metadata.json"
 _PROV_JSON = "https://www.w3.org/submissions/2013/SUBM-prov-json-20130424/"
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from scripts.console import BadInput, say
+from scripts.console import BadInput, JsonOption, say, show_json, warn
 from scripts.trusted_block import TrustBlock, hash_of
 
 
@@ -18,6 +18,7 @@ def export(
         Path, typer.Option("--out", metavar="DIR", help="A new folder for what is written.")
     ],
     trust_block: TrustBlock = "",
+    json_: JsonOption = False,
 ) -> None:
     """Write a study's evidence as an RO-Crate: the bundle, its provenance (PROV), its metadata.
 
@@ -26,19 +27,18 @@ def export(
     from audit.bundle_archive import write_archive
     from study.evidence_facts import read_facts
     from study.prov_json import prov_json
-    from study.ro_crate import BUNDLE, PROVENANCE, write_crate
+    from study.ro_crate import BUNDLE, METADATA, PROVENANCE, write_crate
 
     if out.exists():
         raise BadInput(f"{out} is there already: name a new folder")
     if out.resolve().is_relative_to(bundle.resolve()):
         raise BadInput(f"{out} would lie in the bundle, which holds nothing else: choose another")
-    say(f"Verifying {bundle} ...")
+    warn(f"Verifying {bundle} ...")
     facts = read_facts(bundle, hash_of(trust_block))
     if not facts.report.ok or facts.study is None:
-        say(
+        warn(
             f"{len(facts.report.failed)} of {len(facts.report.checks)} checks do not hold, so"
-            " nothing is written: `assent verify` names them.",
-            style="bold red",
+            " nothing is written: `assent verify` names them."
         )
         raise typer.Exit(1)
     out.mkdir(parents=True)
@@ -49,7 +49,11 @@ def export(
     text = prov_json(facts.contracts, facts.study)
     (out / PROVENANCE).write_text(text, encoding="utf-8")
     write_crate(facts, facts.study, out)
+    if json_:
+        files = [str(out / name) for name in (BUNDLE, PROVENANCE, METADATA)]
+        show_json({"study": facts.report.study, "ok": True, "files": files})
+        return
     say(
         f"{out} is an RO-Crate of study {facts.report.study}: {BUNDLE}, {PROVENANCE} and"
-        f" ro-crate-metadata.json, up to block {facts.report.block_number}."
+        f" {METADATA}, up to block {facts.report.block_number}."
     )

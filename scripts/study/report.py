@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from scripts.console import BadInput, say
+from scripts.console import BadInput, JsonOption, say, show_json, warn
 from scripts.trusted_block import TrustBlock, hash_of
 
 PAGE, DOCUMENT = "report.html", "report.pdf"
@@ -19,6 +19,7 @@ def report(
         Path, typer.Option("--out", metavar="DIR", help="The folder for report.html, report.pdf.")
     ],
     trust_block: TrustBlock = "",
+    json_: JsonOption = False,
 ) -> None:
     """Write a report for an ethics board and a data protection officer, from the bundle alone.
 
@@ -34,7 +35,7 @@ def report(
 
     if out.resolve().is_relative_to(bundle.resolve()):
         raise BadInput(f"{out} lies in the bundle, which holds nothing else: choose another")
-    say(f"Verifying {bundle} ...")
+    warn(f"Verifying {bundle} ...")
     facts = read_facts(bundle, hash_of(trust_block))
     written = board_report(facts)
     parts = (part for section in written.sections for part in section.parts)
@@ -45,8 +46,10 @@ def report(
     out.mkdir(parents=True, exist_ok=True)
     (out / PAGE).write_text(report_page(written, svg), encoding="utf-8")
     (out / DOCUMENT).write_bytes(report_pdf(written, png))
-    say(
-        f"{out / PAGE} and {out / DOCUMENT}: {written.headline}",
-        "" if written.holds else "bold red",
-    )
+    if json_:
+        files = [str(out / PAGE), str(out / DOCUMENT)]
+        show_json({"study": facts.report.study, "ok": written.holds, "files": files})
+    else:
+        style = "" if written.holds else "bold red"
+        say(f"{out / PAGE} and {out / DOCUMENT}: {written.headline}", style)
     raise typer.Exit(facts.report.exit_code)

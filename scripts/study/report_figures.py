@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import matplotlib as mpl
 
 mpl.use("agg")
 
-import matplotlib.dates as mdates
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from study.board_report import COHORT_FIGURE, PRIVACY_FIGURE, TIMELINE_FIGURE, site_labels
-from study.evidence_facts import Act, StudyFacts
+from study.evidence_facts import StudyFacts
 
 _STYLE: Any = {
     "font.family": "sans-serif",
@@ -98,7 +98,7 @@ def _privacy(study: StudyFacts) -> Figure:
     ceiling = study.privacy.epsilon_ceiling
     axes.axhline(ceiling, color="black", ls="--", lw=1)
     axes.annotate(
-        f"ceiling {ceiling:.3g}", (0.4, ceiling), xytext=(0, 3), textcoords="offset points"
+        f"ceiling {ceiling:.3g}", (0.4, ceiling), xytext=(5, 3), textcoords="offset points"
     )
     axes.set_xlim(0.4, len(study.charges) + 0.6)
     axes.set_ylim(0, 1.18 * max(ceiling, *(one.epsilon_spent for one in study.charges)))
@@ -119,7 +119,7 @@ def _cohorts(study: StudyFacts) -> Figure:
     height = min(9.0, 1.6 + 0.28 * len(labels))
     figure, axes = plt.subplots(figsize=(8, height), layout="constrained")
     largest = float(np.nanmax(sizes, initial=1))
-    image = axes.imshow(sizes, cmap="Blues", vmin=0, vmax=1.3 * largest, aspect="auto")
+    image = axes.imshow(sizes, cmap="Blues", vmin=0, vmax=1.7 * largest, aspect="auto")
     if sizes.size <= _LEGIBLE:
         for row, column in np.ndindex(*sizes.shape):
             size = sizes[row, column]
@@ -143,39 +143,36 @@ def _round_ticks(axes: Axes, numbers: list[int], first: int) -> None:
 
 
 def _timeline(study: StudyFacts) -> Figure:
+    """In the order of the chain, evenly spaced: months may lie between acts that follow in seconds
+    upon each other elsewhere.
+    """
     figure, axes = plt.subplots(figsize=(8, 3.4), layout="constrained")
+    moments = {one for act in study.acts for one in (act.at, act.until) if one is not None}
+    ordered = sorted(moments)
+    rank = {moment: place for place, moment in enumerate(ordered)}
     shown: set[str] = set()
     for act in study.acts:
         lane = len(_LANES) - 1 - _LANES.index(act.lane)
         label = None if act.kind in shown else act.kind
+        start = rank[act.at]
         if act.lane == "rounds":
-            label = None if act.kind in shown else f"round {act.kind}"
-            _bar(axes, act, lane, label)
+            end = rank[act.until] if act.until else len(ordered)
+            colour, words = _STATES[act.kind], label and f"round {label}"
+            axes.barh(lane, end - start, left=start, height=0.3, color=colour, label=words)
         else:
             shape, colour = _MARKS[act.kind]
-            at = [_date(act.time)]
-            axes.plot(at, [lane], shape, color=colour, ms=7, mec="white", mew=0.5, label=label)
+            axes.plot(start, lane, shape, color=colour, ms=7, mec="white", mew=0.5, label=label)
         shown.add(act.kind)
     axes.set_yticks(range(len(_LANES)), _LANES[::-1])
     axes.set_ylim(-0.6, len(_LANES) - 0.4)
-    axes.xaxis_date()
-    locator = mdates.AutoDateLocator(maxticks=7)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    formatter = mdates.ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_formatter(formatter)
-    axes.set_xlabel("chain time (UTC)")
+    ticks = ordered[:: max(1, -(-len(ordered) // 6))]
+    axes.set_xticks([rank[one] for one in ticks], [_date(one.time) for one in ticks], fontsize=8)
+    axes.set_xlabel("in the order of the chain; chain time (UTC)")
     axes.grid(axis="y", color="#dddddd", lw=0.6)
     axes.set_axisbelow(True)
-    figure.legend(frameon=False, loc="outside right upper", fontsize=9)
+    figure.legend(frameon=False, loc="outside right upper", fontsize=9, handlelength=1.2)
     return figure
 
 
-def _bar(axes: Axes, act: Act, lane: int, label: str | None) -> None:
-    ends = [_date(act.time), _date(act.until or act.time)]
-    colour = _STATES[act.kind]
-    axes.plot(ends, [lane, lane], "-|", color=colour, lw=7, ms=14, mew=2, label=label)
-
-
-def _date(seconds: int) -> float:
-    """As matplotlib counts days since 1970."""
-    return seconds / 86_400
+def _date(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d\n%H:%M")

@@ -1,0 +1,292 @@
+"""A study's report and its exports, made by the commands from a real bundle with all in it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from prov.model import (
+    ProvActivity,
+    ProvAttribution,
+    ProvDerivation,
+    ProvDocument,
+    ProvGeneration,
+    ProvInvalidation,
+)
+from rocrate.rocrate import ROCrate
+
+from audit.bundle import read_bundle
+from audit.consent_state import StudyState
+from audit.verify import prove_history, verify_folder
+from study.prov_json import object_name, round_name
+from study.ro_crate import BUNDLE
+from tests.audit.conftest import Written
+from tests.hospital import assent
+
+
+@dataclass(frozen=True)
+class Made:
+    """What the two commands wrote, and the history that the bundle proves."""
+
+    report: Path
+    crate: Path
+    state: StudyState
+    block: bytes
+
+
+@pytest.fixture(scope="module")
+def made(written: Written, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder, trusted = tmp_path_factory.mktemp("made"), "0x" + written.trust_block.hex()
+    for what in ("report", "export"):
+        command = ("study", what, str(written.folder), "--trust-block", trusted)
+        answer = assent(*command, "--out", str(folder / what), "--json")
+        assert answer.code == 0, answer.words
+        assert answer.json["ok"]
+        assert all(Path(file).stat().st_size for file in answer.json["files"])
+    state, _ = prove_history(read_bundle(written.folder), written.trust_block)
+    assert state is not None
+    return Made(folder / "report", folder / "export", state, written.trust_block)
+
+
+@pytest.fixture(scope="module")
+def page(made: Made) -> str:
+    return (made.report / "report.html").read_text(encoding="utf-8")
+
+
+def words_of(page: str) -> str:
+    """What a reader of the page sees, on one line."""
+    found: list[str] = []
+
+    class Reader(HTMLParser):
+        def handle_data(self, data: str) -> None:
+            found.append(data)
+
+    Reader().feed(page.partition("</style>")[2])
+    return " ".join(" ".join(found).split())
+
+
+def pdf_words(path: Path) -> str:
+    """The text of a PDF whose fonts are standard ones, lines joined without a space."""
+    found = []
+    for stream in re.findall(rb"stream\r?\n(.*?)endstream", path.read_bytes(), re.DOTALL):
+        try:
+            text = zlib.decompress(base64.a85decode(b"<~" + stream.strip(), adobe=True))
+        except (ValueError, zlib.error):
+            continue
+        found += re.findall(rb"\(((?:[^()\\]|\\.)*)\) Tj", text)
+    return b"".join(found).decode("cp1252")
+
+
+def holders_and_tokens(state: StudyState) -> Iterator[str]:
+    for tokens in state.history.tokens.values():
+        for token in tokens:
+            yield token.grant.holder.removeprefix("0x").lower()
+            yield str(token.token_id)
+            yield f"{token.token_id:x}"
+
+
+def closed_rounds(state: StudyState) -> list[int]:
+    found = [one.number for one in state.history.rounds.values() if one.closed]
+    assert len(found) >= 3
+    return found
+
+
+def test_every_checkpoint_is_derived_from_its_base_and_generated_by_its_round(made: Made) -> None:
+    document = ProvDocument.deserialize(made.crate / "prov.json", format="json")
+    derived = {tuple(map(str, one.args[:3])) for one in document.get_records(ProvDerivation)}
+    generated = {tuple(map(str, one.args[:2])) for one in document.get_records(ProvGeneration)}
+    for number in closed_rounds(made.state):
+        facts = made.state.history.rounds[number]
+        assert facts.closed is not None
+        checkpoint, name = object_name(facts.closed.checkpoint_hash), round_name(number)
+        assert (checkpoint, object_name(facts.opened.base), name) in derived
+        assert (checkpoint, name) in generated
+    assert len(derived) == len(closed_rounds(made.state))
+
+
+def test_provenance_names_who_gave_what_and_what_was_taken_back(made: Made) -> None:
+    document = ProvDocument.deserialize(made.crate / "prov.json", format="json")
+    attributed = {tuple(map(str, one.args)) for one in document.get_records(ProvAttribution)}
+    for number in closed_rounds(made.state):
+        facts = made.state.history.rounds[number]
+        assert facts.closed is not None and facts.sealed is not None
+        given = zip(facts.closed.masked_hashes, facts.sealed.members, strict=True)
+        assert attributed >= {(object_name(data), f"account:{site}") for data, site in given}
+    third = made.state.history.rounds[3].closed
+    assert third is not None
+    taken_back = [str(one.args[0]) for one in document.get_records(ProvInvalidation)]
+    assert taken_back == [object_name(third.checkpoint_hash)]
+    kinds = [
+        str(next(iter(one.get_asserted_types()))) for one in document.get_records(ProvActivity)
+    ]
+    approvals = sum(len(one.approvals) for one in made.state.history.versions.values())
+    assert kinds.count("assent:approval") == approvals
+    assert kinds.count("assent:round") == len(made.state.history.rounds)
+
+
+def test_the_crate_reads_back_and_its_bundle_verifies(made: Made) -> None:
+    crate = ROCrate(made.crate)
+    parts = {one.id: one for one in crate.data_entities}
+    assert set(parts) == {BUNDLE, "prov.json"}
+    for name, entity in parts.items():
+        data = (made.crate / name).read_bytes()
+        assert entity["sha256"] == hashlib.sha256(data).hexdigest()
+        assert int(entity["contentSize"]) == len(data)
+    assert all(crate.root_dataset[name] for name in ("name", "description", "datePublished"))
+    assert crate.license["description"]
+    assert verify_folder(made.crate / BUNDLE, made.block).ok
+
+
+def test_the_crate_tells_each_round_from_checkpoint_to_checkpoint(made: Made) -> None:
+    graph = json.loads((made.crate / "ro-crate-metadata.json").read_bytes())["@graph"]
+    entities = {one["@id"]: one for one in graph}
+    actions = [one for one in graph if one["@type"] == "CreateAction"]
+    assert len(actions) == len(made.state.history.rounds)
+    for action in actions:
+        facts = made.state.history.rounds[int(action["@id"].rpartition("/")[2])]
+        assert entities[action["object"]["@id"]]["sha256"] == facts.opened.base.hex()
+        assert ("result" in action) == (facts.closed is not None)
+        if facts.closed:
+            result = entities[action["result"]["@id"]]
+            assert result["sha256"] == facts.closed.checkpoint_hash.hex()
+    linked = re.findall(r'\{"@id": "(.*?)"\}', json.dumps(graph))
+    elsewhere = {one for one in linked if one not in entities}
+    assert all(one.startswith(("http://schema.org/", "https://w3id.org/")) for one in elsewhere)
+
+
+def test_the_report_says_what_the_bundle_says(made: Made, page: str, written: Written) -> None:
+    words, report = words_of(page), verify_folder(written.folder, made.block)
+    assert "The evidence holds" in words
+    assert f"All {len(report.checks)} checks hold" in words
+    versions = made.state.history.versions
+    newest = versions[max(versions)]
+    for hashed in (
+        newest.terms_hash,
+        newest.terms.protocol_hash,
+        newest.terms.app_hash,
+        made.block,
+    ):
+        assert hashed.hex() in words
+    granted = sum(len(tokens) for tokens in made.state.history.tokens.values())
+    assert f"all sites {granted} {len(report.withdrawals)} 1 " in words
+    spent = f"{made.state.history.rho_spent / 1e18:.6f}"
+    assert f"rho spent {spent} of {newest.terms.rho_ceiling / 1e18:.6f}" in words
+    for one in report.rounds:
+        sizes = f"{len(one.members)} {one.cohort}"
+        state = "retired" if made.state.is_retired(one.number) else one.state
+        assert re.search(rf"{one.number} {state} .{{0,60}}UTC {sizes} ", words), one
+    assert f"{len(report.withdrawals)} withdrawn consents" in words
+    assert "barred for round 2" in words
+
+
+def test_the_page_has_its_figures_and_asks_nothing_of_any_network(page: str) -> None:
+    figures = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    assert len(figures) == 3
+    privacy, cohorts, timeline = map(words_of, ("</style>" + one for one in figures))
+    assert "ceiling" in privacy and "retired" in privacy and "aborted" in privacy
+    assert "site 5" in cohorts and "–" in cohorts
+    assert all(lane in timeline for lane in ("approvals", "rounds", "withdrawals", "faults"))
+    names = re.findall(r'\bid="([^"]+)"', page)
+    assert len(names) == len(set(names))
+    targets = re.findall(r'(?:href|src|action|data|srcset)="([^"]*)"', page)
+    targets += re.findall(r"url\(([^)]*)\)", page)
+    assert targets
+    assert all(one.startswith(("#", "data:image/png;base64,")) for one in targets)
+    assert {one[1:] for one in targets if one.startswith("#")} <= set(names)
+    assert "<script" not in page and "@import" not in page and "<link" not in page
+
+
+def test_the_pdf_has_pages_and_says_the_same(made: Made) -> None:
+    path = made.report / "report.pdf"
+    assert path.read_bytes().count(b"/Type /Page\n") >= 4
+    words = pdf_words(path)
+    versions = made.state.history.versions
+    for hashed in (versions[max(versions)].terms_hash, made.block):
+        assert hashed.hex() in words
+    assert "The evidence holds" in words
+    assert path.read_bytes().count(b"/Subtype /Image") >= 3
+
+
+def test_no_patient_is_in_any_of_it(made: Made, page: str) -> None:
+    texts = [page, pdf_words(made.report / "report.pdf")]
+    texts += [(made.crate / name).read_text() for name in ("prov.json", "ro-crate-metadata.json")]
+    named = list(holders_and_tokens(made.state))
+    assert len(named) > 60
+    for text in map(str.lower, texts):
+        assert not [one for one in named if one in text]
+
+
+def test_the_same_bundle_makes_the_same_files(made: Made, written: Written, tmp_path: Path) -> None:
+    trusted = "0x" + made.block.hex()
+    for what, before in (("report", made.report), ("export", made.crate)):
+        again = tmp_path / what
+        command = ("study", what, str(made.crate / BUNDLE), "--trust-block", trusted)
+        assert assent(*command, "--out", str(again)).code == 0
+        for file in before.iterdir():
+            assert (again / file.name).read_bytes() == file.read_bytes(), file.name
+
+
+def test_what_does_not_hold_is_said_on_top_and_ends_with_one(
+    written: Written, tmp_path: Path
+) -> None:
+    copy = written.copy(tmp_path / "bundle")
+    objects = copy / "objects.car"
+    data = bytearray(objects.read_bytes())
+    data[-1] ^= 1
+    objects.write_bytes(data)
+    trusted = ("--trust-block", "0x" + written.trust_block.hex())
+    answer = assent("study", "report", str(copy), *trusted, "--out", str(tmp_path / "report"))
+    assert answer.code == 1
+    assert "DOES NOT HOLD" in answer.words
+    words = words_of((tmp_path / "report/report.html").read_text(encoding="utf-8"))
+    title, _, rest = words.partition("THIS EVIDENCE DOES NOT HOLD")
+    assert len(title) < 100
+    assert rest.index("What does not hold") < rest.index("objects.cid") < rest.index("block hash")
+    pages = pdf_words(tmp_path / "report/report.pdf").count("THIS EVIDENCE DOES NOT HOLD")
+    assert pages >= 5, "on top and at the foot of each page"
+    refused = assent("study", "export", str(copy), *trusted, "--out", str(tmp_path / "crate"))
+    assert refused.code == 1
+    assert "nothing is written" in refused.words
+    assert not (tmp_path / "crate").exists()
+
+
+def test_a_fault_that_nobody_recorded_is_told_without_its_patient(
+    contested: Written, tmp_path: Path
+) -> None:
+    trusted = "0x" + contested.trust_block.hex()
+    command = ("study", "report", str(contested.folder), "--trust-block", trusted)
+    assert assent(*command, "--out", str(tmp_path)).code == 1
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "the receipt of token (withheld)" in page
+    assert "did not answer about round 1" in page
+    state, _ = prove_history(read_bundle(contested.folder), contested.trust_block)
+    assert state is not None
+    assert not [one for one in holders_and_tokens(state) if one in page.lower()]
+
+
+def test_events_that_give_no_history_leave_the_verdict_alone(
+    written: Written, tmp_path: Path
+) -> None:
+    copy = written.copy(tmp_path / "bundle")
+    (copy / "chain/events.json").write_bytes(b"[]")
+    answer = assent("study", "report", str(copy), "--out", str(tmp_path / "report"))
+    assert answer.code == 1
+    page = (tmp_path / "report/report.html").read_text(encoding="utf-8")
+    assert "THIS EVIDENCE DOES NOT HOLD" in page and "ask two sites" in page
+    assert "<svg" not in page
+
+
+def test_nothing_is_written_into_a_bundle(written: Written, tmp_path: Path) -> None:
+    for what in ("report", "export"):
+        answer = assent("study", what, str(written.folder), "--out", str(written.folder / "out"))
+        assert answer.code == 2
+        assert "in the bundle" in answer.words
+    assert not (written.folder / "out").exists()
