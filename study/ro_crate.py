@@ -86,7 +86,9 @@ def _file(crate: ROCrate, folder: Path, name: str, encoding: str, words: str) ->
 
 
 def _parties(crate: ROCrate, facts: EvidenceFacts, study: StudyFacts) -> None:
-    named = dict.fromkeys(study.consents, "site") | {study.terms.coordinator: "coordinator"}
+    named = dict.fromkeys(study.consents, "site")
+    for version in study.state.history.versions.values():
+        named.setdefault(version.terms.coordinator, "coordinator")
     for address, role in named.items():
         name = f"{role} {address}"
         _add(crate, _account(facts, address), {"@type": "Organization", "name": name})

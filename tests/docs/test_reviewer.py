@@ -128,7 +128,7 @@ def test_every_command_of_the_page_works_in_its_order(
         "irb disclosure-key": site_discloses_and_patient_comes,
     }
     reader.follow()
-    for made in ("documents", "bundle"):
+    for made in ("documents", "bundle", "report", "crate"):
         shutil.rmtree(desk.folder / made)
     for name in ("", "seat-", "back-"):
         (desk.folder / f"{name}mine.json").unlink()
