@@ -24,6 +24,7 @@ def test_the_commands_and_the_code_of_the_page_work_in_their_order(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study = desk.proposed()
+
     def run_the_code(_: Answer) -> None:
         names: dict[str, Any] = {}
         monkeypatch.chdir(desk.folder)
