@@ -16,6 +16,7 @@ CHECKED_BYTES = {
     "deliverySignatures",
     "newKey",
     "signature",
+    "signatures",
     "signer",
     "signers",
 }

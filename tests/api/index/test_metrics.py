@@ -32,5 +32,5 @@ def test_the_lag_is_measured_and_decides_whether_the_service_is_ready(
     assert client.get("/readyz").status_code == 200
 
     monkeypatch.setattr(service.node, "rpc_url", "http://127.0.0.1:1")
-    monkeypatch.setattr(service.node, "_chain", None)
+    monkeypatch.setattr(service.node, "connected", None)
     assert shown(client) == {"assent_index_block": head}
