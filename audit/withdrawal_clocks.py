@@ -65,6 +65,7 @@ def finishing(
         return Clock(started, deadline, deadline if at >= deadline else None)
     moments = [one.retired for one in checkpoints if one.bound is not None and one.retired]
     last = max(moments, key=lambda moment: moment.position, default=None)
-    if last is None or last.time <= halted.ended:
+    # blocks of one second are told apart by number; a deadline that passed has none
+    if last is None or (last.time, last.block) <= (halted.ended, halted.block or 0):
         return Clock(started, deadline, halted.ended, halted.block)
     return Clock(started, deadline, last.time, last.block)

@@ -1,12 +1,8 @@
-"""The noise of the benches' private runs, and where their pooled learner is."""
+"""The noise of the benches' private runs."""
 
 from __future__ import annotations
 
 import math
-
-from federation.planning.pooled import train
-
-__all__ = ["noise_multiplier", "rho_of", "train"]
 
 
 def rho_of(epsilon: float, delta: float) -> float:

@@ -21,11 +21,12 @@ from typing import Any
 import numpy as np
 
 from bench import pbcseq
-from bench.pooled import noise_multiplier, train
+from bench.pooled import noise_multiplier
 from federation.app.learning import baselines
 from federation.app.learning.dp_fedavg import dp_fedavg
 from federation.app.learning.forecasts import Learned, Outcome, Scores, outcome
 from federation.app.learning.recipe import CLIP_NORM, ROUNDS, recommended_recipe
+from federation.planning.pooled import train
 from twin.log_linear import LogLinearModel
 from twin.prior import flatten
 from twin.series import PatientSeries

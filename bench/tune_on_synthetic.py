@@ -13,8 +13,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.pooled import noise_multiplier, train
+from bench.pooled import noise_multiplier
 from federation.app.learning.recipe import CLIP_NORM, ROUNDS, recommended_recipe
+from federation.planning.pooled import train
 from federation.planning.synthetic import cohort, true_prior
 from twin.log_linear import LogLinearModel
 from twin.prior import Prior, unflatten

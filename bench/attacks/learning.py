@@ -13,8 +13,9 @@ from audit.recipe import Recipe
 from audit.update import apply_round
 from bench.attacks import defences
 from bench.attacks.attackers import Attack, poisoned, sent
-from bench.attacks.world import CLIP_STEPS, FRACTION_BITS, World
+from bench.attacks.world import CLIP_STEPS, World
 from federation.app.learning.recipe import ROUNDS, recommended_recipe
+from federation.planning.pooled import Grid
 
 EPSILON, DELTA, SPARE_ROUNDS, NOISE_SITES = 8.0, 1e-5, 2, 3
 FIRST_LIE = 1
@@ -56,13 +57,6 @@ DEFENCES = (
     Defence("trimmed mean", defences.trimmed_mean, True),
     Defence("multi-Krum", defences.multi_krum, True),
 )
-
-
-class Grid:
-    """What `audit.update.apply_round` reads of terms."""
-
-    def __init__(self, size: int) -> None:
-        self.vector_length, self.fraction_bits = size, FRACTION_BITS
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from audit.codec import clip_and_encode, sum_rows
 from bench.attacks.records import Trigger
 from federation.app.learning.meta_gradient import meta_gradients
 from federation.app.learning.recipe import CLIP_NORM, recommended_recipe
+from federation.planning.pooled import FRACTION_BITS
 from federation.planning.synthetic import cohort, true_prior
 from twin.log_linear import LogLinearModel
 from twin.prior import flatten, unflatten
 from twin.series import PatientSeries
 
-FRACTION_BITS = 24
 CLIP_STEPS = round(CLIP_NORM * 2**FRACTION_BITS)
 SUPPORT = 3
 REFERENCE_PATIENTS = 60

@@ -1,8 +1,5 @@
-"""Private rounds with every site's patients in one place: what the federation would compute.
-
-Clipping, grid and update are the federation's own (`audit.codec`, `audit.update`), and so is the
-size of the noise; it comes from NumPy, not from keyed streams, so that a seed repeats a run. Fit
-for public and synthetic data alone.
+"""What private learning may spend, and the constants of its descent; `federation.planning.pooled`
+has the rounds.
 """
 
 from __future__ import annotations
@@ -10,21 +7,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audit.checkpoint import initial
-from audit.codec import clip_and_encode, sum_rows
 from audit.privacy import epsilon_canonne_kamath_steinke
 from audit.recipe import Recipe
-from audit.update import apply_round
+from federation.planning.pooled import descend
 from twin.prior import Layout, unflatten
 
 FloatArray = NDArray[np.float64]
-
-FRACTION_BITS: Final = 24
 
 
 @dataclass(frozen=True)
@@ -76,22 +69,6 @@ class Descent:
     adam_epsilon: float = 1e-8
 
 
-class _Grid:
-    def __init__(self, size: int) -> None:
-        self.vector_length = size
-        self.fraction_bits = FRACTION_BITS
-
-
-def noisy_sum(
-    rows: FloatArray, clipping_norm: float, noise_sd: float, generator: np.random.Generator
-) -> NDArray[np.int64]:
-    """The clipped rows' sum with noise, int64 [D] on the grid. noise_sd in clipping norms."""
-    steps = round(clipping_norm * 2**FRACTION_BITS)
-    total = sum_rows(clip_and_encode(rows, steps, FRACTION_BITS))
-    noise = np.rint(generator.standard_normal(rows.shape[1]) * noise_sd * steps)
-    return np.asarray(total + noise.astype(np.int64))
-
-
 def learn(
     updates: Callable[[FloatArray], FloatArray],
     start: FloatArray,
@@ -116,9 +93,7 @@ def learn(
         beta2=descent.beta2,
         adam_epsilon=descent.adam_epsilon,
     )
-    checkpoint = initial(unflatten(start, layout), layout, recipe.model)
-    for _ in range(descent.rounds):
-        rows = updates(checkpoint.prior) * gradient_scale
-        total = noisy_sum(rows, descent.clipping_norm, noise_sd, generator)
-        checkpoint = apply_round(checkpoint, total, len(rows), _Grid(recipe.size), recipe)
-    return checkpoint.prior
+    base = initial(unflatten(start, layout), layout, recipe.model)
+    return descend(
+        updates, base, recipe, descent.rounds, descent.clipping_norm, noise_sd, generator
+    )

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from bench.learning import tables
 from bench.learning.cohort import Cohort, Record
-from bench.learning.private import Budget, Descent, learn, noisy_sum
+from bench.learning.private import Budget, Descent, learn
 from bench.learning.settings import Settings
 from federation.app.learning import survey
 from federation.app.learning.meta_gradient import batch_meta_gradients
 from federation.app.learning.nested import FIRST, nested_gradients
 from federation.app.learning.point import PointSettings, Rows, updates
+from federation.planning.pooled import FRACTION_BITS, noisy_sum
 from twin.prior import flatten
 from twin.protocol import TwinModel
 from twin.trajectory.model import TrajectoryModel
@@ -78,7 +79,8 @@ def surveyed(
         rounds = descent.rounds + settings.survey_rounds
         noise = _budget(settings, epsilon, rounds, sites).noise_sd
         sums = [
-            noisy_sum(rows, 1.0, noise, generator) * 2.0**-24 for _ in range(settings.survey_rounds)
+            noisy_sum(rows, 1.0, noise, generator) * 2.0**-FRACTION_BITS
+            for _ in range(settings.survey_rounds)
         ]
         total, noise = np.mean(sums, axis=0), noise / math.sqrt(settings.survey_rounds)
     found = survey.read(codes, total, noise)
@@ -88,17 +90,8 @@ def surveyed(
 def learn_prior(ground: Ground, generator: np.random.Generator) -> FloatArray:
     """The hierarchical prior, float64 [D]."""
     descent, model = ground.settings.prior, ground.model
-    gradients: Callable[[FloatArray], FloatArray]
-    if isinstance(model, TrajectoryModel):
-        rows = rows_of(model, ground.records, ground.scored)
-        gradients = lambda prior: nested_gradients(model, prior, rows)  # noqa: E731
-    else:
-        table = tables.batch(ground.records)
-        gradients = lambda prior: batch_meta_gradients(  # noqa: E731
-            model, prior, table, len(FIRST) - 1
-        )
     return learn(
-        gradients,
+        _prior_gradients(ground),
         flatten(model.initial_prior(), model.prior_layout),
         model.prior_layout,
         model.gradient_scale(),
@@ -106,6 +99,15 @@ def learn_prior(ground: Ground, generator: np.random.Generator) -> FloatArray:
         ground.noise_sd(descent),
         generator,
     )
+
+
+def _prior_gradients(ground: Ground) -> Callable[[FloatArray], FloatArray]:
+    model = ground.model
+    if isinstance(model, TrajectoryModel):
+        rows = rows_of(model, ground.records, ground.scored)
+        return lambda prior: nested_gradients(model, prior, rows)
+    table = tables.batch(ground.records)
+    return lambda prior: batch_meta_gradients(model, prior, table, len(FIRST) - 1)
 
 
 def learn_point(name: str, ground: Ground, generator: np.random.Generator) -> FloatArray:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.learning import methods
+from bench.learning.cohort import Record
 from bench.learning.division import Plan, divide, ground_of, ruler_of, set_threads
-from bench.learning.forecasting import Counting, by_point, by_prior, items
+from bench.learning.forecasting import Counting, Items, by_point, by_prior, items
 from bench.learning.private import Descent
 from bench.learning.scoring import Errors, Ruler, mean_error, scaled_records
 from bench.learning.settings import Settings, read
@@ -107,11 +108,18 @@ def _errors(number: int, settings: Settings, kinds: list[str]) -> Mapping[str, F
     return found
 
 
-def _point(ground: Ground, kind: str, point: FloatArray, out, rulers, parts) -> FloatArray:  # type: ignore[no-untyped-def]
+def _point(
+    ground: Ground,
+    kind: str,
+    point: FloatArray,
+    out: Sequence[Record],
+    rulers: Mapping[Counting, Ruler],
+    parts: Mapping[tuple[Counting, int], Sequence[Items]],
+) -> FloatArray:
     settings = ground.settings
     scaled = scaled_records(ground.model, out)
     found = np.full((len(settings.rates), len(settings.steps), len(SCORED)), np.nan)
-    for counting in ("observations", "visits"):
+    for counting in rulers:
         own = methods.personal_points(ground, kind, point, out, scaled, counting)
         for place, (counted, count) in enumerate(SCORED):
             if counted != counting:

@@ -16,7 +16,8 @@ import torch
 
 from bench.meta_gradient.cohorts import MODELS, patients_of
 from bench.meta_gradient.learners import SUPPORT_VISITS, clipped_sum, start_of
-from federation.app.learning.meta_gradient import STACKED, meta_gradients
+from federation.app.learning.meta_gradient import meta_gradients
+from federation.app.learning.usable import STACKED
 
 DISTINCT = 500
 

@@ -26,8 +26,9 @@ from torch.func import grad, vmap
 from audit.codec import clip_and_encode, sum_rows
 from federation.app.learning import point
 from federation.app.learning.deterministic import deterministic
-from federation.app.learning.meta_gradient import LARGEST, meta_gradients
+from federation.app.learning.meta_gradient import meta_gradients
 from federation.app.learning.point import PointSettings, Rows, squared_error
+from federation.app.learning.usable import LARGEST
 from twin.log_linear import LogLinearModel
 from twin.prior import flatten
 from twin.series import PatientSeries, stack

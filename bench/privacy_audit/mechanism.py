@@ -2,10 +2,10 @@
 
 `federation.app.learning.meta_gradient`, `audit.codec`, the keyed discrete Gaussians of
 `federation.app.noise` with the variance of `audit.privacy`, and `audit.update`; every site's
-patients in one place, as in `bench.pooled`. Masks are left out: they cancel in the sum, which the
-coordinator sees. The auditor is the strongest that the claim is about: it knows every other record,
-the noise of t colluding sites (so only m - t shares are drawn), and the sum of every sealed
-attempt, of abandoned ones too.
+patients in one place, as in `federation.planning.pooled`. Masks are left out: they cancel in the
+sum, which the coordinator sees. The auditor is the strongest that the claim is about: it knows
+every other record, the noise of t colluding sites (so only m - t shares are drawn), and the sum of
+every sealed attempt, of abandoned ones too.
 """
 
 from __future__ import annotations

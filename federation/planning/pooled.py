@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.checkpoint import initial
+from audit.checkpoint import Checkpoint, initial
 from audit.codec import clip_and_encode, sum_rows
 from audit.recipe import Recipe
 from audit.update import apply_round
@@ -49,15 +49,49 @@ def train(
     ``noise_sd``: SD of the noise on a round's sum of clipped gradients, in units of ``clip_norm``.
     ``progress`` is called after each round.
     """
-    checkpoint = initial(model.initial_prior(), model.prior_layout, model.name)
-    scale = np.array(recipe.gradient_scale)
-    steps = round(clip_norm * 2**FRACTION_BITS)
+    start = initial(model.initial_prior(), model.prior_layout, model.name)
+    return descend(
+        lambda prior: meta_gradients(model, prior, patients, recipe.support_visits),
+        start,
+        recipe,
+        rounds,
+        clip_norm,
+        noise_sd,
+        generator,
+        progress,
+    )
+
+
+def descend(
+    directions: Callable[[FloatArray], FloatArray],
+    start: Checkpoint,
+    recipe: Recipe,
+    rounds: int,
+    clip_norm: float,
+    noise_sd: float,
+    generator: np.random.Generator,
+    progress: Callable[[], None] | None = None,
+) -> FloatArray:
+    """What is learned after ``rounds``, float64 [D], whatever it is.
+
+    ``directions``: from what is learned so far [D] to each patient's direction of descent
+    [patients, D], neither scaled nor clipped. The others as of `train`.
+    """
+    checkpoint, scale = start, np.array(recipe.gradient_scale)
     for _ in range(rounds):
-        rows = meta_gradients(model, checkpoint.prior, patients, recipe.support_visits) * scale
-        total = sum_rows(clip_and_encode(rows, steps, FRACTION_BITS))
-        noise = np.rint(generator.standard_normal(recipe.size) * noise_sd * steps)
-        total = total + noise.astype(np.int64)
-        checkpoint = apply_round(checkpoint, total, len(patients), Grid(recipe.size), recipe)
+        rows = directions(checkpoint.prior) * scale
+        total = noisy_sum(rows, clip_norm, noise_sd, generator)
+        checkpoint = apply_round(checkpoint, total, len(rows), Grid(recipe.size), recipe)
         if progress is not None:
             progress()
     return checkpoint.prior
+
+
+def noisy_sum(
+    rows: FloatArray, clip_norm: float, noise_sd: float, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """The clipped rows' sum with noise, int64 [D] on the grid; ``noise_sd`` in clipping norms."""
+    steps = round(clip_norm * 2**FRACTION_BITS)
+    total = sum_rows(clip_and_encode(rows, steps, FRACTION_BITS))
+    noise = np.rint(generator.standard_normal(rows.shape[1]) * noise_sd * steps)
+    return np.asarray(total + noise.astype(np.int64))

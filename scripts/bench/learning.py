@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from scripts.console import BadInput, JsonOption, error_console, say, show_json, show_table, warn
+
+if TYPE_CHECKING:  # the comparison is loaded when it is run
+    from bench.learning.cohort import Cohort
+    from twin.protocol import TwinModel
 
 
 def learning(
@@ -45,10 +49,9 @@ def learning(
     and forecasts the results of held-out patients after their first k. Settings are those of
     bench/learning/settings.toml, unchanged, for every cohort. See docs/data-scientist.md.
     """
-    from bench.learning.cohort import Cohort, CohortUnusable, read_csv, read_groups
+    from bench.learning.cohort import CohortUnusable, read_csv, read_groups
     from bench.learning.sources import DATASETS, fitted, published_model
     from bench.learning.sources import dataset as dataset_named
-    from twin.protocol import TwinModel
 
     if csv is not None and dataset:
         raise BadInput("--csv and --dataset exclude each other: name one cohort")
@@ -79,7 +82,9 @@ def learning(
     say(f"Tables and pictures are in {out}.")
 
 
-def _compare(cohort, published, folder: Path, seeds: int | None, jobs: int | None):  # type: ignore[no-untyped-def]
+def _compare(
+    cohort: Cohort, published: TwinModel | None, folder: Path, seeds: int | None, jobs: int | None
+) -> dict[str, Any]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from bench.learning.run import compare
@@ -106,7 +111,7 @@ def _compare(cohort, published, folder: Path, seeds: int | None, jobs: int | Non
         )
 
 
-def _tell(name: str, results) -> None:  # type: ignore[no-untyped-def]
+def _tell(name: str, results: dict[str, Any]) -> None:
     from bench.learning.telling import endpoint_rows
 
     countings = list(results["primary"])

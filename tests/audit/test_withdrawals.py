@@ -10,9 +10,11 @@ from eth_account.signers.local import LocalAccount
 
 from audit.consent_state import StudyState
 from audit.privacy import epsilon_canonne_kamath_steinke
-from audit.remedies import Remedy, Withdrawal, spans
+from audit.remedies import Bound, CheckpointRemedy, Clock, Remedy, Withdrawal, spans
 from audit.report import Kind
+from audit.round_state import Moment
 from audit.verify import verify_folder
+from audit.withdrawal_clocks import finishing
 from audit.withdrawals import REMEDIATION_SECONDS, withdrawal, withdrawals
 from chain.messages import LateRevocation, RoundState
 from tests.audit.acts import roll_back
@@ -194,6 +196,15 @@ def test_a_renewed_consent_goes_on_and_is_no_withdrawal(moving_world: World) -> 
     assert (found.remedy, [use.round for use in found.uses]) == (BOUNDED, [1])
     assert found.bound is not None
     assert found.bound.delta == pytest.approx(1e-5)
+
+
+def test_going_back_in_the_second_of_the_revocation_is_still_what_made_it_final() -> None:
+    revoked, went_back = Moment(5, 59, 100), Moment(6, 68, 100)
+    halted = Clock(revoked.time, revoked.time, revoked.time, revoked.block)
+    bound = Bound(1, 10**18, 1.0, 1e-5)
+    retired = CheckpointRemedy(1, b"", RETIRED, bound, went_back)
+    found = finishing(revoked, RETIRED, [retired], halted, 1000, 200)
+    assert (found.ended, found.block) == (100, 68)
 
 
 def test_many_rounds_are_named_in_few_words() -> None:

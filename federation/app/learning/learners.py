@@ -15,16 +15,12 @@ import torch
 from numpy.typing import NDArray
 
 from audit.recipe import Recipe
-from federation.app.learning.meta_gradient import (
-    LARGEST,
-    LONGEST,
-    meta_gradients,
-    width_of,
-)
+from federation.app.learning.meta_gradient import meta_gradients
 from federation.app.learning.point import NAMES, PointSettings, Rows, updates
+from federation.app.learning.usable import by_width, usable
 from twin.prior import Layout, Prior, size_of
 from twin.protocol import TwinModel
-from twin.series import PatientBatch, PatientSeries, empty_series, stack
+from twin.series import PatientBatch, PatientSeries
 
 FloatArray = NDArray[np.float64]
 
@@ -115,20 +111,14 @@ class PointLearner:
     ) -> FloatArray:
         if at.shape != (size_of(self.layout(model)),) or not np.isfinite(at).all():
             raise ValueError(f"what {self.name} learns must be finite and of the model's size")
-        series = [
-            one if one is not None and len(one) <= LONGEST else empty_series() for one in patients
-        ]
         settings = PointSettings(
             steps=recipe.adaptation_steps,
             rate=recipe.adaptation_rate,
             counts=tuple(range(1, recipe.support_visits + 1)),
         )
-        found = np.zeros((len(series), at.size))
-        widths = np.array([width_of(len(one)) for one in series], dtype=np.int64)
-        for width in sorted(set(widths.tolist())):
-            members = np.flatnonzero(widths == width)
-            rows = _rows(model, stack([series[i] for i in members], width))
-            found[members] = updates(self.name, model, at, rows, settings)
+        found = np.zeros((len(patients), at.size))
+        for members, batch in by_width(patients):
+            found[members] = updates(self.name, model, at, _rows(model, batch), settings)
         return found
 
 
@@ -153,20 +143,14 @@ def learner_named(name: str) -> Learner:
 
 
 def _rows(model: TwinModel, batch: PatientBatch) -> Rows:
-    """A patient with an unusable number is emptied."""
-    known = (batch.channel >= 0) & (batch.channel < len(model.channels))
-    channel = np.where(known, batch.channel, 0)
-    scaled = model.scaled(torch.tensor(channel), torch.tensor(batch.value)).numpy()
-    believed = known & (np.abs(scaled) <= LARGEST) & (np.abs(batch.times) <= LARGEST)
-    usable = (believed | ~batch.observed).all(axis=1, keepdims=True)
-    seen = (batch.observed & usable).astype(np.float64)
+    found = usable(model, batch)
     inputs: frozenset[int] = getattr(model, "inputs", frozenset())
-    result = ~np.isin(channel, sorted(inputs))
+    result = ~np.isin(found.channel, sorted(inputs))
     return Rows(
-        torch.tensor(np.where(seen > 0, batch.times, 0.0)),
-        torch.tensor(channel),
-        torch.tensor(np.where(seen > 0, scaled, 0.0)),
+        torch.tensor(found.times),
+        torch.tensor(found.channel),
+        torch.tensor(found.scaled),
         torch.tensor(batch.visit),
-        torch.tensor(seen),
-        torch.tensor(seen * result),
+        torch.tensor(found.seen.astype(np.float64)),
+        torch.tensor((found.seen & result).astype(np.float64)),
     )

@@ -20,10 +20,11 @@ from torch import Tensor
 from torch.func import vmap
 
 from federation.app.learning.deterministic import deterministic
+from federation.app.learning.usable import by_width, usable, width_of
 from twin.adapts_within import AdaptsWithin
 from twin.prior import Layout, size_of
 from twin.protocol import TwinModel
-from twin.series import PatientBatch, PatientSeries, empty_series, stack
+from twin.series import PatientBatch, PatientSeries
 
 FloatArray = NDArray[np.float64]
 
@@ -34,19 +35,6 @@ the records' length: a chunk holds as many patients as fit, a long record's coun
 
 MOST_AT_ONCE = 32
 """Patients computed at a time at most."""
-
-STACKED = 4096
-"""Patients whose rows are filled up to one width at a time."""
-
-LONGEST = 4096
-"""Observations a record may hold; a longer one gives a zero row, so that one record cannot exhaust
-memory and stop a round.
-"""
-
-LARGEST = 1e6
-"""Largest magnitude of an observation on the model's scaled log scale, and of a time in years, that
-is believed.
-"""
 
 
 def meta_gradients(
@@ -62,17 +50,9 @@ def meta_gradients(
     gradient is not finite, gives exactly zero. No error depends on what a record says. Raises
     ValueError when ``prior`` or ``support_visits`` is unusable.
     """
-    series = [
-        one if one is not None and len(one) <= LONGEST else empty_series() for one in patients
-    ]
-    rows = np.zeros((len(series), prior.size))
-    widths = np.array([width_of(len(one)) for one in series], dtype=np.int64)
-    for width in sorted(set(widths.tolist())):
-        members = np.flatnonzero(widths == width)
-        for start in range(0, len(members), STACKED):
-            some = members[start : start + STACKED]
-            batch = stack([series[i] for i in some], width)
-            rows[some] = batch_meta_gradients(model, prior, batch, support_visits)
+    rows = np.zeros((len(patients), prior.size))
+    for some, batch in by_width(patients):
+        rows[some] = batch_meta_gradients(model, prior, batch, support_visits)
     return rows
 
 
@@ -241,26 +221,20 @@ def _density(
 
 
 def _chunk(model: TwinModel, batch: PatientBatch, patients: int) -> _Rows:
-    """The batch, filled up with empty patients; a patient with an unusable number is emptied."""
+    """The batch's usable rows, filled up with empty patients."""
     pad = ((0, patients - len(batch)), (0, 0))
-    seen = np.pad(batch.observed, pad)
-    times = np.pad(batch.times, pad)
-    value = np.pad(batch.value, pad, constant_values=1.0)
-    named = np.pad(batch.channel, pad)
-    known = (named >= 0) & (named < len(model.channels))
-    channel = torch.tensor(np.where(known, named, 0))
-    scaled = model.scaled(channel, torch.tensor(value)).numpy()
-    believed = known & (np.abs(scaled) <= LARGEST) & (np.abs(times) <= LARGEST)
-    seen = seen & (believed | ~seen).all(axis=1, keepdims=True)
-    return _Rows(
-        torch.tensor(np.where(seen, times, 0.0)),
-        channel,
-        torch.tensor(np.where(seen, scaled, 0.0)),
-        torch.tensor(np.pad(batch.visit, pad)),
-        torch.tensor(seen.astype(np.float64)),
+    filled = PatientBatch(
+        np.pad(batch.times, pad),
+        np.pad(batch.channel, pad),
+        np.pad(batch.value, pad, constant_values=1.0),
+        np.pad(batch.visit, pad),
+        np.pad(batch.observed, pad),
     )
-
-
-def width_of(observations: int) -> int:
-    """The padded width of so many rows: a power of two."""
-    return max(16, 1 << max(observations - 1, 0).bit_length())
+    found = usable(model, filled)
+    return _Rows(
+        torch.tensor(found.times),
+        torch.tensor(found.channel),
+        torch.tensor(found.scaled),
+        torch.tensor(filled.visit),
+        torch.tensor(found.seen.astype(np.float64)),
+    )

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from audit.privacy import site_variance
-from chain.messages import LateRevocation, Terms
+from chain.messages import Terms
 from federation.app.noise import draw, noise_key
 from federation.app.stream import KeyStream, StreamCrossedFork
+from tests.federation.app.terms import made_terms
 
 LEDGER = "0x00000000000000000000000000000000000000aA"
 SITE = "0x00000000000000000000000000000000000000B1"
@@ -214,38 +215,7 @@ def _draw_in_a_child(where: dict) -> np.ndarray:
 
 
 def terms(**changes) -> Terms:
-    h = bytes(32)
-    values = {
-        "protocol_hash": h,
-        "consent_text_hash": h,
-        "dpia_hash": h,
-        "app_hash": h,
-        "recipe_hash": h,
-        "initial_checkpoint": h,
-        "purposes": 1,
-        "disease": 0,
-        "coordinator": SITE,
-        "sites": (SITE, OTHER_SITE),
-        "min_cohort": 5,
-        "min_sites": 4,
-        "tolerated_colluders": 1,
-        "vector_length": 60,
-        "fraction_bits": 20,
-        "clipping_norm": 1 << 20,
-        "noise_multiplier": 1_500_000,
-        "delta": 10**13,
-        "rho_ceiling": 2 * 10**18,
-        "commit_seconds": 60,
-        "seal_seconds": 60,
-        "delivery_seconds": 60,
-        "close_seconds": 60,
-        "challenge_seconds": 60,
-        "answer_seconds": 60,
-        "waiting_rounds": 1,
-        "max_charged_aborts": 3,
-        "late_revocation": LateRevocation.ABANDON,
-    }
-    return Terms(**(values | changes))
+    return made_terms(**({"coordinator": SITE, "sites": (SITE, OTHER_SITE)} | changes))
 
 
 class TestSiteVariance:

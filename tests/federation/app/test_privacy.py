@@ -12,47 +12,16 @@ from scipy import optimize, stats
 
 from audit import privacy
 from audit.privacy import noise_multiplier_for
-from chain.messages import LateRevocation, Terms, rho_of_round
+from chain.messages import Terms, rho_of_round
 from federation.app.accountants import epsilon_if_sampled, rho_by_accountants
 from federation.app.privacy import PrivacyAccountContradiction, epsilon_spent
+from tests.federation.app.terms import made_terms
 
 DELTA = 10**13  # 1e-5
 
 
 def terms(**changes) -> Terms:
-    h = bytes(32)
-    sites = tuple(f"0x{k:040x}" for k in range(1, 6))
-    values = {
-        "protocol_hash": h,
-        "consent_text_hash": h,
-        "dpia_hash": h,
-        "app_hash": h,
-        "recipe_hash": h,
-        "initial_checkpoint": h,
-        "purposes": 1,
-        "disease": 0,
-        "coordinator": sites[0],
-        "sites": sites,
-        "min_cohort": 5,
-        "min_sites": 3,
-        "tolerated_colluders": 1,
-        "vector_length": 60,
-        "fraction_bits": 20,
-        "clipping_norm": 1 << 20,
-        "noise_multiplier": 1_500_000,
-        "delta": DELTA,
-        "rho_ceiling": 2 * 10**18,
-        "commit_seconds": 60,
-        "seal_seconds": 60,
-        "delivery_seconds": 60,
-        "close_seconds": 60,
-        "challenge_seconds": 60,
-        "answer_seconds": 60,
-        "waiting_rounds": 1,
-        "max_charged_aborts": 3,
-        "late_revocation": LateRevocation.ABANDON,
-    }
-    return Terms(**(values | changes))
+    return made_terms(**({"min_sites": 3} | changes))
 
 
 def report(rounds=5, contributors=None, **changes):

@@ -9,13 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from federation.app.learning.meta_gradient import (
-    LARGEST,
-    LONGEST,
     ROWS_AT_ONCE,
     batch_meta_gradients,
     meta_gradients,
     patient_losses,
 )
+from federation.app.learning.usable import LARGEST, LONGEST
 from twin.log_linear import LogLinearModel
 from twin.pbc_labs import LABS
 from twin.prior import flatten, unflatten

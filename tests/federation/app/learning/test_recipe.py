@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from audit.recipe import parse
-from bench.pooled import noise_multiplier, rho_of, train
+from bench.pooled import noise_multiplier, rho_of
 from bench.tune_on_synthetic import errors
 from federation.app.learning.recipe import CLIP_NORM, ROUNDS, recommended_recipe
+from federation.planning.pooled import train
 from federation.planning.synthetic import cohort, true_prior
 from twin.log_linear import LogLinearModel
 from twin.prior import unflatten
