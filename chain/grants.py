@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from chain.chain import Chain
+from typing import TYPE_CHECKING
+
 from chain.messages import Enrolment, Grant, language_tag
+
+if TYPE_CHECKING:
+    from chain.chain import Chain
 
 #: The largest uint40: a data period without an end.
 NO_END = 2**40 - 1

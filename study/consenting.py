@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from audit.data_use import ACTIVITIES, KNOWN, USES, permits
-from chain.chain import Chain
 from chain.errors import RegistryStudyUnknown
 from chain.grants import NO_END, draft_grant
 from chain.messages import Grant, Purpose, Terms
@@ -18,6 +18,9 @@ from study.data_use_text import (
     uses_named,
 )
 from study.enrolment_file import EnrolmentFile, EnrolmentFileInvalid
+
+if TYPE_CHECKING:
+    from chain.chain import Chain
 
 DAY = 86_400
 _CONDITIONS = KNOWN & ~(USES | ACTIVITIES)

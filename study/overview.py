@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audit.consent_state import StudyState
 from audit.privacy import RHO_UNIT, epsilon_canonne_kamath_steinke, log_slack_of_round
 from audit.round_state import RoundFacts
 from audit.withdrawal_study import may_have_used
-from chain.chain import Chain
 from chain.errors import RegistryStudyUnknown
 from chain.messages import Study, Terms, rho_of_round, split_token_id
+
+if TYPE_CHECKING:
+    from chain.chain import Chain
 
 
 @dataclass(frozen=True)
