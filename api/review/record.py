@@ -133,6 +133,7 @@ def _round(facts: RoundFacts, verdict: RoundVerdict) -> ReviewedRound:
         verified=verdict.state,
         verified_words=WORDS[verdict.state],
         failed=list(verdict.failed),
+        faults=list(verdict.faults),
         recomputed=verdict.recomputed,
         attested=verdict.attested,
         pending=verdict.pending,

@@ -28,7 +28,11 @@ class PrivacySpent(BaseModel):
 
 
 class ReviewedRound(BaseModel):
-    """One round: how it ended, what it cost, and what verification says of it."""
+    """One round: how it ended, what it cost, and what verification says of it.
+
+    `faults`: duties that somebody broke, on record with the consequence; they hold as evidence, so
+    `verified` can be `holds` beside them.
+    """
 
     number: int
     state: Literal["open", "sealed", "closed", "aborted"]
@@ -42,6 +46,7 @@ class ReviewedRound(BaseModel):
     verified: Verified
     verified_words: str
     failed: list[str]
+    faults: list[str]
     recomputed: int
     attested: int
     pending: int

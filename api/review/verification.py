@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from audit.consent_state import StudyState
+from audit.report import Kind
 from audit.round_state import RoundFacts
 
 Verified = Literal["holds", "does-not-hold", "changed-since", "not-verified"]
@@ -26,10 +27,15 @@ WORDS: dict[Verified, str] = {
 
 @dataclass(frozen=True)
 class RoundVerdict:
-    """One round's place in the newest report; `failed` are names of checks."""
+    """One round's place in the newest report; `failed` are names of checks.
+
+    `faults` says of each broken duty on record who broke it and how: the evidence of it holds, so
+    it fails nothing. The others count checks by how far they go (`audit.report.Kind`).
+    """
 
     state: Verified
     failed: tuple[str, ...]
+    faults: tuple[str, ...]
     recomputed: int
     attested: int
     pending: int
@@ -57,10 +63,19 @@ def failed(report: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for one in report["checks"] if not one["ok"] and one["name"] != ANCHOR]
 
 
+def faults(checks: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    """Broken duties on record, each as `assent verify` tells it: check, object and detail."""
+    return tuple(
+        f"{one['name']}: {one['object']}: {one['detail']}"
+        for one in checks
+        if one["kind"] == Kind.FAULT
+    )
+
+
 def _verdict(facts: RoundFacts, report: dict[str, Any] | None, whole: set[str]) -> RoundVerdict:
     covered = {} if report is None else {one["number"]: one["state"] for one in report["rounds"]}
     if report is None or facts.number not in covered:
-        return RoundVerdict("not-verified", (), 0, 0, 0)
+        return RoundVerdict("not-verified", (), (), 0, 0, 0)
     own = [one for one in report["checks"] if _round_of(one) == facts.number]
     wrong = tuple(sorted({one["name"] for one in own if not one["ok"]} | whole))
     state: Verified = "holds"
@@ -68,13 +83,17 @@ def _verdict(facts: RoundFacts, report: dict[str, Any] | None, whole: set[str]) 
         state = "does-not-hold"
     elif covered[facts.number] != facts.state.name.lower():
         state = "changed-since"
-    return RoundVerdict(state, wrong, *(_count(own, kind) for kind in _KINDS))
+    return RoundVerdict(
+        state=state,
+        failed=wrong,
+        faults=faults(own),
+        recomputed=_count(own, Kind.RECOMPUTED),
+        attested=_count(own, Kind.ATTESTED),
+        pending=_count(own, Kind.PENDING),
+    )
 
 
-_KINDS = ("recomputed", "attested", "pending")
-
-
-def _count(checks: Iterable[dict[str, Any]], kind: str) -> int:
+def _count(checks: Iterable[dict[str, Any]], kind: Kind) -> int:
     return sum(one["kind"] == kind for one in checks)
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.blocks import BLOCK_EXAMPLE, BlockShown
 from api.review.bundling.tables import BundleJob
-from api.review.verification import failed
+from api.review.verification import failed, faults
 from chain.blocks import Block
 
 _STAGES = {
@@ -37,11 +37,15 @@ class BundleProgress(BaseModel):
 
 
 class BundleVerdict(BaseModel):
-    """The report in short. `holds`: every check but the anchor holds."""
+    """The report in short. `holds`: every check but the anchor holds.
+
+    `faults`: duties that somebody broke, on record with the consequence; they fail no check.
+    """
 
     holds: bool
     checks: int
     failed: list[str]
+    faults: list[str]
 
 
 class BundleFile(BaseModel):
@@ -75,7 +79,7 @@ class BundleTold(BaseModel):
                 "asked_at": "2026-11-21T16:00:00Z",
                 "ended_at": "2026-11-21T16:00:09Z",
                 "block": BLOCK_EXAMPLE,
-                "verdict": {"holds": True, "checks": 212, "failed": []},
+                "verdict": {"holds": True, "checks": 212, "failed": [], "faults": []},
                 "file": {
                     "sha256": "0x" + "7a" * 32,
                     "bytes": 183214,
@@ -138,7 +142,10 @@ def _verdict(job: BundleJob) -> BundleVerdict | None:
     if job.report is None:
         return None
     wrong = sorted({f"{one['name']}: {one['object']}" for one in failed(job.report)})
-    return BundleVerdict(holds=not wrong, checks=len(job.report["checks"]), failed=wrong)
+    checks = job.report["checks"]
+    return BundleVerdict(
+        holds=not wrong, checks=len(checks), failed=wrong, faults=list(faults(checks))
+    )
 
 
 def _file(job: BundleJob) -> BundleFile | None:

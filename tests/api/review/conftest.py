@@ -12,6 +12,7 @@ from ipfs.objects import ObjectStore
 from stack.kubo import KuboDaemon
 from stack.process import ProcessGroup
 from tests.api.review.serving import Served, serving
+from tests.audit.acts import challenge
 from tests.audit.real_study import RealStudy
 from tests.world import World
 
@@ -29,10 +30,14 @@ def ipfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Reviewed:
-    """A study with one closed round, all of whose objects are on IPFS, and its service."""
+    """A study with one closed round, all of whose objects are on IPFS, and its service.
+
+    `silent`: a site that was asked for a replay of the round and never answered, on record.
+    """
 
     study: RealStudy
     served: Served
+    silent: str
 
     @property
     def number(self) -> int:
@@ -44,13 +49,16 @@ def reviewed(
     module_world: World, ipfs: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Reviewed]:
     module_world.sites = module_world.sites[:3]
-    study = RealStudy(module_world)
+    study = RealStudy(module_world, {"answer_seconds": 1})
     for site in module_world.sites:
         for _ in range(2):
             study.patient(site)
-    study.round()
+    asked, silent = study.round(), module_world.sites[0].address
+    challenge(module_world, study.number, asked, silent, 0, module_world.reviewers[0])
+    module_world.wait(2)
+    study.chain.ledger.fault(study.number, asked, silent, 0)
     with ObjectStore(ipfs) as store:
         for data in {*study.files.values(), *study.objects.values()}:
             store.put(data)
     with serving(module_world, Path(tmp_path_factory.mktemp("api")), ipfs) as served:
-        yield Reviewed(study, served)
+        yield Reviewed(study, served, silent)

@@ -152,6 +152,15 @@ def test_each_round_says_what_the_newest_report_says_of_it(
     )
 
 
+def test_a_broken_duty_on_record_is_told_and_fails_nothing(
+    reviewed: Reviewed, done: dict[str, Any]
+) -> None:
+    (fault,) = done["verdict"]["faults"]
+    assert fault.startswith(f"challenge: round 1, site {reviewed.silent}, a replay: fault: ")
+    (round_,) = reviewed.served.get(f"/v1/studies/{reviewed.number}/record")["rounds"]
+    assert (round_["faults"], round_["verified"]) == ([fault], "holds")
+
+
 def test_who_has_no_part_asks_for_no_work_and_nobody_reads_unnamed(
     reviewed: Reviewed, done: dict[str, Any]
 ) -> None:
