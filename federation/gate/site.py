@@ -11,11 +11,16 @@ from chain.chain import Chain
 from chain.deployment import Deployment
 from federation.gate.journal import Journal
 from federation.gate.keys import SiteKeys
+from federation.gate.record_cap import RecordCap
 from federation.gate.records.store import RecordStore
 from ipfs.objects import ObjectStore
 
 #: Names the site's folder to the site's own processes; a path, never a secret.
 SITE_DIR = "ASSENT_SITE_DIR"
+RECORD_TALLY_FILE = "record-tally.db"
+#: 1.539: epsilon 10 at delta 1e-6 (Canonne, Kamath and Steinke 2020, corollary 13), for one study
+#: at epsilon 8 and a part of another. Above it the bound says little: odds may change e^10-fold.
+RECORD_RHO_CEILING = 1_539 * 10**15
 
 
 class SiteFolderInvalid(Exception):
@@ -35,6 +40,9 @@ class SiteConfig:
         threshold: approvals that the site expects to be needed (k).
         max_head_age_seconds: refuse a node whose newest block is older; 0 for chains that only
             make a block when there is a transaction.
+        record_tally: path of the tally of records that all of the hospital's folders share,
+            relative to the folder.
+        record_rho_ceiling: what one record may be charged over all studies, in 1e-18.
     """
 
     study_id: int
@@ -44,6 +52,8 @@ class SiteConfig:
     reviewers: tuple[str, ...]
     threshold: int
     max_head_age_seconds: int = 0
+    record_tally: str = RECORD_TALLY_FILE
+    record_rho_ceiling: int = RECORD_RHO_CEILING
 
     def save(self, folder: Path) -> None:
         """Writes ``site.json`` in one step."""
@@ -61,7 +71,10 @@ class SiteConfig:
         path = folder / "site.json"
         try:
             raw = json.loads(path.read_text())
-            return cls(**raw | {"reviewers": tuple(raw["reviewers"])})
+            config = cls(**raw | {"reviewers": tuple(raw["reviewers"])})
+            if type(config.record_rho_ceiling) is not int or config.record_rho_ceiling < 0:
+                raise ValueError("record_rho_ceiling is a whole number of 1e-18")
+            return config
         except FileNotFoundError as error:
             raise SiteFolderInvalid(
                 f"{path} does not exist; run `assent site join` for this folder first"
@@ -105,6 +118,14 @@ def connect(
     )
 
 
+def open_record_cap(
+    folder: Path, config: SiteConfig, chain: Chain, site: str, journal: Journal | None
+) -> RecordCap:
+    """The ceiling on records in a folder's study; see `RecordCap` for what it raises."""
+    path = folder / config.record_tally
+    return RecordCap(path, config.record_rho_ceiling, config.study_id, chain, site, journal)
+
+
 class Site:
     """An opened site folder: everything that training needs.
 
@@ -112,6 +133,7 @@ class Site:
         folder, config: where it is and its settings.
         keys, records, journal: its secrets, its patients' records, its durable memory of rounds.
         chain, store: its own chain node and IPFS node.
+        cap: the hospital's ceiling on what a record gives to all studies.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -122,6 +144,7 @@ class Site:
         self.journal = Journal.open(folder / "state.db")
         self.chain = connect(folder, self.config, self.keys)
         self.store = ObjectStore(self.config.ipfs_api)
+        self.cap = open_record_cap(folder, self.config, self.chain, self.address, self.journal)
 
     @property
     def address(self) -> str:
