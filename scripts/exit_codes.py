@@ -43,6 +43,7 @@ EXIT_CODE_OF: Final[dict[str, int]] = {
     "federation.gate.private_files.PrivateFileUnsafe": UNUSABLE,
     "federation.gate.private_database.DatabaseUnusable": UNUSABLE,
     "federation.gate.journal_schema.JournalError": REFUSED,
+    "federation.gate.record_tally.RecordTallyRefused": REFUSED,
     "study.enrolment_file.EnrolmentFileInvalid": UNUSABLE,
     "federation.gate.backup.BackupUnusable": UNUSABLE,
     "federation.gate.joining.JoinRefused": REFUSED,

@@ -15,6 +15,7 @@ from chain.errors import ChainError, LedgerStudyNotUsable
 from federation.app.reply import WithheldCode, delivered, read_order, withheld
 from federation.app.site_round import SiteRound, Withheld
 from federation.gate.journal_schema import BudgetExceeded, ChargeContradicted, JournalError
+from federation.gate.record_tally import RecordTallyRefused
 from federation.gate.site import Site, site_folder_from_environment
 from ipfs.objects import ObjectStoreError
 
@@ -45,7 +46,7 @@ def _code_of(error: Exception) -> WithheldCode:
         return error.code
     if isinstance(error, LedgerStudyNotUsable):
         return WithheldCode.STUDY_NOT_USABLE
-    if isinstance(error, BudgetExceeded | ChargeContradicted):
+    if isinstance(error, BudgetExceeded | ChargeContradicted | RecordTallyRefused):
         return WithheldCode.BUDGET_REFUSED
     if isinstance(error, JournalError):
         return WithheldCode.SEAL_CONTRADICTS

@@ -46,6 +46,7 @@ from federation.app.reply import WithheldCode
 from federation.app.train import cohort_series, contribution
 from federation.gate.journal_schema import Attempt
 from federation.gate.kept_cohort import KeptCohort
+from federation.gate.record_cap import record_ids_of
 from federation.gate.site import Site
 
 _POLL_SECONDS = 0.25
@@ -146,7 +147,10 @@ class SiteRound:
         """Computes and keeps one attempt's noised vector; gives it with its cohort root."""
         site, number = self._site, self._next_attempt()
         model = model_named(self._recipe.model)
-        series = cohort_series(cohort.consents, site.keys, site.records, model)
+        rho = rho_of_round(self._terms.noise_multiplier)
+        record_ids = record_ids_of(cohort.consents.values(), site.keys)
+        without_room = site.cap.without_room(self._number, number, rho, record_ids)
+        series = cohort_series(cohort.consents, site.keys, site.records, model, without_room)
         total = contribution(series, self._base, self._recipe, self._terms)
         root = cohort_root(
             self._chain,
@@ -249,6 +253,7 @@ class SiteRound:
             raise Withheld(
                 WithheldCode.SEAL_CONTRADICTS, "the seal is not one that this site can recompute"
             )
+        self._site.cap.require_held(self._number, own.attempt)
         self._site.journal.charge(
             self._study,
             self._number,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,11 @@ _UNUSABLE = (ValueError, TypeError, ArithmeticError, LookupError)
 
 
 def cohort_series(
-    consents: Mapping[int, Consent], keys: SiteKeys, records: RecordStore, model: TwinModel
+    consents: Mapping[int, Consent],
+    keys: SiteKeys,
+    records: RecordStore,
+    model: TwinModel,
+    without_room: Collection[str] = (),
 ) -> list[PatientSeries | None]:
     """The admitted tokens' records as series, in the order of the tokens' indices.
 
@@ -35,15 +39,19 @@ def cohort_series(
 
     Args:
         consents: by token index; each consent's data period limits its record.
+        without_room: records that the hospital's ceiling lets add nothing; they count as well.
     """
     channels = [(channel.loinc, channel.unit) for channel in model.channels]
     series: list[PatientSeries | None] = []
     for _, consent in sorted(consents.items()):
         record_id = keys.record_of(consent.record_commitment)
         period = DataPeriod.from_unix(consent.data_start, consent.data_end)
+        if record_id is None or record_id in without_room:
+            series.append(None)
+            continue
         try:
-            record = records.record(record_id, period) if record_id is not None else None
-            series.append(None if record is None else PatientSeries(*series_of(record, channels)))
+            record = records.record(record_id, period)
+            series.append(PatientSeries(*series_of(record, channels)))
         except (RecordUnknown, *_UNUSABLE):
             series.append(None)
     return series

@@ -7,6 +7,7 @@ Everything before the ciphertext is authenticated with it. The key is scrypt(pas
 SQLite files are copied with SQLite's own backup, so a running site can be backed up. What comes
 from a backup has forgotten what happened since: `restore_backup` therefore ends the rounds that
 were under way and starts noise draws at a fresh random number (`Journal.begin_new_incarnation`).
+The hospital's tally of records comes along, also from outside the folder (`tally_copy`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,6 +35,7 @@ from federation.gate.journal import Journal
 from federation.gate.keys import SiteKeys
 from federation.gate.private_files import make_private_folder, read_private_file, sync_folder
 from federation.gate.records.store import RecordStore
+from federation.gate.tally_copy import ARCHIVED, place_tally, tally_outside
 
 MAGIC = b"assent-backup-1\n"
 SCRYPT = {"n": 2**17, "r": 8, "p": 1}  # OWASP Password Storage Cheat Sheet; 128 MiB of memory
@@ -52,10 +54,14 @@ class BackupUnusable(Exception):
 
 @dataclass(frozen=True)
 class Restored:
-    """What a restore found: the site's account, and (study, round) that it had to end."""
+    """What a restore found: the site's account, and (study, round) that it had to end.
+
+    `record_tally` is where the backup's tally of records was put; None when there is one already.
+    """
 
     account: str
     rounds_ended: tuple[tuple[int, int], ...]
+    record_tally: Path | None = None
 
 
 def read_passphrase(path: Path) -> bytes:
@@ -134,7 +140,7 @@ def restore_backup(source: Path, folder: Path, passphrase: bytes) -> Restored:
             _unpack(source, archive, making)
         for name in ("logs", "run"):
             make_private_folder(making / name)
-        restored = _reopen(making)
+        restored = replace(_reopen(making), record_tally=place_tally(making, folder))
         making.rename(folder)
     except BaseException:
         shutil.rmtree(making)
@@ -163,8 +169,7 @@ def _snapshot(folder: Path) -> IO[bytes]:
     """A tar archive of a consistent copy, in a file without a name in the site's own folder."""
     archive: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the caller's
     with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for path in _files(folder):
-            name = path.relative_to(folder).as_posix()
+        for path, name in _named_files(folder):
             if path.suffix == ".db":
                 with tempfile.TemporaryDirectory(dir=folder, prefix=".backup-") as copies:
                     copy = Path(copies) / path.name
@@ -174,6 +179,15 @@ def _snapshot(folder: Path) -> IO[bytes]:
                 _add(tar, path, name)
     archive.seek(0)
     return archive
+
+
+def _named_files(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Every file that a backup holds, with its name in it."""
+    for path in _files(folder):
+        yield path, path.relative_to(folder).as_posix()
+    tally = tally_outside(folder)
+    if tally is not None:
+        yield tally, ARCHIVED
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -18,7 +18,7 @@ import psutil
 from audit.cid import cid_of_sha256
 from chain.chain import Chain
 from chain.errors import ChainError
-from chain.messages import Study, Terms
+from chain.messages import Consent, Study, Terms
 from federation.gate.flower_settings import FlowerSettings, ask_superlink, read_authority
 from federation.gate.fork_server.libraries import (
     FLWR_VERSION,
@@ -31,10 +31,11 @@ from federation.gate.joining import JoinRefused, refuse_unless_named
 from federation.gate.keys import KeyFolderInvalid, SiteKeys
 from federation.gate.private_database import DatabaseUnusable
 from federation.gate.private_files import PrivateFileUnsafe, require_private_folder
+from federation.gate.record_counts import consents_now, count_records
+from federation.gate.record_tally import RecordTallyRefused
 from federation.gate.records.errors import RecordsError
 from federation.gate.records.store import RecordStore
 from federation.gate.site import SiteConfig, SiteFolderInvalid, connect
-from federation.gate.status import cohort_size_now
 from ipfs.objects import ObjectStore, ObjectStoreError, ObjectStoreUnreachable
 
 #: A site's two long processes and a round's children, measured at about 1.4 GB.
@@ -55,6 +56,7 @@ _KNOWN = (
     ObjectStoreError,
     OSError,
     PrivateFileUnsafe,
+    RecordTallyRefused,
     RecordsError,
     SiteFolderInvalid,
     UnusableEnvironmentError,
@@ -64,12 +66,16 @@ _KNOWN = (
 
 @dataclass(frozen=True)
 class Check:
-    """What was asked, whether it holds, what was found, and what to do when it does not."""
+    """What was asked, whether it holds, what was found, and what to do when it does not.
+
+    `warning` is what somebody should know of although it holds.
+    """
 
     name: str
     ok: bool
     found: str
     remedy: str = ""
+    warning: str = ""
 
 
 class _Missing(Exception):
@@ -90,12 +96,15 @@ class Preflight:
         self._chain: Chain | None = None
         self._terms: Terms | None = None
         self._study: Study | None = None
+        self._consents: list[Consent] | None = None
+        self._warning = ""
 
     def run(self) -> Iterator[Check]:
         """The checks in order, each as soon as it is made."""
         for name, ask, remedy in self._checks():
+            self._warning = ""
             try:
-                yield Check(name, True, ask())
+                yield Check(name, True, ask(), warning=self._warning)
             except _Missing as missing:
                 yield Check(name, False, f"not asked: {missing}", "mend the line above first")
             except _Failed as failed:
@@ -138,6 +147,11 @@ class Preflight:
                 "cohort",
                 self._ask_cohort,
                 "enrol more patients; smaller cohorts take part in no round",
+            ),
+            (
+                "record ceiling",
+                self._ask_record_ceiling,
+                "see what the line says of the hospital's tally of records",
             ),
         ]
 
@@ -241,12 +255,28 @@ class Preflight:
     def _ask_cohort(self) -> str:
         chain, keys = _require(self._chain, "no chain"), _require(self._keys, "no keys")
         terms, config = _require(self._terms, "no terms"), _require(self._config, "no settings")
-        size = cohort_size_now(chain, terms, config.study_id, keys.public.account)
+        self._consents = consents_now(chain, terms, config.study_id, keys.public.account)
+        size = len(self._consents)
         if size < terms.min_cohort:
             raise _Failed(
                 f"{size} active consents; the study needs {terms.min_cohort} at each site"
             )
         return f"{size} active consents, at least {terms.min_cohort} needed"
+
+    def _ask_record_ceiling(self) -> str:
+        chain, keys = _require(self._chain, "no chain"), _require(self._keys, "no keys")
+        config, consents = _require(self._config, ""), _require(self._consents, "no cohort")
+        counts = count_records(self._folder, config, chain, keys, consents)
+        if counts.reaching_it:
+            self._warning = (
+                f"{counts.in_words} Speak with the sponsor before a round is paid for that learns"
+                " little; the ceiling is `record_rho_ceiling` in site.json, and your hospital's"
+            )
+        return (
+            f"rho {counts.ceiling / 10**18:.6g} over all studies, {counts.studies} so far;"
+            f" {counts.at_ceiling} of {counts.records} records have reached it,"
+            f" {counts.reaching_it} would in this study"
+        )
 
     # -- other services ----------------------------------------------------------------------
 

@@ -97,21 +97,6 @@ def catch_up(tally: RecordTally, chain_id: int, ledger: str, decisions: Decision
                 tally.hold_everyone(account, undecided, committed.attempt, committed.rho)
 
 
-@dataclass(frozen=True)
-class RecordCounts:
-    """How many of a cohort's records the ceiling stops; no record is named.
-
-    `at_ceiling` have no room for one more round of the study, `reaching_it` have none for all that
-    the study may still spend; the former are among the latter. `rho` values are in 1e-18.
-    """
-
-    records: int
-    at_ceiling: int
-    reaching_it: int
-    ceiling: int
-    studies: int
-
-
 class RecordCap:
     """The ceiling, as one site folder meets it in its study.
 
@@ -173,22 +158,11 @@ class RecordCap:
                 " not the file that the round was committed with. Nothing is sent"
             )
 
-    def counts(self, record_ids: Collection[str], rho: int, rho_left: int) -> RecordCounts:
-        """What the ceiling means to a cohort, by what the ledger has decided by now.
-
-        Args:
-            rho: of one more round; rho_left: what the study may still spend; in 1e-18.
-        """
+    def totals(self, record_ids: Collection[str]) -> dict[str, int]:
+        """Rho of each record over all studies in 1e-18, as far as the ledger has decided."""
         if self.tally.knows(self.account):
             self._catch_up()
-        totals = self.tally.totals(record_ids).values()
-        return RecordCounts(
-            records=len(totals),
-            at_ceiling=sum(total + rho > self.ceiling for total in totals),
-            reaching_it=sum(total + max(rho, rho_left) > self.ceiling for total in totals),
-            ceiling=self.ceiling,
-            studies=self.tally.account_count(),
-        )
+        return self.tally.totals(record_ids)
 
     def make_anew(self) -> None:
         """Count this folder's study from the chain alone, its past rounds for every record."""

@@ -55,6 +55,10 @@ class SiteConfig:
     record_tally: str = RECORD_TALLY_FILE
     record_rho_ceiling: int = RECORD_RHO_CEILING
 
+    def record_tally_path(self, folder: Path) -> Path:
+        """The tally of a folder with these settings."""
+        return Path(os.path.normpath(folder / self.record_tally))
+
     def save(self, folder: Path) -> None:
         """Writes ``site.json`` in one step."""
         temporary = folder / "site.json.part"
@@ -122,8 +126,8 @@ def open_record_cap(
     folder: Path, config: SiteConfig, chain: Chain, site: str, journal: Journal | None
 ) -> RecordCap:
     """The ceiling on records in a folder's study; see `RecordCap` for what it raises."""
-    path = folder / config.record_tally
-    return RecordCap(path, config.record_rho_ceiling, config.study_id, chain, site, journal)
+    path, ceiling = config.record_tally_path(folder), config.record_rho_ceiling
+    return RecordCap(path, ceiling, config.study_id, chain, site, journal)
 
 
 class Site:

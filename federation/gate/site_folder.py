@@ -5,6 +5,8 @@ keys/          secrets (`federation.gate.keys`)
 supernode/     the SuperNode's key pair and Flower's own files
 records.db     patients' records
 state.db       the durable journal of rounds
+record-tally.db                                   what each record gave to all studies, unless
+               `record_tally` in site.json names a file that several folders share
 transactions.db, high-water.db                    what was sent to the chain, what was relied on
 logs/, run/    what the running site writes; not in backups
 """

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from chain.chain import Chain
-from chain.messages import Terms
-from federation.app.chain_facts import chain_time
-from federation.app.opening import round_seconds
 from federation.gate.challenges import OpenChallenge, open_challenges
 from federation.gate.journal import Journal
 from federation.gate.keys import SiteKeys
+from federation.gate.record_counts import (
+    RecordCounts,
+    consents_now,
+    count_records,
+    open_journal,
+)
 from federation.gate.site import SiteConfig, connect
 
 
@@ -23,7 +25,8 @@ class RoundStatus:
     """One round; `attempt` and `cohort` are of this site's newest commitment, 0 without one.
 
     `state` is the ledger's word, `is_member` whether the seal names this site, `delivered` whether
-    this site has made its delivery, and `on_record` whether the ledger has that.
+    this site has made its delivery, and `on_record` whether the ledger has that. `replay_until` is
+    the last second (since 1970) at which it can be replayed here, 0 when it cannot.
     """
 
     number: int
@@ -33,6 +36,7 @@ class RoundStatus:
     is_member: bool
     delivered: bool
     on_record: bool
+    replay_until: int
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class SiteStatus:
     `barred_for` is the round that this site is barred for, 0 when it is not; `charged_aborts` of
     `max_charged_aborts` sealed rounds were aborted since the last suspension. `rho_spent` is the
     ledger's account, `own_tally` this site's, and `cohort_now` the consents that a round which
-    opened now would admit here.
+    opened now would admit here; `records` is what the hospital's ceiling means to their records.
     """
 
     study_id: int
@@ -61,12 +65,14 @@ class SiteStatus:
     own_tally: int
     cohort_now: int
     min_cohort: int
+    records: RecordCounts
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; rho as decimal strings."""
         value = asdict(self)
         for name in ("rho_spent", "rho_ceiling", "own_tally"):
             value[name] = str(value[name])
+        value["records"]["ceiling"] = str(value["records"]["ceiling"])
         for challenge in value["challenges"]:
             challenge["token_id"] = str(challenge["token_id"])
         return value
@@ -94,6 +100,8 @@ class SiteStatus:
             for one in self.rounds
             if one.state == "sealed" and one.delivered and not one.on_record
         ]
+        if self.records.reaching_it:
+            found.append(self.records.in_words)
         if self.charged_aborts >= self.max_charged_aborts:
             found.append(
                 f"No round opens: {self.charged_aborts} sealed rounds were aborted. The reviewers"
@@ -106,19 +114,24 @@ def read_status(folder: Path, last: int = 5) -> SiteStatus:
     """Reads the status, the newest `last` rounds first.
 
     Raises:
-        SiteFolderInvalid, PrivateFileUnsafe, DatabaseUnusable, chain.errors.ChainError
+        SiteFolderInvalid, PrivateFileUnsafe, DatabaseUnusable, RecordTallyRefused
+        chain.errors.ChainError
     """
     config = SiteConfig.load(folder)
-    keys = SiteKeys.open(folder / "keys")
+    with closing(SiteKeys.open(folder / "keys")) as keys:
+        return _read_status(folder, config, keys, last)
+
+
+def _read_status(folder: Path, config: SiteConfig, keys: SiteKeys, last: int) -> SiteStatus:
     site = keys.public.account
-    keys.close()
     chain = connect(folder, config)
     study = chain.registry.study(config.study_id)
     terms = chain.registry.terms(config.study_id, study.current_version)
     newest = chain.ledger.round_count(config.study_id)
     numbers = range(newest, max(0, newest - last), -1)
-    with _journal(folder) as journal:
-        rounds = tuple(_round(chain, journal, config.study_id, number, site) for number in numbers)
+    consents = consents_now(chain, terms, config.study_id, site)
+    with open_journal(folder) as journal:
+        rounds = tuple(_round(chain, journal, config, number, site) for number in numbers)
         own_tally = journal.spent(config.study_id) if journal else 0
     return SiteStatus(
         study_id=config.study_id,
@@ -135,38 +148,30 @@ def read_status(folder: Path, last: int = 5) -> SiteStatus:
         rho_spent=chain.ledger.rho_spent(config.study_id),
         rho_ceiling=terms.rho_ceiling,
         own_tally=own_tally,
-        cohort_now=cohort_size_now(chain, terms, config.study_id, site),
+        cohort_now=len(consents),
         min_cohort=terms.min_cohort,
+        records=count_records(folder, config, chain, keys, consents),
     )
 
 
-def cohort_size_now(chain: Chain, terms: Terms, study_id: int, site: str) -> int:
-    """How many tokens a round that opened now would admit at a site."""
-    block, at = chain.head().number, chain_time(chain) + round_seconds(terms)
-    return len(chain.consent.all_active_tokens(study_id, site, terms.purposes, at, block=block))
-
-
-@contextmanager
-def _journal(folder: Path) -> Iterator[Journal | None]:
-    """The site's journal; None before its first round."""
-    path = folder / "state.db"
-    if not path.exists():
-        yield None
-        return
-    with closing(Journal.open(path)) as journal:
-        yield journal
-
-
 def _round(
-    chain: Chain, journal: Journal | None, study_id: int, number: int, site: str
+    chain: Chain, journal: Journal | None, config: SiteConfig, number: int, site: str
 ) -> RoundStatus:
+    study_id = config.study_id
+    opened = chain.ledger.round(study_id, number)
     own = chain.ledger.commitment_of(study_id, number, site)
+    until = 0
+    # Absent: nothing was kept, or its window is over. True: a record was taken out.
+    if journal is not None and Snapshots(journal).rounds().get((study_id, number)) is False:
+        terms = chain.registry.terms(study_id, opened.version)
+        until = replay_until(opened, terms, config.replay_days)
     return RoundStatus(
         number=number,
-        state=chain.ledger.round(study_id, number).state.name.lower(),
+        state=opened.state.name.lower(),
         attempt=own.attempt,
         cohort=own.cohort_size,
         is_member=site in chain.ledger.members(study_id, number),
         delivered=journal is not None and journal.delivered(study_id, number) is not None,
         on_record=any(chain.ledger.delivery_of(study_id, number, site)),
+        replay_until=until,
     )

@@ -33,6 +33,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "erase-record": Command(
         "scripts.site.erasing:erase_record", "Make a record unlinkable, and confirm it."
     ),
+    "record-tally": Command(
+        "scripts.site.tally:record_tally", "Show what records gave to all studies; make it anew."
+    ),
     "backup": Command("scripts.site.copies:backup", "Write the whole site to one encrypted file."),
     "restore": Command("scripts.site.copies:restore", "Make a site's folder from a backup."),
 }

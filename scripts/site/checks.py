@@ -31,6 +31,9 @@ def preflight(folder: Folder, json_: JsonOption = False) -> None:
         )
         for check in failed:
             say(f"✗ {check.name}: {check.remedy}.")
+        for check in checks:
+            if check.warning:
+                say(f"! {check.name}: {check.warning}.")
         say("Ready." if not failed else f"{len(failed)} of {len(checks)} checks fail.")
     if failed:
         raise typer.Exit(REFUSED)

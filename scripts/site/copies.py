@@ -52,9 +52,14 @@ def restore(
     restored = restore_backup(source, folder.absolute(), read_passphrase(passphrase_file))
     ended = [{"study": study, "round": number} for study, number in restored.rounds_ended]
     if json_:
-        show_json({"account": restored.account, "rounds_ended": ended})
+        placed = None if restored.record_tally is None else str(restored.record_tally)
+        facts = {"account": restored.account, "rounds_ended": ended, "record_tally": placed}
+        show_json(facts)
         return
     say(f"Restored site {restored.account} to {folder}.")
     for one in ended:
         say(f"Round {one['round']} of study {one['study']} was under way and ended at this site.")
+    if restored.record_tally is not None:
+        say(f"The backup's tally of records is {restored.record_tally}; what was charged since")
+        say("counts for every record, once this site has asked its chain node.")
     warn("Make sure that the site's earlier folder is never started again.")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -38,6 +39,21 @@ def join(
             " block only when there is a transaction.",
         ),
     ] = 0,
+    record_tally: Annotated[
+        Path | None,
+        typer.Option(
+            help="The file in which all of the hospital's studies count what each record gave;"
+            " record-tally.db beside FOLDER unless this or an earlier join says otherwise.",
+        ),
+    ] = None,
+    record_rho_ceiling: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="The most rho that one record gives to all studies together; 1.539 (epsilon 10"
+            " at delta 1e-6) unless this or an earlier join says otherwise.",
+        ),
+    ] = None,
     json_: JsonOption = False,
 ) -> None:
     """Check a study against this site's own chain node, show its terms and join it.
@@ -62,6 +78,7 @@ def join(
         reviewers=tuple(reviewer),
         threshold=threshold,
         max_head_age_seconds=max_head_age,
+        **_record_settings(found, record_tally, record_rho_ceiling),
     )
     keys = SiteKeys.open(found / "keys")
     record, settings = read_deployment(deployment), _settings(superlink)
@@ -79,6 +96,26 @@ def join(
     show_facts(f"Study {study}, version {joined.version}", facts)
     say(f"Joined study {study}. Read the terms above; if they are not those that your hospital")
     say("agreed to, do not start. Next: `assent site load`, then `assent site preflight`.")
+
+
+def _record_settings(folder: Path, tally: Path | None, ceiling: float | None) -> dict[str, Any]:
+    """What the hospital settles for all its studies; an earlier choice stays."""
+    from federation.gate.site import RECORD_TALLY_FILE, SiteConfig
+
+    settings: dict[str, Any] = {"record_tally": f"../{RECORD_TALLY_FILE}"}
+    if (folder / "site.json").exists():
+        earlier = SiteConfig.load(folder)
+        settings = {
+            "record_tally": earlier.record_tally,
+            "record_rho_ceiling": earlier.record_rho_ceiling,
+        }
+    if tally is not None:
+        settings["record_tally"] = str(tally.absolute())
+    if ceiling is not None:
+        if not math.isfinite(ceiling):
+            raise BadInput("--record-rho-ceiling is a number")
+        settings["record_rho_ceiling"] = round(ceiling * 10**18)
+    return settings
 
 
 def read_deployment(path: Path) -> Deployment:

@@ -104,6 +104,7 @@ def _show(value: SiteStatus, connected: bool, there: list[str]) -> None:
                 f" ({100 * value.rho_spent / ceiling:.0f} %)",
             ),
             ("this site's own tally", f"{value.own_tally / _RHO_UNIT:.6g}"),
+            ("record ceiling", _record_ceiling(value)),
             (
                 "abandoned, charged",
                 f"{value.charged_aborts}; from {value.max_charged_aborts} on no round opens until"
@@ -113,7 +114,7 @@ def _show(value: SiteStatus, connected: bool, there: list[str]) -> None:
     )
     show_table(
         "Last rounds",
-        ["round", "state", "own attempt", "own cohort", "sealed in", "delivered"],
+        ["round", "state", "own attempt", "own cohort", "sealed in", "delivered", "replay until"],
         [
             (
                 one.number,
@@ -122,12 +123,22 @@ def _show(value: SiteStatus, connected: bool, there: list[str]) -> None:
                 one.cohort,
                 "yes" if one.is_member else "no",
                 "on record" if one.on_record else "yes" if one.delivered else "no",
+                moment(one.replay_until) if one.replay_until else "-",
             )
             for one in value.rounds
         ],
     )
     for remedy in value.remedies:
         say(remedy)
+
+
+def _record_ceiling(value: SiteStatus) -> str:
+    counts = value.records
+    return (
+        f"rho {counts.ceiling / _RHO_UNIT:.6g} over {counts.studies} studies; of"
+        f" {counts.records} records {counts.at_ceiling} have reached it, {counts.reaching_it} would"
+        " in this study"
+    )
 
 
 def _suspended(value: SiteStatus) -> str:
