@@ -49,7 +49,7 @@ from federation.gate.records.datasets.pbcseq import PbcSite, read_pbcseq, split_
 from federation.gate.records.datasets.pbcseq_files import write_fhir
 from federation.gate.records.fhir import load_fhir
 from federation.gate.records.store import RecordStore
-from federation.gate.site import Site
+from federation.gate.site import Site, SiteConfig
 from federation.planning.design import StudyDesign
 from scripts.local.federation import LocalFederation
 from scripts.local.layout import Layout
@@ -370,6 +370,9 @@ def small_federation(
         )
         study_id = local.propose(design, documents, [key.public.account for key in keys.values()])
         local.approve(study_id)
+        for site in sites:  # tests of many rounds; those of the ceiling set their own
+            at = local.layout.site(site.name)
+            replace(SiteConfig.load(at), record_rho_ceiling=10**24).save(at)
         chain = local.connect(local.people.relayer, "relayer")
         federation = SmallFederation(local, study_id, keys, chain)
         for site in sites:

@@ -39,7 +39,7 @@ def test_a_ready_site_passes_every_check(ready_hospital: Hospital) -> None:
     assert shown.code == 0, shown
     assert "Ready." in shown.out
     assert "✗" not in shown.out
-    assert shown.out.count("✓") == 16
+    assert shown.out.count("✓") == 17
 
 
 def test_a_folder_or_secret_open_to_others(copied: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_chain_that_is_away_is_said_once_and_the_rest_waits_for_it(copied: Pat
     assert found["balance"] == found["clock"] == "not asked: no chain"
     assert set(found) == {
         *("chain", "chain is fresh", "clock", "balance", "study"),
-        *("site in terms", "not barred", "IPFS", "cohort"),
+        *("site in terms", "not barred", "IPFS", "cohort", "record ceiling"),
     }
 
 
