@@ -47,6 +47,10 @@ class DisclosureInvalid(AuditError):
     """Bytes that cannot be a site's disclosure of a cohort."""
 
 
+class ReplayInvalid(AuditError):
+    """Bytes that cannot be a site's report of a replay."""
+
+
 class CarInvalid(AuditError):
     """A file that is not the one CAR file of the objects it names."""
 

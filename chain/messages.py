@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from chain.off_chain_messages import Erased, ErasureRequest, ReceiptKey
+from chain.off_chain_messages import Erased, ErasureRequest, ReceiptKey, Replayed
 from chain.purposes import Purpose
 from chain.signed_messages import (
     Approval,
@@ -79,6 +79,7 @@ __all__ = [
     "Readmission",
     "ReceiptKey",
     "Replacement",
+    "Replayed",
     "Resumption",
     "Revocation",
     "Rollback",

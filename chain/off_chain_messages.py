@@ -9,7 +9,7 @@ Import these names from `chain.messages`.
 from dataclasses import dataclass
 
 from chain.signing import SignedMessage
-from chain.solidity import Address, Bytes32, Uint40, Uint64
+from chain.solidity import Address, Bytes32, Uint32, Uint40, Uint64
 
 
 @dataclass(frozen=True)
@@ -44,3 +44,16 @@ class Erased(SignedMessage):
     site: Address
     holder: Address
     erased_at: Uint40
+
+
+@dataclass(frozen=True)
+class Replayed(SignedMessage):
+    """A site's account's: this report is what a replay of our part of the round showed.
+
+    `report_hash` is the SHA-256 of an `audit.replays.ReplayReport`.
+    """
+
+    study_id: Uint64
+    round: Uint32
+    site: Address
+    report_hash: Bytes32

@@ -49,6 +49,7 @@ EXIT_CODE_OF: Final[dict[str, int]] = {
     "federation.gate.joining.JoinRefused": REFUSED,
     "federation.gate.challenges.NothingToAnswer": REFUSED,
     "federation.gate.deliveries.NothingToRecord": REFUSED,
+    "federation.gate.replaying.ReplayRefused": REFUSED,
     "scripts.site.processes.SiteRunning": REFUSED,
     "chain.signed_act.SignedActInvalid": UNUSABLE,
     "federation.planning.plan.PlanInvalid": UNUSABLE,

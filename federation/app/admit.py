@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from audit.admission import refusal
@@ -87,12 +87,13 @@ def cohort_root(
     study_id: int,
     number: int,
     site: str,
-    cohort: Cohort,
+    statuses: Sequence[Status],
     salt_of: Callable[[int], bytes],
 ) -> bytes:
     """Root of the cohort tree: a leaf for each token ever minted, so exclusion is provable too.
 
     Args:
+        statuses: one for each token minted by the cohort's block, by index.
         salt_of: the leaf's own 32-byte salt, by index.
     """
     deployment = chain.deployment
@@ -109,6 +110,6 @@ def cohort_root(
                 status,
                 salt_of(index),
             )
-            for index, status in enumerate(cohort.statuses)
+            for index, status in enumerate(statuses)
         ]
     )

@@ -1,27 +1,82 @@
-"""What a bit-exact replay of a contribution depends on besides the seed and the records."""
+"""What a bit-exact replay of a contribution depends on besides the seed and the records.
+
+The hash of these facts is in every commitment on chain, so that nobody can say afterwards that a
+round was computed elsewhere than it was.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
-from importlib.metadata import version
+from functools import lru_cache
+from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from audit import canonical_json
+from federation.app.learning import meta_gradient
+from federation.app.learning.deterministic import deterministic
 
+SCHEMA = "assent-environment-1"
+#: What computes rows, noise and masks.
 _LIBRARIES = ("cryptography", "numpy", "torch")
+_THREAD_VARIABLES = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-def environment_hash() -> bytes:
-    """SHA-256 of canonical JSON: Python, libraries, machine, CPU features and thread count."""
-    facts = {
-        "cpu": _cpu_features(),
-        "libraries": {name: version(name) for name in _LIBRARIES},
+def environment_facts(app_hash: bytes) -> dict[str, Any]:
+    """Everything but seed and records, as canonical JSON can hold it.
+
+    `app` is the approved app's SHA-256; `chunks` the constants that say how many patients and rows
+    are computed together; `libraries` each library's version and the SHA-256 of the list of its
+    files' hashes, as installed (PEP 627); `threads` how many torch computes with, and what the
+    process was told; `cpu` which vector instructions there are, and which of them torch uses.
+    """
+    with deterministic():
+        threads = torch.get_num_threads()
+    return {
+        "schema": SCHEMA,
+        "app": app_hash.hex(),
+        "chunks": {
+            name: value
+            for name, value in vars(meta_gradient).items()
+            if name.isupper() and isinstance(value, int)
+        },
+        "cpu": {"features": _cpu_features(), "used": torch.backends.cpu.get_cpu_capability()},
+        "libraries": {name: _library(name) for name in _LIBRARIES},
         "machine": platform.machine(),
-        "python": platform.python_version(),
-        "threads": 1,
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "threads": {
+            "computing": threads,
+            **{name: os.environ.get(name, "") for name in _THREAD_VARIABLES},
+        },
     }
+
+
+def environment_hash(facts: dict[str, Any]) -> bytes:
+    """Commitment.environment_hash: SHA-256 of the facts as canonical JSON (RFC 8785)."""
     return hashlib.sha256(canonical_json.dumps(facts)).digest()
+
+
+@lru_cache
+def _library(name: str) -> dict[str, str]:
+    """Version and files of an installed library. Scripts and byte code differ by installer, and
+    are left out.
+    """
+    found = distribution(name)
+    files = sorted(line for line in (found.read_text("RECORD") or "").splitlines() if _counts(line))
+    listed = hashlib.sha256("\n".join(files).encode()).hexdigest()
+    return {"version": found.version, "files": listed}
+
+
+def _counts(line: str) -> bool:
+    """Whether a line of RECORD (path, hash, size) is of a file that the library itself brings."""
+    path = line.partition(",")[0]
+    return ",sha256=" in line and not (
+        path.startswith(("../", "/")) or path.endswith(".pyc") or ".dist-info/" in path
+    )
 
 
 def _cpu_features() -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from audit.checkpoint import Checkpoint
 from audit.checkpoint import read as read_checkpoint
 from audit.cid import cid_of_sha256
-from audit.codec import to_bytes, wrap
+from audit.codec import sum_rows, to_bytes, wrap
 from audit.cohort import vector_hash
 from audit.privacy import site_variance
 from audit.recipe import Recipe
@@ -38,16 +38,18 @@ from chain.messages import (
 )
 from federation.app.admit import Cohort, admit, cohort_root
 from federation.app.chain_facts import chain_time, in_force, sealed_event
-from federation.app.environment import environment_hash
+from federation.app.environment import environment_facts, environment_hash
 from federation.app.masks import mask, mask_key_pair
 from federation.app.models import model_named
 from federation.app.noise import draw, noise_key
 from federation.app.reply import WithheldCode
-from federation.app.train import cohort_series, contribution
+from federation.app.snapshot import save_snapshot
+from federation.app.train import clipped_rows, read_records
 from federation.gate.journal_schema import Attempt
 from federation.gate.kept_cohort import KeptCohort
 from federation.gate.record_cap import record_ids_of
 from federation.gate.site import Site
+from federation.gate.snapshots import Snapshots
 
 _POLL_SECONDS = 0.25
 
@@ -92,6 +94,7 @@ class SiteRound:
             raise Withheld(WithheldCode.NOT_IN_STUDY, "the study's terms do not name this site")
         self._recipe: Recipe = parse_recipe(site.store.get(cid_of_sha256(self._terms.recipe_hash)))
         self._base: Checkpoint = read_checkpoint(site.store.get(cid_of_sha256(self._opened.base)))
+        self._environment = environment_facts(self._terms.app_hash)
 
     def run(self) -> tuple[bytes, bytes]:
         """Takes part in the round.
@@ -150,14 +153,16 @@ class SiteRound:
         rho = rho_of_round(self._terms.noise_multiplier)
         record_ids = record_ids_of(cohort.consents.values(), site.keys)
         without_room = site.cap.without_room(self._number, number, rho, record_ids)
-        series = cohort_series(cohort.consents, site.keys, site.records, model, without_room)
-        total = contribution(series, self._base, self._recipe, self._terms)
+        records = read_records(cohort.consents, site.keys, site.records, model, without_room)
+        series = [one.series for one in records]
+        rows = clipped_rows(series, self._base, self._recipe, self._terms)
+        total = sum_rows(rows)
         root = cohort_root(
             self._chain,
             self._study,
             self._number,
             site.address,
-            cohort,
+            cohort.statuses,
             lambda index: site.keys.leaf_salt(
                 self._chain_id, self._ledger, self._study, self._number, number, index
             ),
@@ -165,6 +170,7 @@ class SiteRound:
         kept = KeptCohort(number, cohort.block.number, root, cohort.statuses).to_bytes()
         plain = to_bytes(wrap(total))
         attempt = site.journal.reserve(self._study, self._number, number, plain, kept)
+        save_snapshot(Snapshots(site.journal), attempt, self._environment, records, rows)
         key = noise_key(
             site.keys.noise_secret,
             self._chain_id,
@@ -192,7 +198,7 @@ class SiteRound:
             epoch=cohort.epoch,
             vector_hash=attempt.vector_hash,
             mask_key=mask_key_pair(attempt.mask_private).public,
-            environment_hash=environment_hash(),
+            environment_hash=environment_hash(self._environment),
         )
 
     def _next_attempt(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,42 +26,62 @@ from twin.series import PatientSeries
 _UNUSABLE = (ValueError, TypeError, ArithmeticError, LookupError)
 
 
-def cohort_series(
+@dataclass(frozen=True)
+class ReadRecord:
+    """What was read of one admitted token's record.
+
+    ``series`` is None when the record is unknown, empty, unusable or without room under the
+    hospital's ceiling, ``record_id`` when it is unknown to the site.
+    """
+
+    index: int
+    record_id: str | None
+    series: PatientSeries | None
+
+
+def read_records(
     consents: Mapping[int, Consent],
     keys: SiteKeys,
     records: RecordStore,
     model: TwinModel,
     without_room: Collection[str] = (),
-) -> list[PatientSeries | None]:
-    """The admitted tokens' records as series, in the order of the tokens' indices.
+) -> list[ReadRecord]:
+    """The admitted tokens' records, in the order of the tokens' indices.
 
-    A token whose record is unknown, empty or unusable gives None: it counts, and adds nothing, so
-    that no commitment tells what a record says.
+    A token whose record is unknown, empty or unusable counts, and adds nothing, so that no
+    commitment tells what a record says.
 
     Args:
         consents: by token index; each consent's data period limits its record.
         without_room: records that the hospital's ceiling lets add nothing; they count as well.
     """
     channels = [(channel.loinc, channel.unit) for channel in model.channels]
-    series: list[PatientSeries | None] = []
-    for _, consent in sorted(consents.items()):
+    found: list[ReadRecord] = []
+    for index, consent in sorted(consents.items()):
         record_id = keys.record_of(consent.record_commitment)
         period = DataPeriod.from_unix(consent.data_start, consent.data_end)
-        if record_id is None or record_id in without_room:
-            series.append(None)
-            continue
+        series = None
         try:
-            record = records.record(record_id, period)
-            series.append(PatientSeries(*series_of(record, channels)))
+            if record_id is not None and record_id not in without_room:
+                record = records.record(record_id, period)
+                series = PatientSeries(*series_of(record, channels))
         except (RecordUnknown, *_UNUSABLE):
-            series.append(None)
-    return series
+            series = None
+        found.append(ReadRecord(index, record_id, series))
+    return found
 
 
-def contribution(
+def cohort_series(
+    consents: Mapping[int, Consent], keys: SiteKeys, records: RecordStore, model: TwinModel
+) -> list[PatientSeries | None]:
+    """The series alone of `read_records`."""
+    return [one.series for one in read_records(consents, keys, records, model)]
+
+
+def clipped_rows(
     series: Sequence[PatientSeries | None], base: Checkpoint, recipe: Recipe, terms: Terms
 ) -> NDArray[np.int64]:
-    """The sum of the patients' clipped contributions, int64 [D] in grid steps, without noise.
+    """Each patient's clipped contribution, int64 [patients, D] in grid steps.
 
     Raises:
         ValueError: the recipe names an unknown model or learner, or base, recipe and terms do not
@@ -69,4 +90,15 @@ def contribution(
     model = model_named(recipe.model)
     rows = learner_named(recipe.learner).gradients(model, base.prior, series, recipe)
     scaled = rows * np.asarray(recipe.gradient_scale, dtype=np.float64)
-    return sum_rows(clip_and_encode(scaled, terms.clipping_norm, terms.fraction_bits))
+    return clip_and_encode(scaled, terms.clipping_norm, terms.fraction_bits)
+
+
+def contribution(
+    series: Sequence[PatientSeries | None], base: Checkpoint, recipe: Recipe, terms: Terms
+) -> NDArray[np.int64]:
+    """The sum of the patients' clipped contributions, int64 [D] in grid steps, without noise.
+
+    Raises:
+        ValueError: as `clipped_rows`.
+    """
+    return sum_rows(clipped_rows(series, base, recipe, terms))

@@ -17,6 +17,7 @@ from chain.messages import Round, RoundState
 from federation.app.chain_facts import chain_time
 from federation.gate.journal import Journal
 from federation.gate.keys import SiteKeys
+from federation.gate.replay_window import end_replay_windows
 from federation.gate.site import SiteConfig, connect, site_folder_from_environment
 
 log = logging.getLogger("assent.deliveries")
@@ -73,16 +74,26 @@ def record_delivery(folder: Path, number: int) -> bytes:
 
 
 def watch() -> None:
-    """Waits until the newest round is over, or records this site's delivery to it in time.
+    """Waits until the newest round is over, or records this site's delivery to it in time; then
+    destroys what is no longer to be kept of earlier rounds.
 
     The site is the one that ASSENT_SITE_DIR names. Returns when there is nothing (more) to do.
 
     Raises:
-        SiteFolderInvalid, PrivateFileUnsafe, DatabaseUnusable
+        SiteFolderInvalid, PrivateFileUnsafe, DatabaseUnusable, KeyFolderInvalid
     """
     folder = site_folder_from_environment()
     time.sleep(_LOOK_AFTER_SECONDS)
     config = SiteConfig.load(folder)
+    _watch_newest(folder, config)
+    try:
+        for number, why in end_replay_windows(folder, connect(folder, config)):
+            log.info("round %d: what a replay needs is destroyed: %s", number, why)
+    except ChainError as error:
+        log.warning("replay windows: cannot look: %s", error)
+
+
+def _watch_newest(folder: Path, config: SiteConfig) -> None:
     chain, number, pause = None, 0, _LONGEST_PAUSE
     while True:
         try:

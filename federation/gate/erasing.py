@@ -1,4 +1,6 @@
-"""Erasure at a site: the salt of a patient's record is destroyed, and the site signs that it is."""
+"""Erasure at a site: the salt of a patient's record is destroyed, with what was kept of the record
+for replays, and the site signs that it is.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,11 @@ from chain.chain import Chain
 from chain.messages import Erased, ErasureRequest
 from chain.signed_act import SignedActInvalid
 from federation.gate.enrolment_codes import FILE, EnrolmentCodes
+from federation.gate.journal import Journal
 from federation.gate.keys import SiteKeys
+from federation.gate.replay_window import end_replay_windows
 from federation.gate.site import SiteConfig, connect
+from federation.gate.snapshots import Snapshots
 from study.service_client import ServiceClient
 from study.statements import Statement, StatementRefused
 
@@ -37,7 +42,8 @@ def erase_record(
 ) -> list[str]:
     """Destroys what links a holder to records here, for good, and confirms it to the service.
 
-    May be repeated after a crash: what is destroyed already is confirmed alone.
+    Rounds that used a record can then not be replayed, and say so. May be repeated after a crash:
+    what is destroyed already is confirmed alone.
 
     Args:
         request: one of `waiting_erasures`.
@@ -67,6 +73,11 @@ def erase_record(
         records = keys.register.records_of_holder(config.study_id, bytes.fromhex(holder[2:]))
         for record_id in records:
             _require_no_live_consent(chain, keys, config.study_id, record_id)
+        # Before the salt, without which the records of a holder are not found again.
+        with closing(Journal.open(folder / "state.db")) as journal:
+            for record_id in records:
+                Snapshots(journal).forget_record(record_id)
+        end_replay_windows(folder, chain)
         for record_id in records:
             codes.forget_record(record_id)
             keys.destroy_salt(record_id)

@@ -35,6 +35,7 @@ from federation.gate.journal_schema import (
     RoundEnded,
     SealContradicted,
     VectorContradicted,
+    snapshot_prefix,
 )
 from federation.gate.private_database import PrivateDatabase
 
@@ -47,7 +48,7 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        self._database = PrivateDatabase(path, SCHEMA, KIND)
+        self.database = PrivateDatabase(path, SCHEMA, KIND)
 
     @classmethod
     def open(cls, path: Path) -> Journal:
@@ -61,14 +62,14 @@ class Journal:
             JournalOfAnotherSite: it is another one's.
         """
         wanted = f"{chain_id} {ledger.lower()} {site.lower()}"
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             connection.execute(
                 "INSERT INTO identity VALUES (1, ?) ON CONFLICT DO NOTHING", (wanted,)
             )
             found = connection.execute("SELECT value FROM identity").fetchone()[0]
             if found != wanted:
                 raise JournalOfAnotherSite(
-                    f"{self._database.path} belongs to chain, ledger, site {found}; not {wanted}"
+                    f"{self.database.path} belongs to chain, ledger, site {found}; not {wanted}"
                 )
 
     def reserve(
@@ -93,8 +94,8 @@ class Journal:
         if attempt < 1:
             raise AttemptNotNext(f"attempts count from 1; {attempt} was asked for")
         key = (study_id, round_number)
-        with self._database.transaction() as connection:
-            self._refuse_ended(connection, key)
+        with self.database.transaction() as connection:
+            self.refuse_ended(connection, key)
             if _one(connection, "SELECT 1 FROM deliveries WHERE study=? AND round=?", key):
                 raise DeliveredAlready(f"{_name(key)} was delivered; it takes no new commitment")
             latest = _one(
@@ -136,8 +137,8 @@ class Journal:
         """
         key = (reserved.study_id, reserved.round_number)
         place = (*key, reserved.attempt, reserved.draw_number)
-        with self._database.transaction() as connection:
-            self._refuse_ended(connection, key)
+        with self.database.transaction() as connection:
+            self.refuse_ended(connection, key)
             row = _one(connection, ATTEMPT, place)
             if row is None or row["salt"] != reserved.salt:
                 raise NothingReserved(f"{_name(key)}: attempt {reserved.attempt} is not reserved")
@@ -152,7 +153,7 @@ class Journal:
 
     def committed(self, study_id: int, round_number: int, vector_hash: bytes) -> Attempt | None:
         """The stored attempt whose vector has this salted hash; None when there is none (left)."""
-        row = self._database.row(
+        row = self.database.row(
             "SELECT * FROM attempts"
             " WHERE study=? AND round=? AND vector_hash=? AND vector IS NOT NULL",
             study_id,
@@ -163,7 +164,7 @@ class Journal:
 
     def cohort(self, study_id: int, round_number: int, vector_hash: bytes) -> bytes | None:
         """The cohort of the attempt with this salted hash, while it is kept."""
-        row = self._database.row(
+        row = self.database.row(
             "SELECT cohort FROM attempts WHERE study=? AND round=? AND vector_hash=?",
             study_id,
             round_number,
@@ -191,8 +192,8 @@ class Journal:
             RoundEnded: the round was abandoned or its replay window is over.
         """
         key = (study_id, round_number)
-        with self._database.transaction() as connection:
-            self._refuse_ended(connection, key)
+        with self.database.transaction() as connection:
+            self.refuse_ended(connection, key)
             charges = {
                 row["round"]: (int(row["rho"]), int(row["ledger_spent"]))
                 for row in connection.execute("SELECT * FROM charges WHERE study=?", (study_id,))
@@ -228,7 +229,7 @@ class Journal:
 
     def spent(self, study_id: int) -> int:
         """The site's own tally of a study's rho, in 1e-18."""
-        rows = self._database.rows("SELECT rho FROM charges WHERE study=?", study_id)
+        rows = self.database.rows("SELECT rho FROM charges WHERE study=?", study_id)
         return sum(int(row["rho"]) for row in rows)
 
     def deliver_once(
@@ -250,8 +251,8 @@ class Journal:
             RoundEnded: the round was abandoned or its replay window is over.
         """
         key = (study_id, round_number)
-        with self._database.transaction() as connection:
-            self._refuse_ended(connection, key)
+        with self.database.transaction() as connection:
+            self.refuse_ended(connection, key)
             row = _one(connection, "SELECT * FROM deliveries WHERE study=? AND round=?", key)
             if row is not None:
                 if row["seal_digest"] != seal_digest:
@@ -272,36 +273,22 @@ class Journal:
     def delivered(self, study_id: int, round_number: int) -> tuple[bytes, bytes] | None:
         """(seal digest, SHA-256 of the masked bytes) of a round's delivery, once it was made."""
         query = "SELECT seal_digest, masked_hash FROM deliveries WHERE study=? AND round=?"
-        row = self._database.row(query, study_id, round_number)
+        row = self.database.row(query, study_id, round_number)
         return None if row is None else (bytes(row["seal_digest"]), bytes(row["masked_hash"]))
 
-    def save_snapshot(self, study_id: int, round_number: int, name: str, data: bytes) -> None:
-        """Keep something that a replay of the round will need; the same name and bytes may repeat.
+    def ended(self, study_id: int, round_number: int) -> str | None:
+        """Why a round has ended at this site, and what it needed was destroyed; None otherwise."""
+        query = "SELECT reason FROM ended_rounds WHERE study=? AND round=?"
+        row = self.database.row(query, study_id, round_number)
+        return None if row is None else str(row["reason"])
 
-        Raises:
-            VectorContradicted: other bytes were kept under the name.
-            RoundEnded: the round was abandoned or its replay window is over.
-        """
-        key = (study_id, round_number)
-        with self._database.transaction() as connection:
-            self._refuse_ended(connection, key)
-            connection.execute(
-                "INSERT INTO snapshots VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (*key, name, data),
-            )
-            query = "SELECT data FROM snapshots WHERE study=? AND round=? AND name=?"
-            if connection.execute(query, (*key, name)).fetchone()["data"] != data:
-                raise VectorContradicted(f"{_name(key)}: another snapshot {name} was kept")
-
-    def snapshot(self, study_id: int, round_number: int, name: str) -> bytes | None:
-        """What `save_snapshot` kept, if it is still there."""
-        row = self._database.row(
-            "SELECT data FROM snapshots WHERE study=? AND round=? AND name=?",
-            study_id,
-            round_number,
-            name,
+    def is_sum_of(self, attempt: Attempt, plain: bytes) -> bool:
+        """Whether an attempt was reserved for just this sum; only a salted hash of it is kept."""
+        key = (attempt.study_id, attempt.round_number)
+        row = self.database.row(ATTEMPT, *key, attempt.attempt, attempt.draw_number)
+        return row is not None and row["inputs"] == _inputs_digest(
+            attempt.salt, plain, attempt.cohort
         )
-        return None if row is None else bytes(row["data"])
 
     def keep_only(self, study_id: int, round_number: int, vector_hash: bytes) -> None:
         """Destroy every attempt at a round but the one whose vector was sealed.
@@ -310,14 +297,19 @@ class Journal:
             NothingReserved: no stored attempt has that vector; nothing is destroyed.
         """
         key = (study_id, round_number)
-        with self._database.transaction() as connection:
-            stored = "SELECT 1 FROM attempts WHERE study=? AND round=? AND vector_hash=?"
-            if not _one(connection, stored, (*key, vector_hash)):
+        with self.database.transaction() as connection:
+            stored = "SELECT * FROM attempts WHERE study=? AND round=? AND vector_hash=?"
+            sealed = _one(connection, stored, (*key, vector_hash))
+            if sealed is None:
                 raise NothingReserved(f"{_name(key)}: no stored vector has the sealed hash")
             connection.execute(
                 f"{WIPE} AND (vector_hash IS NULL OR vector_hash != ?)", (*key, vector_hash)
             )
-        self._database.forget_old_pages()
+            connection.execute(
+                "DELETE FROM snapshots WHERE study=? AND round=? AND name NOT LIKE ?",
+                (*key, f"{snapshot_prefix(sealed['attempt'], sealed['draw'])}%"),
+            )
+        self.database.forget_old_pages()
 
     def abandon_round(self, study_id: int, round_number: int) -> None:
         """Destroy vectors, salts, cohorts, keys, masked bytes and snapshots of a round, for good.
@@ -327,9 +319,11 @@ class Journal:
         """
         self._end(study_id, round_number, "abandoned", WIPE)
 
-    def end_replay_window(self, study_id: int, round_number: int) -> None:
+    def end_replay_window(
+        self, study_id: int, round_number: int, reason: str = "its replay window is over"
+    ) -> None:
         """As `abandon_round`, but cohorts stay, for patients' receipts. May be repeated."""
-        self._end(study_id, round_number, "replay window over", WIPE_BUT_COHORT)
+        self._end(study_id, round_number, reason, WIPE_BUT_COHORT)
 
     def begin_new_incarnation(self) -> list[tuple[int, int]]:
         """Make a journal that comes from a backup safe to go on with; call it before anything else.
@@ -338,7 +332,7 @@ class Journal:
         (cohorts stay, for receipts), and draw numbers start at a random one: a noise key that was
         used after the backup never comes again. Returns (study, round) of each round that ended.
         """
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             connection.execute(
                 "INSERT INTO incarnation VALUES (1, ?)"
                 " ON CONFLICT (one) DO UPDATE SET first_draw = excluded.first_draw",
@@ -350,21 +344,22 @@ class Journal:
         return under_way
 
     def close(self) -> None:
-        self._database.close()
+        self.database.close()
 
     def _end(self, study_id: int, round_number: int, reason: str, wipe: str) -> None:
         key = (study_id, round_number)
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             connection.execute(
                 "INSERT INTO ended_rounds VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (*key, reason)
             )
             connection.execute(wipe, key)
             connection.execute("UPDATE deliveries SET masked=NULL WHERE study=? AND round=?", key)
             connection.execute("DELETE FROM snapshots WHERE study=? AND round=?", key)
-        self._database.forget_old_pages()
+        self.database.forget_old_pages()
 
     @staticmethod
-    def _refuse_ended(connection: sqlite3.Connection, key: tuple[int, int]) -> None:
+    def refuse_ended(connection: sqlite3.Connection, key: tuple[int, int]) -> None:
+        """Raises RoundEnded when the round has ended at this site; part of a transaction."""
         row = _one(connection, "SELECT reason FROM ended_rounds WHERE study=? AND round=?", key)
         if row is not None:
             raise RoundEnded(f"{_name(key)} has ended at this site: {row['reason']}")

@@ -72,6 +72,11 @@ UNDER_WAY = (
 )
 
 
+def snapshot_prefix(attempt: int, draw: int) -> str:
+    """What the names of an attempt's pieces in `snapshots` begin with; no wildcard of LIKE."""
+    return f"{attempt}.{draw}."
+
+
 class JournalError(Exception):
     """The journal refused. The message names study and round, never a record.
 

@@ -43,6 +43,8 @@ class SiteConfig:
         record_tally: path of the tally of records that all of the hospital's folders share,
             relative to the folder.
         record_rho_ceiling: what one record may be charged over all studies, in 1e-18.
+        replay_days: how long after a round's close deadline its snapshot is kept, so that it can be
+            replayed; never less than the terms let a reviewer demand a replay.
     """
 
     study_id: int
@@ -52,6 +54,7 @@ class SiteConfig:
     reviewers: tuple[str, ...]
     threshold: int
     max_head_age_seconds: int = 0
+    replay_days: int = 90
     record_tally: str = RECORD_TALLY_FILE
     record_rho_ceiling: int = RECORD_RHO_CEILING
 

@@ -17,7 +17,9 @@ from federation.gate.record_counts import (
     count_records,
     open_journal,
 )
+from federation.gate.replay_window import replay_until
 from federation.gate.site import SiteConfig, connect
+from federation.gate.snapshots import Snapshots
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "status": Command("scripts.site.service:status", "Show connection, rounds, budget, cohort."),
     "challenges": Command("scripts.site.answering:challenges", "List what the site is asked."),
     "answer": Command("scripts.site.answering:answer", "Answer a challenge, by its file's hash."),
+    "replay": Command(
+        "scripts.site.replaying:replay", "Compute a round's part again, and compare."
+    ),
     "record-delivery": Command(
         "scripts.site.answering:record_delivery", "Put a delivery on record, on chain."
     ),

@@ -39,6 +39,14 @@ def join(
             " block only when there is a transaction.",
         ),
     ] = 0,
+    replay_days: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="How long after a round what it was computed from is kept, so that it can be"
+            " replayed; never less than the terms let a reviewer ask.",
+        ),
+    ] = 90,
     record_tally: Annotated[
         Path | None,
         typer.Option(
@@ -78,6 +86,7 @@ def join(
         reviewers=tuple(reviewer),
         threshold=threshold,
         max_head_age_seconds=max_head_age,
+        replay_days=replay_days,
         **_record_settings(found, record_tally, record_rho_ceiling),
     )
     keys = SiteKeys.open(found / "keys")

@@ -14,6 +14,7 @@ from chain.messages import (
     Erased,
     ErasureRequest,
     ReceiptKey,
+    Replayed,
     Revocation,
     SignedMessage,
     account_of_signer,
@@ -32,6 +33,7 @@ MESSAGES: list[SignedMessage] = [
     ReceiptKey(KEY.address, bytes(range(32)), 1_767_225_600),
     ErasureRequest(KEY.address, 1_767_225_600),
     Erased(7, "0x" + "22" * 20, KEY.address, 1_767_225_600),
+    Replayed(7, 3, KEY.address, bytes(range(32))),
 ]
 
 
@@ -63,6 +65,7 @@ def test_the_types_are_those_that_apps_sign() -> None:
         "ReceiptKey(address holder,bytes32 x25519,uint40 issuedAt)",
         "ErasureRequest(address holder,uint40 requestedAt)",
         "Erased(uint64 studyId,address site,address holder,uint40 erasedAt)",
+        "Replayed(uint64 studyId,uint32 round,address site,bytes32 reportHash)",
     ]
 
 

@@ -29,6 +29,7 @@ from federation.gate.journal_schema import (
 )
 from federation.gate.private_database import DatabaseUnusable
 from federation.gate.private_files import PrivateFileUnsafe
+from federation.gate.snapshots import KeptSnapshot, Snapshots
 
 SEAL = hashlib.sha256(b"seal").digest()
 OTHER_SEAL = hashlib.sha256(b"another seal").digest()
@@ -89,7 +90,7 @@ class TestFile:
             Journal.open(path)
 
     def test_writes_are_synchronous(self, journal):
-        pragma = journal._database.connection.execute
+        pragma = journal.database.connection.execute
         assert pragma("PRAGMA journal_mode").fetchone()[0] == "wal"
         assert pragma("PRAGMA synchronous").fetchone()[0] == 2  # FULL
         assert pragma("PRAGMA secure_delete").fetchone()[0] == 1
@@ -297,7 +298,7 @@ class TestDelivery:
 class TestEnding:
     def everything(self, journal):
         kept = stored(journal, b"plain secret", cohort=b"cohort secret")
-        journal.save_snapshot(1, 1, "records", b"snapshot secret")
+        Snapshots(journal).save(kept, b"frame secret", {0: ("p1", b"snapshot secret")})
         return kept, delivered(journal)
 
     def files(self, path):
@@ -312,7 +313,7 @@ class TestEnding:
         assert not any(secret in self.files(path) for secret in secrets)
         assert journal.committed(1, 1, kept.vector_hash) is None
         assert journal.cohort(1, 1, kept.vector_hash) is None
-        assert journal.snapshot(1, 1, "records") is None
+        assert Snapshots(journal).load(kept) is None
 
     def test_an_ended_round_can_do_nothing_more_but_its_charge_stays(self, journal, path):
         kept, _ = self.everything(journal)
@@ -324,7 +325,7 @@ class TestEnding:
             lambda: again.store(kept, b"v", b"h"),
             lambda: again.charge(1, 1, RHO, CEILING, RHO),
             lambda: again.deliver_once(1, 1, SEAL, lambda: pytest.fail("made after the end")),
-            lambda: again.save_snapshot(1, 1, "records", b"x"),
+            lambda: Snapshots(again).save(kept, b"x", {}),
         ):
             with pytest.raises(RoundEnded, match="abandoned"):
                 refused()
@@ -376,13 +377,46 @@ class TestEnding:
 
 
 class TestSnapshots:
-    def test_are_kept_once(self, journal):
-        journal.save_snapshot(1, 1, "records", b"bytes")
-        journal.save_snapshot(1, 1, "records", b"bytes")
-        with pytest.raises(VectorContradicted, match="records"):
-            journal.save_snapshot(1, 1, "records", b"others")
-        assert journal.snapshot(1, 1, "records") == b"bytes"
-        assert journal.snapshot(1, 1, "nothing") is None
+    def test_one_that_is_kept_again_takes_the_place_of_the_first(self, journal):
+        kept, snapshots = stored(journal), Snapshots(journal)
+        assert snapshots.load(kept) is None
+        snapshots.save(kept, b"frame", {0: ("p1", b"one"), 3: ("p2", b"two")})
+        snapshots.save(kept, b"frame", {3: ("p2", b"two")})
+        assert snapshots.load(kept) == KeptSnapshot(b"frame", {3: b"two"}, erased=False)
+        assert snapshots.rounds() == {(1, 1): False}
+
+    def test_a_record_is_taken_out_of_every_round_and_no_other_with_it(self, journal, path):
+        snapshots = Snapshots(journal)
+        first, second = stored(journal), stored(journal, round_number=2)
+        snapshots.save(first, b"f", {0: ("p1", b"secret of p1"), 1: ("p11", b"of p11")})
+        snapshots.save(second, b"f", {0: ("p11", b"of p11")})
+        assert snapshots.record_ids() == {"p1", "p11"}
+        for _ in range(2):
+            snapshots.forget_record("p1")
+        assert snapshots.load(first) == KeptSnapshot(b"f", {1: b"of p11"}, erased=True)
+        assert snapshots.load(second) == KeptSnapshot(b"f", {0: b"of p11"}, erased=False)
+        assert snapshots.rounds() == {(1, 1): True, (1, 2): False}
+        files = b"".join(file.read_bytes() for file in path.parent.iterdir())
+        assert b"secret of p1" not in files
+
+    def test_after_the_seal_only_that_of_the_sealed_attempt_is_kept(self, journal):
+        snapshots = Snapshots(journal)
+        before, sealed = stored(journal), stored(journal, b"other", attempt=11)
+        for one in (before, sealed):
+            snapshots.save(one, b"frame", {0: ("p1", b"piece")})
+        journal.keep_only(1, 1, sealed.vector_hash)
+        assert snapshots.load(before) is None
+        assert snapshots.load(sealed) is not None
+
+    def test_a_sum_is_known_by_its_salted_hash_alone(self, journal):
+        kept = stored(journal, b"the sum")
+        assert journal.is_sum_of(kept, b"the sum")
+        assert not journal.is_sum_of(kept, b"another")
+
+    def test_why_a_round_ended_is_told(self, journal):
+        assert journal.ended(1, 1) is None
+        journal.end_replay_window(1, 1, "because")
+        assert journal.ended(1, 1) == "because"
 
 
 class TestKilled:

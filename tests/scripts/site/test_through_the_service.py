@@ -99,7 +99,7 @@ def _commit(site: Site, study: int, number: int) -> None:
     def salt_of(index: int) -> bytes:
         return site.keys.leaf_salt(place.chain_id, place.ledger, study, number, 1, index)
 
-    root = cohort_root(chain, study, number, site.address, cohort, salt_of)
+    root = cohort_root(chain, study, number, site.address, cohort.statuses, salt_of)
     kept = KeptCohort(1, cohort.block.number, root, cohort.statuses).to_bytes()
     reserved = site.journal.reserve(study, number, 1, b"", kept)
     stored = site.journal.store(reserved, b"\0" * 8, vector_hash(reserved.salt, b"\0" * 8))
