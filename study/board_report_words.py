@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from audit.remedies import Remedy
+from chain.messages import AbortReason
 from study.report_parts import Table
 
 PROPORTION: Final = (
@@ -17,7 +18,7 @@ PROPORTION: Final = (
 )
 
 LEAVES: Final = Table(
-    "What leaves a site, and where it lies",
+    "What leaves a site, where it lies, and what it tells",
     ("what", "where", "what it tells"),
     (
         ("a patient's record", "in the hospital alone", "nothing leaves"),
@@ -58,11 +59,42 @@ CONSENT_NOTE: Final = (
     " verifier ask."
 )
 
+EPSILON_MEANS: Final = (
+    "Noise in every round hides whether any one person's record was used. How well it does is a"
+    " number that the ethics board capped beforehand: epsilon. With epsilon 0 nobody could do"
+    " better than a coin; each round adds to it, an abandoned one too, and the register refuses a"
+    " round that would exceed the cap. The figure is a worst case over every record and everything"
+    " that anybody may know besides. It is of one record at one site in this study: records of one"
+    " person at several sites, and several studies, add up beyond it."
+)
+
 CONVERSIONS: Final = (
-    "Each sealed round costs rho = 1/(2 sigma^2) zCDP, whatever becomes of it, and rho adds up."
-    " Epsilon is from rho and the slack of the distributed discrete sum (Kairouz, Liu and Steinke"
-    " 2021, theorem 5), at the delta above, by Canonne, Kamath and Steinke (2020), corollary 13."
-    " Beside it, the looser conversion of Bun and Steinke (2016), proposition 1.3."
+    "How it is computed: each sealed round costs rho = 1/(2 sigma^2) zCDP, whatever becomes of it,"
+    " and rho adds up. Epsilon is from rho and the slack of the distributed discrete sum (Kairouz,"
+    " Liu and Steinke 2021, theorem 5), at the delta above, by Canonne, Kamath and Steinke (2020),"
+    " corollary 13. Beside it, the looser conversion of Bun and Steinke (2016), proposition 1.3."
+    " The share of right guesses is from the same rho by the inequalities of Pinsker and of"
+    " Bretagnolle and Huber (1979)."
+)
+
+ROUND_STATES: Final = (
+    "A closed round made a new checkpoint. An aborted one made none, and was charged if it was"
+    " sealed. A retired one closed, and the reviewers took the study back behind it since."
+)
+
+REASONS: Final[dict[AbortReason, str]] = {
+    AbortReason.COORDINATOR: "the coordinator ended it",
+    AbortReason.SEAL_DEADLINE_PASSED: "too few sites committed in time",
+    AbortReason.CLOSE_DEADLINE_PASSED: "not every member delivered in time",
+    AbortReason.CONSENT_CHANGED: "a consent was withdrawn after the seal",
+    AbortReason.STUDY_CHANGED: "the study was suspended or its terms changed",
+}
+
+WITHDRAWAL_COLUMNS: Final = (
+    "A withdrawn record is in no later commitment. What was made before is judged by the rounds"
+    " that may have used it: halted counts the consents that no round can use any more; final"
+    " those whose class no longer waits for its deadline; late the duties that were done after"
+    " theirs. Epsilon is over the rounds that may have used the record, abandoned ones included."
 )
 
 REMEDY_WORDS: Final[dict[Remedy, str]] = {
@@ -103,8 +135,8 @@ NOT_VERIFIABLE: Final = Table(
 )
 
 RISKS: Final = Table(
-    "From the threat model (docs/threat-model.md), in short",
-    ("risk to people", "measure", "what is left"),
+    "Risks to people, from the threat model in short",
+    ("risk", "measure", "what is left"),
     (
         (
             "a record is used without or after consent",
@@ -143,4 +175,45 @@ RISKS: Final = Table(
         ),
     ),
     (4, 6, 5),
+)
+
+IMPACT: Final = Table(
+    "What an impact assessment has to hold (GDPR, article 35(7)), and where it is",
+    ("item", "in this report", "what only the approved assessment can say"),
+    (
+        (
+            "the processing and its purposes",
+            "at a glance; how it works; the study; data",
+            "controllers and processors; recipients in a third country; how long hospitals keep"
+            " records and salts",
+        ),
+        (
+            "necessity and proportionality",
+            "data; the study (cohort, noise, ceiling)",
+            "why less data or another method would not do",
+        ),
+        (
+            "legal basis (articles 6 and 9)",
+            "that each use needs an active consent, recorded before it; whether that consent is"
+            " also the legal basis is not in the evidence",
+            "the basis that each controller relies on, and national law",
+        ),
+        (
+            "rights of those concerned",
+            "withdrawals and their remedies; receipts; questions to sites",
+            "information, access, erasure at the hospital, complaints; consent for minors",
+        ),
+        ("risks", "risks and measures; privacy spent", "their weight for these patients"),
+        (
+            "measures, and evidence that they work",
+            "risks and measures; what was verified",
+            "measures inside each hospital",
+        ),
+        (
+            "advice and views (article 35(2), (9))",
+            "approvals, with who signed and when",
+            "the data protection officer's advice; the views of patients",
+        ),
+    ),
+    (4, 6, 6),
 )

@@ -21,9 +21,11 @@ from audit.round_state import Moment, RoundFacts
 from audit.verify import prove_history, verify
 from audit.withdrawal_study import predecessor
 from chain.messages import Terms
+from study.consenting import moment
 from study.overview import Spending, newest_terms, spending
 
 _LONG_NUMBER = re.compile(r"\b\d{30,}\b")
+_SECONDS = re.compile(r"(?<=\b(?:at|by) )\d{10}\b")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}(?![0-9a-fA-F])")
 
 
@@ -64,12 +66,16 @@ class Act:
 
 @dataclass(frozen=True)
 class RoundSpending:
-    """One sealed round's charge, and all up to it; rho in 1e-18, epsilon at the terms' delta."""
+    """One sealed round's charge, and all up to it; rho in 1e-18, epsilon at the terms' delta.
+
+    ``bounded``: zCDP of all up to it with the slack of the distributed discrete sum, as a number.
+    """
 
     number: int
     rho: int
     rho_spent: int
     epsilon_spent: float
+    bounded: float
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,18 @@ class StudyFacts:
         """Of all sites together."""
         columns = zip(*(vars(one).values() for one in self.consents.values()), strict=True)
         return ConsentCounts(*map(sum, columns)) if self.consents else ConsentCounts(*[0] * 6)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Short names of sites for tables and figures, by address."""
+        return {site: f"site {number}" for number, site in enumerate(self.consents, start=1)}
+
+    @property
+    def bounded_ceiling(self) -> float:
+        """zCDP that all rounds together may cost, slack included, as a number."""
+        slack = self.charges[-1].bounded - self.privacy.rho_spent / RHO_UNIT if self.charges else 0
+        left = self.privacy.rounds_left * math.exp(log_slack_of_round(self.terms))
+        return self.terms.rho_ceiling / RHO_UNIT + slack + left
 
     def state_of(self, facts: RoundFacts) -> str:
         """How a round ended, in a word: a retired one closed, and reviewers went back behind it."""
@@ -115,6 +133,13 @@ class EvidenceFacts:
             known |= parties(self.study.state)
         text = _LONG_NUMBER.sub("(withheld)", text)
         return _ADDRESS.sub(lambda m: m[0] if m[0] in known else "(address withheld)", text)
+
+    def in_words(self, text: str) -> str:
+        """Words of a check as a board reads them: no patient, sites by name, times as dates."""
+        text = self.without_patients(text)
+        for address, label in self.study.labels.items() if self.study else ():
+            text = text.replace(f"site {address}", label).replace(address, label)
+        return _SECONDS.sub(lambda m: moment(int(m[0])), text)
 
 
 def read_facts(path: Path, trust_block: bytes | None) -> EvidenceFacts:
@@ -198,7 +223,8 @@ def _charges(
         slack += math.exp(log_slack_of_round(own))
         rho = facts.sealed.rho_spent / RHO_UNIT + slack
         epsilon = epsilon_canonne_kamath_steinke(rho, terms.delta / RHO_UNIT)
-        found.append(RoundSpending(facts.number, facts.sealed.rho, facts.sealed.rho_spent, epsilon))
+        spent = facts.sealed.rho_spent
+        found.append(RoundSpending(facts.number, facts.sealed.rho, spent, epsilon, rho))
     return tuple(found)
 
 
@@ -212,15 +238,17 @@ def _acts(state: StudyState) -> list[Act]:
         acts.append(Act("rounds", word, facts.opened_at, words, facts.over_at))
     moments = [moment for of_site in history.revocations.values() for moment in of_site]
     acts += [Act("withdrawals", "consent ended", one, "a consent ended") for one in moments]
+    names = {site: f"site {number}" for number, site in enumerate(sites_of(state), start=1)}
     for site, changes in history.bars.items():
         for change in changes:
-            barred = f"site {site} barred for round {change.round}"
-            words = barred if change.round else f"site {site} readmitted"
+            barred = f"{names.get(site, site)} barred for round {change.round}"
+            words = barred if change.round else f"{names.get(site, site)} readmitted"
             kind = "site barred" if change.round else "site readmitted"
             acts.append(Act("faults", kind, change.moment, words))
     for asked in history.challenges.values():
         if asked.faulted:
-            words = f"site {asked.site} did not answer about round {asked.round}"
+            site = names.get(asked.site, asked.site)
+            words = f"{site} did not answer about round {asked.round}"
             acts.append(Act("faults", "no answer", asked.faulted, words))
     return acts
 

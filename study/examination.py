@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from audit import canonical_json, checkpoint
+from audit import checkpoint
 from audit.cid import cid_of_sha256
 from audit.recipe import Recipe
 from audit.recipe import parse as parse_recipe
@@ -15,6 +15,7 @@ from audit.rules import broken_terms
 from chain.chain import Chain
 from chain.messages import Terms, terms_hash
 from ipfs.objects import ObjectStore, ObjectStoreError, ObjectStoreUnreachable
+from study.consent_texts import consent_texts as consent_texts
 from study.documents import DOCUMENTS
 from study.overview import require_study
 
@@ -116,17 +117,6 @@ def _opened(held: dict[str, bytes], terms: Terms) -> list[Finding]:
             except Exception as error:  # noqa: BLE001, whatever hostile bytes make a reader raise
                 found.append(Finding(f"{name}, opened", False, str(error) or repr(error)))
     return found
-
-
-def consent_texts(document: bytes) -> dict[str, str]:
-    """The texts of a consent text document, by language. Raises AuditError or ValueError."""
-    value = canonical_json.loads(document, "consent text")
-    texts = value.get("texts") if isinstance(value, dict) else None
-    if not isinstance(texts, dict) or not texts:
-        raise ValueError("it holds no texts")
-    if not all(isinstance(text, str) and text.strip() for text in texts.values()):
-        raise ValueError("a text is empty")
-    return texts
 
 
 def _compared(approved: bytes, built: bytes) -> Finding:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+_NAMES = ("round", "version", "terms")
+"""Columns whose numbers name something: they are read as words."""
+_NUMBER = re.compile(r"[\d.,]+( of [\d.,]+)?|none|–")
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,17 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     widths: tuple[int, ...]
 
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Which columns hold numbers alone, and are set to the right."""
+        columns = zip(*self.rows, strict=True) if self.rows else [()] * len(self.columns)
+        return tuple(
+            name not in _NAMES
+            and any(column)
+            and all(_NUMBER.fullmatch(cell) for cell in column if cell)
+            for name, column in zip(self.columns, columns, strict=True)
+        )
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -37,7 +53,15 @@ class Figure:
     caption: str
 
 
-Part = Text | Facts | Table | Figure
+@dataclass(frozen=True)
+class Quote:
+    """A document's own words, under what they are; a blank line begins a new paragraph."""
+
+    caption: str
+    words: str
+
+
+Part = Text | Facts | Table | Figure | Quote
 
 
 @dataclass(frozen=True)

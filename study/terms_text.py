@@ -36,15 +36,16 @@ def describe_terms(terms: Terms, site: str) -> list[tuple[str, str]]:
         ("smallest cohort", f"{terms.min_cohort} patients at each site"),
         (
             "a round",
-            f"{terms.commit_seconds} s to commit, {terms.seal_seconds} s to seal,"
-            f" {terms.delivery_seconds} s to deliver, {terms.close_seconds} s to close",
+            f"{duration(terms.commit_seconds)} to commit, {duration(terms.seal_seconds)} to seal,"
+            f" {duration(terms.delivery_seconds)} to deliver, {duration(terms.close_seconds)} to"
+            " close",
         ),
         ("late withdrawal", _late_revocation(terms.late_revocation)),
         ("after a revocation", _waiting(terms.waiting_rounds)),
         (
             "pause",
-            f"after {terms.max_charged_aborts} sealed rounds that were abandoned no round opens"
-            " until a reviewer has suspended the study and enough of them let it go on",
+            f"after {_abandoned(terms.max_charged_aborts)} no round opens until a reviewer has"
+            " suspended the study and enough of them let it go on",
         ),
         (
             "questions to sites",
@@ -62,10 +63,19 @@ def describe_terms(terms: Terms, site: str) -> list[tuple[str, str]]:
 
 def _noise(terms: Terms) -> str:
     honest = terms.min_sites - terms.tolerated_colluders
+    colluders = terms.tolerated_colluders
+    collude = {0: "none of them may collude", 1: "one of them may collude"}
     return (
-        f"{terms.noise_multiplier / 10**6:.3g} times the clipping bound, made by any {honest} of at"
-        f" least {terms.min_sites} sites; up to {terms.tolerated_colluders} sites may collude"
+        f"{terms.noise_multiplier / 10**6:.3g} times the most that one patient can count (the"
+        f" clipping bound); made by any {honest} of at least {terms.min_sites} sites, so that"
+        f" {collude.get(colluders, f'{colluders} of them may collude')}"
     )
+
+
+def _abandoned(number: int) -> str:
+    if number == 1:
+        return "one sealed round that was abandoned"
+    return f"{number} sealed rounds that were abandoned"
 
 
 def _late_revocation(policy: LateRevocation) -> str:

@@ -199,7 +199,7 @@ def _language(grant_: Grant) -> str:
 
 def _consent_text(grant_: Grant, ipfs: str) -> str:
     from audit.cid import cid_of_sha256
-    from study.examination import consent_texts
+    from study.consent_texts import consent_texts
 
     with open_store(ipfs) as store:
         texts = consent_texts(store.get(cid_of_sha256(grant_.consent_text_hash)))

@@ -24,6 +24,9 @@ COMMANDS: Final[dict[str, Command]] = {
         "scripts.study.rollback:rollback", "Go back to a checkpoint, with k signatures."
     ),
     "bundle": Command("scripts.study.evidence:bundle", "Gather the evidence of a whole study."),
+    "replay-draw": Command(
+        "scripts.study.replay_draw:replay_draw", "Draw which site is to replay which round."
+    ),
     "report": Command(
         "scripts.study.report:report", "Write a report for an ethics board, from a bundle."
     ),

@@ -26,7 +26,7 @@ def report(
     The bundle is verified first. When it does not hold the report says so on top and on every page,
     and the exit code is 1.
     """
-    from scripts.study.report_figures import as_png, as_svg
+    from scripts.study.report_figures import as_svg, drawing
     from scripts.study.report_page import report_page
     from scripts.study.report_pdf import report_pdf
     from study.board_report import board_report
@@ -41,11 +41,11 @@ def report(
     parts = (part for section in written.sections for part in section.parts)
     names = [part.name for part in parts if isinstance(part, Figure)]
     study = facts.study
-    svg = {name: as_svg(name, study) for name in names} if study else {}
-    png = {name: as_png(name, study) for name in names} if study else {}
+    figures = {name: drawing(name, study) for name in names} if study else {}
+    svg = {name: as_svg(name, figure) for name, figure in figures.items()}
     out.mkdir(parents=True, exist_ok=True)
     (out / PAGE).write_text(report_page(written, svg), encoding="utf-8")
-    (out / DOCUMENT).write_bytes(report_pdf(written, png))
+    (out / DOCUMENT).write_bytes(report_pdf(written, figures))
     if json_:
         files = [str(out / PAGE), str(out / DOCUMENT)]
         show_json({"study": facts.report.study, "ok": written.holds, "files": files})

@@ -1,34 +1,30 @@
-"""The figures of a study's report, drawn once and written as SVG (page) or PNG (PDF)."""
+"""The figures of a study's report, each drawn once: vectors in the PDF, SVG on the page."""
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-import matplotlib as mpl
+from reportlab.graphics import renderSVG  # type: ignore[import-untyped]
+from reportlab.graphics.shapes import (  # type: ignore[import-untyped]
+    Drawing,
+    Line,
+    Polygon,
+    Rect,
+    String,
+)
+from reportlab.lib import colors  # type: ignore[import-untyped]
 
-mpl.use("agg")
+from study.board_report_rounds import COHORT_FIGURE, PRIVACY_FIGURE, TIMELINE_FIGURE
+from study.evidence_facts import Act, StudyFacts
 
-import matplotlib.pyplot as plt
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-
-from study.board_report import COHORT_FIGURE, PRIVACY_FIGURE, TIMELINE_FIGURE, site_labels
-from study.evidence_facts import StudyFacts
-
-_STYLE: Any = {
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "svg.fonttype": "none",  # words stay words: they can be read aloud and searched
-    "svg.hashsalt": "assent",  # the same figure has the same names in it every time
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-}
+WIDTH: Final = 490
+"""Points (1/72 inch): what an A4 page has between its margins."""
+_KEY = 128
+_SIZE = 8.5
+_FONT = "Helvetica"
 _LANES = ("approvals", "rounds", "withdrawals", "faults")
 # Okabe and Ito (2008): told apart by colour-blind readers too; shapes differ besides.
 _STATES = {
@@ -39,140 +35,205 @@ _STATES = {
     "open": "#999999",
 }
 _MARKS = {
-    "version proposed": ("s", "#999999"),
-    "approval": ("^", "#0072B2"),
-    "version in force": ("P", "#009E73"),
-    "study suspended": ("X", "#D55E00"),
-    "study resumed": ("o", "#009E73"),
-    "reviewer replaced": ("d", "#CC79A7"),
-    "rollback": ("<", "#E69F00"),
-    "consent ended": ("v", "#CC79A7"),
-    "site barred": ("X", "#D55E00"),
-    "site readmitted": ("o", "#009E73"),
-    "no answer": ("s", "#D55E00"),
+    "version proposed": ("square", "#999999"),
+    "approval": ("up", "#0072B2"),
+    "version in force": ("plus", "#009E73"),
+    "study suspended": ("cross", "#D55E00"),
+    "study resumed": ("diamond", "#009E73"),
+    "reviewer replaced": ("diamond", "#CC79A7"),
+    "rollback": ("left", "#E69F00"),
+    "consent ended": ("down", "#CC79A7"),
+    "site barred": ("cross", "#D55E00"),
+    "site readmitted": ("diamond", "#009E73"),
+    "no answer": ("square", "#D55E00"),
 }
-_LEGIBLE = 200
-"""Cells of the cohort figure; beyond that their numbers would not be legible."""
+_OUTLINES: dict[str, tuple[float, ...]] = {
+    "square": (-1, -1, 1, -1, 1, 1, -1, 1),
+    "diamond": (0, -1.3, 1.3, 0, 0, 1.3, -1.3, 0),
+    "up": (-1.2, -1, 1.2, -1, 0, 1.2),
+    "down": (-1.2, 1, 1.2, 1, 0, -1.2),
+    "left": (1, -1.2, 1, 1.2, -1.2, 0),
+    "plus": (-0.4, -1.3, 0.4, -1.3, 0.4, -0.4, 1.3, -0.4, 1.3, 0.4, 0.4, 0.4, 0.4, 1.3, -0.4, 1.3,
+             -0.4, 0.4, -1.3, 0.4, -1.3, -0.4, -0.4, -0.4),
+    "cross": (-1.2, -0.7, -0.7, -1.2, 0, -0.5, 0.7, -1.2, 1.2, -0.7, 0.5, 0, 1.2, 0.7, 0.7, 1.2, 0,
+              0.5, -0.7, 1.2, -1.2, 0.7, -0.5, 0),
+}  # fmt: skip
+_LEGIBLE = 20
+"""Columns of figures under which each has a number; of more, every second, third, ... has."""
 
 
-def as_svg(name: str, study: StudyFacts) -> str:
-    """One figure as an SVG element that refers to nothing outside of it."""
-    buffer = io.StringIO()
-    _save(name, study, lambda figure: figure.savefig(buffer, format="svg", metadata={"Date": None}))
-    text = buffer.getvalue()
-    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+def drawing(name: str, study: StudyFacts) -> Any:
+    """One figure, a reportlab Drawing WIDTH points wide."""
+    draw: dict[str, Callable[[StudyFacts], Any]] = {
+        PRIVACY_FIGURE: _privacy,
+        COHORT_FIGURE: _cohorts,
+        TIMELINE_FIGURE: _timeline,
+    }
+    return draw[name](study)
+
+
+def as_svg(name: str, figure: Any) -> str:
+    """A figure as an SVG element that refers to nothing outside of it."""
+    text = renderSVG.drawToString(figure)
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<!--.*?-->|<(title|desc)>.*?</\1>", "", text, flags=re.DOTALL)
     # a page has several figures, and each names its groups alike
     text = re.sub(r'id="([^"]+)"', rf'id="{name}-\1"', text)
     text = re.sub(r'(xlink:href="#|url\(#)', rf"\1{name}-", text)
     return text.replace("<svg ", f'<svg role="img" aria-labelledby="caption-{name}" ', 1)
 
 
-def as_png(name: str, study: StudyFacts) -> bytes:
-    """One figure as PNG, 200 dots an inch."""
-    buffer = io.BytesIO()
-    _save(name, study, lambda figure: figure.savefig(buffer, format="png", dpi=200))
-    return buffer.getvalue()
-
-
-def _save(name: str, study: StudyFacts, write: Callable[[Figure], None]) -> None:
-    draw = {PRIVACY_FIGURE: _privacy, COHORT_FIGURE: _cohorts, TIMELINE_FIGURE: _timeline}
-    with mpl.rc_context(_STYLE):
-        figure = draw[name](study)
-        write(figure)
-        plt.close(figure)
-
-
-def _privacy(study: StudyFacts) -> Figure:
-    figure, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
-    positions = range(1, len(study.charges) + 1)
-    made = {one.number: study.state_of(one) for one in study.rounds}
-    for state, colour in _STATES.items():
-        of_state = [
-            (position, one.epsilon_spent)
-            for position, one in zip(positions, study.charges, strict=True)
-            if made[one.number] == state
-        ]
-        if of_state:
-            at, epsilon = zip(*of_state, strict=True)
-            axes.bar(at, epsilon, width=0.6, color=colour, label=state)
+def _privacy(study: StudyFacts) -> Any:
+    high, left, bottom = 190, 44, 40
+    figure = Drawing(WIDTH, high)
+    right, top = WIDTH - _KEY, high - 12
     ceiling = study.privacy.epsilon_ceiling
-    axes.axhline(ceiling, color="black", ls="--", lw=1)
-    axes.annotate(
-        f"ceiling {ceiling:.3g}", (0.4, ceiling), xytext=(5, 3), textcoords="offset points"
-    )
-    axes.set_xlim(0.4, len(study.charges) + 0.6)
-    axes.set_ylim(0, 1.18 * max(ceiling, *(one.epsilon_spent for one in study.charges)))
-    _round_ticks(axes, [one.number for one in study.charges], first=1)
-    axes.set_xlabel("charged round")
-    axes.set_ylabel(f"epsilon in total (delta {study.privacy.delta:.1g})")
-    figure.legend(frameon=False, loc="outside right upper")
+    largest = 1.12 * max(ceiling, *(one.epsilon_spent for one in study.charges))
+
+    def up(epsilon: float) -> float:
+        return bottom + (top - bottom) * epsilon / largest
+
+    for tick in _ticks(largest):
+        figure.add(Line(left, up(tick), right, up(tick), strokeColor=_colour("#e4e4e4")))
+        _say(figure, left - 5, up(tick) - 3, f"{tick:g}", "end")
+    step = (right - left) / len(study.charges)
+    made = {one.number: study.state_of(one) for one in study.rounds}
+    before = 0.0
+    labelled = _labelled(len(study.charges))
+    for place, one in enumerate(study.charges):
+        x, wide = left + step * (place + 0.2), step * 0.6
+        base = up(before) - bottom
+        figure.add(Rect(x, bottom, wide, base, fillColor=_colour("#dddddd"), strokeColor=None))
+        colour = _colour(_STATES[made[one.number]])
+        added = max(0.8, up(one.epsilon_spent) - up(before))
+        figure.add(Rect(x, up(before), wide, added, fillColor=colour, strokeColor=None))
+        if place in labelled:
+            _say(figure, x + wide / 2, bottom - 12, str(one.number), "middle")
+            _say(figure, x + wide / 2, up(before) + added + 3, f"{one.epsilon_spent:.1f}", "middle")
+        before = one.epsilon_spent
+    figure.add(Line(left, bottom, right, bottom, strokeColor=colors.black))
+    dashed = {"strokeColor": colors.black, "strokeDashArray": [4, 3]}
+    figure.add(Line(left, up(ceiling), right, up(ceiling), **dashed))
+    behind = {"fillColor": colors.white, "strokeColor": None}
+    figure.add(Rect(left + 2, up(ceiling) + 1, 92, 10, **behind))
+    _say(figure, left + 4, up(ceiling) + 3, f"approved ceiling {ceiling:.3g}")
+    _say(figure, (left + right) / 2, bottom - 28, "charged round", "middle")
+    title = f"epsilon in total (at delta {study.privacy.delta:.1g})"
+    _say(figure, 4, top + 4, title)
+    shown = dict.fromkeys(made[one.number] for one in study.charges)
+    keys = [("square", "#dddddd", "spent before")]
+    keys += [("square", _STATES[state], f"added, {state}") for state in _STATES if state in shown]
+    _key(figure, right + 16, top - 8, keys)
     return figure
 
 
-def _cohorts(study: StudyFacts) -> Figure:
+def _cohorts(study: StudyFacts) -> Any:
     sealed = [one for one in study.rounds if one.sealed]
-    labels = site_labels(study)
-    sizes = np.full((len(labels), len(sealed)), np.nan)
-    for column, facts in enumerate(sealed):
-        for entry in facts.sealed_commitments():
-            sizes[list(labels).index(entry.site), column] = entry.commitment.cohort_size
-    height = min(9.0, 1.6 + 0.28 * len(labels))
-    figure, axes = plt.subplots(figsize=(8, height), layout="constrained")
-    largest = float(np.nanmax(sizes, initial=1))
-    image = axes.imshow(sizes, cmap="Blues", vmin=0, vmax=1.7 * largest, aspect="auto")
-    if sizes.size <= _LEGIBLE:
-        for row, column in np.ndindex(*sizes.shape):
-            size = sizes[row, column]
-            words = "–" if np.isnan(size) else f"{size:.0f}"
-            axes.text(column, row, words, ha="center", va="center")
-    else:
-        figure.colorbar(image, label="patients")
-    axes.set_yticks(range(len(labels)), list(labels.values()))
-    if len(labels) > 30:
-        axes.yaxis.set_major_locator(MaxNLocator(15, integer=True))
-    _round_ticks(axes, [one.number for one in sealed], first=0)
-    axes.set_xlabel("sealed round (–: the site was not in it)")
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
+    labels = list(study.labels)
+    tall = min(18.0, 560 / len(labels))
+    left, bottom = 52, 34
+    figure = Drawing(WIDTH, bottom + tall * len(labels) + 4)
+    wide = (WIDTH - left) / len(sealed)
+    sizes = {
+        (entry.site, one.number): entry.commitment.cohort_size
+        for one in sealed
+        for entry in one.sealed_commitments()
+    }
+    largest = max(sizes.values(), default=1)
+    for row, site in enumerate(labels):
+        y = bottom + tall * (len(labels) - 1 - row)
+        if tall >= _SIZE:
+            _say(figure, left - 6, y + tall / 2 - 3, study.labels[site], "end")
+        for column, one in enumerate(sealed):
+            size = sizes.get((site, one.number))
+            share = 0.0 if size is None else 0.12 + 0.4 * size / largest
+            fill = colors.linearlyInterpolatedColor(
+                colors.white, colors.HexColor("#0072B2"), 0, 1, share
+            )
+            x = left + wide * column
+            figure.add(Rect(x, y, wide, tall, fillColor=fill, strokeColor=colors.white))
+            if tall >= _SIZE and wide >= 16:
+                words = "–" if size is None else str(size)
+                _say(figure, x + wide / 2, y + tall / 2 - 3, words, "middle")
+    labelled = _labelled(len(sealed))
+    for column, one in enumerate(sealed):
+        if column in labelled:
+            _say(figure, left + wide * (column + 0.5), bottom - 12, str(one.number), "middle")
+    _say(figure, (left + WIDTH) / 2, bottom - 28, "sealed round", "middle")
     return figure
 
 
-def _round_ticks(axes: Axes, numbers: list[int], first: int) -> None:
-    step = -(-len(numbers) // 20)
-    axes.set_xticks(range(first, first + len(numbers), step), [str(n) for n in numbers[::step]])
-
-
-def _timeline(study: StudyFacts) -> Figure:
+def _timeline(study: StudyFacts) -> Any:
     """In the order of the chain, evenly spaced: months may lie between acts that follow in seconds
     upon each other elsewhere.
     """
-    figure, axes = plt.subplots(figsize=(8, 3.4), layout="constrained")
+    lane, left, bottom = 34, 66, 44
+    kinds = list(dict.fromkeys(act.kind for act in study.acts))
+    high = max(bottom + lane * len(_LANES) + 6, 13 * len(kinds) + 16)
+    figure = Drawing(WIDTH, high)
+    right = WIDTH - _KEY
     moments = {one for act in study.acts for one in (act.at, act.until) if one is not None}
     ordered = sorted(moments)
-    rank = {moment: place for place, moment in enumerate(ordered)}
-    shown: set[str] = set()
+    step = (right - left) / (len(ordered) + 1)
+    rank = {moment: left + step * (place + 0.5) for place, moment in enumerate(ordered)}
+    middles = {name: bottom + lane * (3.5 - row) for row, name in enumerate(_LANES)}
+    for name, y in middles.items():
+        figure.add(Line(left, y, right, y, strokeColor=_colour("#dddddd")))
+        _say(figure, left - 6, y - 3, name, "end")
     for act in study.acts:
-        lane = len(_LANES) - 1 - _LANES.index(act.lane)
-        label = None if act.kind in shown else act.kind
-        start = rank[act.at]
-        if act.lane == "rounds":
-            end = rank[act.until] if act.until else len(ordered)
-            colour, words = _STATES[act.kind], label and f"round {label}"
-            axes.barh(lane, end - start, left=start, height=0.3, color=colour, label=words)
-        else:
-            shape, colour = _MARKS[act.kind]
-            axes.plot(start, lane, shape, color=colour, ms=7, mec="white", mew=0.5, label=label)
-        shown.add(act.kind)
-    axes.set_yticks(range(len(_LANES)), _LANES[::-1])
-    axes.set_ylim(-0.6, len(_LANES) - 0.4)
-    ticks = ordered[:: max(1, -(-len(ordered) // 6))]
-    axes.set_xticks([rank[one] for one in ticks], [_date(one.time) for one in ticks], fontsize=8)
-    axes.set_xlabel("in the order of the chain; chain time (UTC)")
-    axes.grid(axis="y", color="#dddddd", lw=0.6)
-    axes.set_axisbelow(True)
-    figure.legend(frameon=False, loc="outside right upper", fontsize=9, handlelength=1.2)
+        _mark(figure, act, middles[act.lane], rank, right)
+    ticks = ordered[:: max(1, -(-len(ordered) // 5))]
+    for one in ticks:
+        day, hour = datetime.fromtimestamp(one.time, UTC).strftime("%Y-%m-%d %H:%M").split()
+        figure.add(Line(rank[one], bottom - 2, rank[one], bottom + 3, strokeColor=colors.black))
+        _say(figure, rank[one], bottom - 12, day, "middle")
+        _say(figure, rank[one], bottom - 22, hour, "middle")
+    figure.add(Line(left, bottom, right, bottom, strokeColor=colors.black))
+    keys = []
+    for kind in kinds:
+        shape, colour = _MARKS.get(kind, ("square", _STATES.get(kind, "#000000")))
+        keys.append((shape, colour, f"round {kind}" if kind in _STATES else kind))
+    _key(figure, right + 16, high - 10, keys)
     return figure
 
 
-def _date(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d\n%H:%M")
+def _mark(figure: Any, act: Act, y: float, rank: dict[Any, float], right: float) -> None:
+    x = rank[act.at]
+    if act.lane != "rounds":
+        shape, colour = _MARKS[act.kind]
+        _shape(figure, x, y, shape, colour)
+        return
+    end = rank[act.until] if act.until else right
+    colour = _colour(_STATES[act.kind])
+    figure.add(Rect(x, y - 6, max(3, end - x), 12, fillColor=colour, strokeColor=colors.white))
+
+
+def _shape(figure: Any, x: float, y: float, shape: str, colour: str) -> None:
+    outline = _OUTLINES[shape]
+    points = [3.2 * one + (y if place % 2 else x) for place, one in enumerate(outline)]
+    figure.add(Polygon(points, fillColor=_colour(colour), strokeColor=None))
+
+
+def _key(figure: Any, x: float, y: float, keys: Sequence[tuple[str, str, str]]) -> None:
+    for row, (shape, colour, words) in enumerate(keys):
+        _shape(figure, x, y - 13 * row, shape, colour)
+        _say(figure, x + 9, y - 13 * row - 3, words)
+
+
+def _say(figure: Any, x: float, y: float, words: str, anchor: str = "start") -> None:
+    figure.add(String(x, y, words, fontName=_FONT, fontSize=_SIZE, textAnchor=anchor))
+
+
+def _colour(code: str) -> Any:
+    return colors.HexColor(code)
+
+
+def _labelled(count: int) -> range:
+    return range(0, count, -(-count // _LEGIBLE))
+
+
+def _ticks(largest: float) -> list[float]:
+    """Four to ten round numbers from 0 up to ``largest``."""
+    unit = 10.0 ** (len(f"{largest:.0f}") - 1)
+    step = next(one for one in (unit / 5, unit / 2, unit, 2 * unit) if largest / one <= 10)
+    return [step * place for place in range(int(largest / step) + 1)]

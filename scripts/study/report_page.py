@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import count
 
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
 from study.report_parts import BoardReport
 
@@ -28,7 +30,9 @@ table { border-collapse: collapse; width: 100%; margin-top: 1rem; font-size: .93
 caption { text-align: left; font-weight: bold; padding: .4rem 0; }
 th, td { text-align: left; vertical-align: top; border-top: 1px solid #c8c8c8;
   padding: .35rem .6rem; overflow-wrap: anywhere; }
-th { overflow-wrap: normal; }
+th { overflow-wrap: normal; } .number { text-align: right; }
+blockquote { margin: .5rem 0 1.5rem; padding: .2rem 1.2rem; border-left: .25rem solid #c8c8c8;
+  white-space: pre-line; } h3 { font-size: 1rem; }
 .facts th { width: 11rem; font-weight: 600; } .facts td { white-space: pre-line; }
 figure { margin: 1.5rem 0; } figcaption { color: #444; font-size: .93rem; }
 svg { max-width: 100%; height: auto; }
@@ -54,14 +58,19 @@ nav ol { columns: 2; } footer { margin-top: 3rem; color: #444; font-size: .9rem;
 {% for name, words in part.rows %}<tr><th scope="row">{{ name }}</th><td>{{ words }}</td></tr>
 {% endfor %}</table></div>
 {% elif kind == "Table" %}<div class="wide"><table>
-<caption>{{ part.caption }}</caption>
+<caption>Table {{ tables() }}. {{ part.caption }}</caption>
 <colgroup>{% for width in part.widths %}
 <col style="width: {{ 100 * width // part.widths | sum }}%">{% endfor %}</colgroup>
-<tr>{% for column in part.columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr>
-{% for row in part.rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% set classes = part.numeric %}
+<tr>{% for column in part.columns %}
+<th scope="col"{{ number if classes[loop.index0] }}>{{ column }}</th>{% endfor %}</tr>
+{% for row in part.rows %}<tr>{% for cell in row %}
+<td{{ number if classes[loop.index0] }}>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</table></div>
 {% elif kind == "Figure" %}<figure>{{ figures[part.name] | safe }}
-<figcaption id="caption-{{ part.name }}">{{ part.caption }}</figcaption></figure>
+<figcaption id="caption-{{ part.name }}">Figure {{ pictures() }}. {{ part.caption }}</figcaption>
+</figure>
+{% elif kind == "Quote" %}<h3>{{ part.caption }}</h3><blockquote>{{ part.words }}</blockquote>
 {% endif %}{% endfor %}{% endfor %}
 </main>
 <footer>Made from the study's bundle by <code>assent study report</code>. Anyone with the bundle and
@@ -77,5 +86,10 @@ def report_page(report: BoardReport, figures: Mapping[str, str]) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     return environment.from_string(_PAGE).render(
-        report=report, figures=figures, role="note" if report.holds else "alert"
+        report=report,
+        figures=figures,
+        role="note" if report.holds else "alert",
+        number=Markup(' class="number"'),
+        tables=count(1).__next__,
+        pictures=count(1).__next__,
     )

@@ -26,6 +26,7 @@ from rocrate.rocrate import ROCrate
 from audit.bundle import read_bundle
 from audit.consent_state import StudyState
 from audit.verify import prove_history, verify_folder
+from study.claims import claim_of, standings
 from study.prov_json import object_name, round_name
 from study.ro_crate import BUNDLE
 from tests.audit.conftest import Written
@@ -180,9 +181,9 @@ def test_the_report_says_what_the_bundle_says(made: Made, page: str, written: Wr
     spent = f"{made.state.history.rho_spent / 1e18:.6f}"
     assert f"rho spent {spent} of {newest.terms.rho_ceiling / 1e18:.6f}" in words
     for one in report.rounds:
-        sizes = f"{len(one.members)} {one.cohort}"
+        sizes = rf"[\d-]+ [\d:]+ {len(one.members)} {one.cohort}"
         state = "retired" if made.state.is_retired(one.number) else one.state
-        assert re.search(rf"{one.number} {state} .{{0,60}}UTC {sizes} ", words), one
+        assert re.search(rf"{one.number} {state} .{{0,70}} {sizes} ", words), one
     assert f"{len(report.withdrawals)} withdrawn consents" in words
     assert "barred for round 2" in words
 
@@ -212,7 +213,42 @@ def test_the_pdf_has_pages_and_says_the_same(made: Made) -> None:
     for hashed in (versions[max(versions)].terms_hash, made.block):
         assert hashed.hex() in words
     assert "The evidence holds" in words
-    assert path.read_bytes().count(b"/Subtype /Image") >= 3
+    for drawn in ("approved ceiling", "sealed round", "withdrawals", "Figure 3."):
+        assert drawn in words
+    titles = re.findall(rb"/Title \((\d+\. [^)]*)\)", path.read_bytes())
+    assert titles[0] == b"1. At a glance" and len(titles) >= 10, "bookmarks"
+
+
+def test_every_check_belongs_to_a_claim_that_a_board_can_read(
+    written: Written, contested: Written
+) -> None:
+    for one in (written, contested):
+        checks = verify_folder(one.folder, one.trust_block).checks
+        assert not [check.name for check in checks if claim_of(check.name) is None]
+        found = standings(checks)
+        assert sum(claim.every for claim in found) == len(checks)
+        assert sum(claim.holding for claim in found) == sum(check.ok for check in checks)
+
+
+def test_a_reader_is_told_what_epsilon_means_and_what_a_board_has_to_add(
+    page: str, written: Written
+) -> None:
+    words = words_of(page)
+    assert "has to tell whether one person's record was used is right at most 96.5 times" in words
+    assert "takes no position in law" in words and "legal basis (articles 6 and 9)" in words
+    assert "Consent text, en I agree." in words, "as patients were shown it"
+    assert words.count("a patient: the receipt") == words.count("a reviewer: a replay") == 1
+
+
+def test_a_document_that_was_not_approved_is_not_repeated(written: Written, tmp_path: Path) -> None:
+    copy = written.copy(tmp_path / "bundle")
+    for version in (copy / "documents").iterdir():
+        (version / "dpia").write_bytes(b"Nothing to worry about.")
+    trusted = ("--trust-block", "0x" + written.trust_block.hex())
+    answer = assent("study", "report", str(copy), *trusted, "--out", str(tmp_path / "report"))
+    assert answer.code == 1
+    page = (tmp_path / "report/report.html").read_text(encoding="utf-8")
+    assert "Nothing to worry about" not in page and "A protocol, as plain text." in page
 
 
 def test_no_patient_is_in_any_of_it(made: Made, page: str) -> None:

@@ -1,0 +1,152 @@
+"""What a report says of privacy, rounds, withdrawals and questions to sites."""
+
+from __future__ import annotations
+
+from audit.history import ChallengeFacts
+from audit.privacy import RHO_UNIT, epsilon_bun_steinke
+from audit.remedies import Withdrawal
+from study.board_report_glance import count, in_words
+from study.board_report_words import (
+    CONVERSIONS,
+    EPSILON_MEANS,
+    REASONS,
+    REMEDY_WORDS,
+    ROUND_STATES,
+    WITHDRAWAL_COLUMNS,
+)
+from study.consenting import moment
+from study.evidence_facts import EvidenceFacts, StudyFacts
+from study.report_parts import Facts, Figure, Part, Section, Table, Text
+
+PRIVACY_FIGURE, COHORT_FIGURE, TIMELINE_FIGURE = "privacy", "cohorts", "timeline"
+
+
+def privacy(study: StudyFacts) -> Section:
+    spent, delta = study.privacy, study.privacy.delta
+    bun = epsilon_bun_steinke(spent.rho_spent / RHO_UNIT, delta) if spent.rho_spent else 0.0
+    rows = (
+        ("in words", in_words(study)),
+        ("whose", "one person's record at one site, whatever is in it"),
+        ("epsilon spent", f"{spent.epsilon:.3f} of {spent.epsilon_ceiling:.3f}"),
+        ("delta", f"{delta:.3g}: one in {round(1 / delta):,}"),
+        ("rho spent", f"{_rho(spent.rho_spent)} of {_rho(spent.rho_ceiling)} (zCDP)"),
+        ("by Bun and Steinke", f"epsilon {bun:.3f} for the same rho, without slack"),
+        ("rounds charged", f"{spent.charged}; room for {spent.rounds_left} more"),
+    )
+    parts: list[Part] = [Text(EPSILON_MEANS), Facts(rows)]
+    if study.charges:
+        caption = (
+            "Epsilon in total after each charged round, against the approved ceiling. Pale: spent"
+            " before; coloured: what the round added, by how it ended."
+        )
+        parts.append(Figure(PRIVACY_FIGURE, caption))
+        lines = tuple(
+            (str(one.number), _rho(one.rho), _rho(one.rho_spent), f"{one.epsilon_spent:.3f}")
+            for one in study.charges
+        )
+        columns = ("round", "rho of the round", "rho in total", "epsilon in total")
+        parts.append(Table("Charges, abandoned rounds included", columns, lines, (1, 2, 2, 2)))
+    parts.append(Text(CONVERSIONS))
+    return Section("Privacy spent", tuple(parts))
+
+
+def rounds(study: StudyFacts) -> Section:
+    if not study.rounds:
+        return Section("Rounds", (Text("No round was opened."),))
+    rows = tuple(
+        (
+            str(one.number),
+            study.state_of(one),
+            REASONS[one.aborted.reason] if one.aborted else "",
+            str(one.opened.version),
+            _short(one.opened_at.time),
+            _short(one.over_at.time) if one.over_at else "it runs",
+            str(len(one.sealed.members)) if one.sealed else "0",
+            str(sum(entry.commitment.cohort_size for entry in one.sealed_commitments())),
+        )
+        for one in study.rounds
+    )
+    columns = ("round", "state", "why", "terms", "opened (UTC)", "over (UTC)", "sites", "patients")
+    table = Table("Rounds, with the version of the terms", columns, rows, (2, 2, 5, 2, 4, 4, 2, 3))
+    parts: list[Part] = [Text(ROUND_STATES), table]
+    if any(one.sealed for one in study.rounds):
+        caption = "Patients that each site counted in each sealed round. –: the site was not in it."
+        parts.append(Figure(COHORT_FIGURE, caption))
+    caption = (
+        "Approvals, rounds, ended consents and faults in the order of the chain; chain time, UTC."
+        " Distances are no durations: only the order counts."
+    )
+    parts.append(Figure(TIMELINE_FIGURE, caption))
+    return Section("Rounds", tuple(parts))
+
+
+def withdrawals(found: tuple[Withdrawal, ...]) -> Section:
+    if not found:
+        return Section("Withdrawals and their remedies", (Text("Nobody withdrew a consent."),))
+    rows = []
+    for remedy, words in REMEDY_WORDS.items():
+        own = [one for one in found if one.remedy == remedy]
+        if own:
+            largest = max((one.bound.epsilon for one in own if one.bound), default=0.0)
+            late = sum(
+                clock.in_time is False for one in own for clock in (one.halting, one.finishing)
+            )
+            halted = sum(one.halting.ended is not None for one in own)
+            final = sum(one.is_final for one in own)
+            epsilon = f"{largest:.3g}" if largest else "none"
+            counts = map(str, (len(own), halted, final, late))
+            rows.append((remedy.value, words, epsilon, *counts))
+    columns = ("class", "what it means", "largest epsilon", "consents", "halted", "final", "late")
+    caption = f"{count(len(found), 'withdrawn consent')}, by what became of them"
+    table = Table(caption, columns, tuple(rows), (4, 7, 2, 3, 2, 2, 2))
+    waiting = [one.finishing.deadline for one in found if not one.is_final]
+    note = (
+        f"Not final yet: {len(waiting)}, the first by {moment(min(waiting))}. Until then the"
+        " committee may go back behind the rounds that may have used them."
+        if waiting
+        else "All are final."
+    )
+    return Section("Withdrawals and their remedies", (Text(WITHDRAWAL_COLUMNS), table, Text(note)))
+
+
+def questions(facts: EvidenceFacts) -> Section:
+    parts: list[Part] = []
+    study = facts.study
+    if study is not None and study.state.history.challenges:
+        lines = tuple(
+            (
+                str(one.round),
+                study.labels.get(one.site, one.site),
+                "a reviewer: a replay" if one.token_id == 0 else "a patient: the receipt",
+                _short(one.asked.time),
+                _short(one.answer_by),
+                _answer(one, study.state.time),
+            )
+            for one in study.state.history.challenges.values()
+        )
+        columns = ("round", "site", "who asked for what", "asked (UTC)", "due by (UTC)", "answer")
+        caption = "Questions to sites; the chain holds that an answer came, not what it says"
+        parts.append(Table(caption, columns, lines, (2, 2, 6, 4, 4, 7)))
+    acts = study.acts if study else ()
+    rows = tuple((moment(act.at.time), act.words) for act in acts if act.lane == "faults")
+    if rows:
+        caption = "Sites barred and readmitted, and answers that never came"
+        parts.append(Table(caption, ("when", "what"), rows, (3, 10)))
+    none = Text("No question was asked, and no fault is on record.")
+    return Section("Questions to sites, and faults on record", tuple(parts) or (none,))
+
+
+def _answer(one: ChallengeFacts, now: int) -> str:
+    if one.answered is not None:
+        return f"on {moment(one.answered.time)}"
+    if one.faulted is not None:
+        return f"none; put on record on {moment(one.faulted.time)}"
+    return "none, and not on record yet" if now >= one.answer_by else "it still has time"
+
+
+def _short(seconds: int) -> str:
+    return moment(seconds).removesuffix(" UTC")
+
+
+def _rho(value: int) -> str:
+    return f"{value / RHO_UNIT:.6f}"
