@@ -171,7 +171,7 @@ class ReplayReport:
             _optional(committed["now"], "commitment.now"),
             _optional(masked["then"], "masked.then"),
             _optional(masked["now"], "masked.now"),
-            fields.text(raw["missing"], "missing", 400) if raw["missing"] != "" else "",
+            _plain_text(raw["missing"], "missing"),
             fields.array(raw["differences"], "differences", _difference, len(Part)),
             fields.integer(raw["replayed_at"], "replayed_at"),
         )
@@ -219,6 +219,15 @@ class SignedReplay:
 
 def _hex(digest: bytes | None) -> str | None:
     return None if digest is None else fields.hex_of(digest)
+
+
+def _plain_text(value: Any, where: str) -> str:
+    """A line that a terminal shows as it is; it may be empty."""
+    if value == "":
+        return ""
+    if not fields.text(value, where, 400).isprintable():
+        raise fields.FieldInvalid(f"{where} must be printable")
+    return str(value)
 
 
 def _optional(value: Any, where: str) -> bytes | None:

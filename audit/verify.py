@@ -19,12 +19,14 @@ from audit.checks.files import check_files
 from audit.checks.history import check_history
 from audit.checks.objects import check_references
 from audit.checks.outcomes import check_outcomes
+from audit.checks.replays import check_replays
 from audit.checks.rollbacks import check_rollbacks
 from audit.checks.rounds import check_rounds
 from audit.checks.study import check_study
 from audit.checks.withdrawals import check_withdrawals
 from audit.consent_state import StudyState
 from audit.disclosure import Disclosure
+from audit.replays import SignedReplay
 from audit.report import Check, Report, RoundSummary
 
 _GROUPS: tuple[tuple[str, Callable[[Context], None]], ...] = (
@@ -43,13 +45,16 @@ _GROUPS: tuple[tuple[str, Callable[[Context], None]], ...] = (
 
 
 def verify(
-    bundle: Bundle, trust_block: bytes | None = None, disclosures: Sequence[Disclosure] = ()
+    bundle: Bundle,
+    trust_block: bytes | None = None,
+    disclosures: Sequence[Disclosure] = (),
+    replays: Sequence[SignedReplay] = (),
 ) -> Report:
     """Check everything in a bundle.
 
     ``trust_block``: the 32-byte hash of the block that the reader trusts, best learned from two
     sites; without it the `anchor` check fails and the others still run. ``disclosures``: cohorts
-    that sites have shown to a reviewer.
+    that sites have shown to a reviewer. ``replays``: what sites report of replays.
     """
     context = Context(bundle)
     with context.record.group("anchor", "chain/header.rlp"):
@@ -59,6 +64,8 @@ def verify(
             check(context)
     with context.record.group("cohort", "disclosures"):
         check_disclosures(context, disclosures)
+    with context.record.group("replay", "replays"):
+        check_replays(context, replays)
     anchored = any(check.name == "anchor" and check.ok for check in context.record.checks)
     return Report(
         study=bundle.study,
@@ -89,10 +96,13 @@ def prove_history(
 
 
 def verify_folder(
-    path: Path, trust_block: bytes | None = None, disclosures: Sequence[Disclosure] = ()
+    path: Path,
+    trust_block: bytes | None = None,
+    disclosures: Sequence[Disclosure] = (),
+    replays: Sequence[SignedReplay] = (),
 ) -> Report:
     """`read_bundle` of a folder or of one file, then `verify`. Raises BundleUnusable."""
-    return verify(read_bundle(path), trust_block, disclosures)
+    return verify(read_bundle(path), trust_block, disclosures, replays)
 
 
 def _summaries(state: StudyState) -> tuple[RoundSummary, ...]:

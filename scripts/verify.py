@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from audit.disclosure import Disclosure
+from audit.replays import MAX_BYTES as MAX_REPLAY_BYTES
+from audit.replays import SignedReplay
 from audit.report import Report
 from audit.verify import verify_folder
 from scripts.console import BadInput, JsonOption, say, show_json, show_table, tick
@@ -32,6 +34,14 @@ def verify(
         Path | None,
         typer.Option(metavar="FILE", help="Your key that opens them: `assent irb disclosure-key`."),
     ] = None,
+    replay: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="What a site reports of a replay (`assent site replay --out`); may be repeated. It"
+            " is the site's word.",
+        ),
+    ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="Show every check, not one line for each kind.")
     ] = False,
@@ -43,7 +53,9 @@ def verify(
     fault of a site that is on record, and for which it was barred, is shown and leaves 0: the
     evidence holds.
     """
-    report = verify_folder(bundle, hash_of(trust_block), _opened(disclosure or [], key))
+    report = verify_folder(
+        bundle, hash_of(trust_block), _opened(disclosure or [], key), _replays(replay or [])
+    )
     if as_json:
         show_json(report.to_json())
     else:
@@ -64,6 +76,14 @@ def _opened(files: Sequence[Path], key: Path | None) -> list[Disclosure]:
             raise BadInput(f"{file} is larger than {MAX_BYTES} bytes")
         opened.append(open_disclosure(file.read_bytes(), private))
     return opened
+
+
+def _replays(files: Sequence[Path]) -> list[SignedReplay]:
+    found = []
+    for file in files:
+        with file.open("rb") as opened:
+            found.append(SignedReplay.parse(opened.read(MAX_REPLAY_BYTES + 1)))
+    return found
 
 
 def _show(report: Report, *, every: bool) -> None:
@@ -97,6 +117,10 @@ def _show(report: Report, *, every: bool) -> None:
     attested = sum(check.kind.value == "attested" for check in report.checks)
     if attested:
         say(f"{attested} checks rest on what a site attested: see `--all`.")
+    replayed = {check.object for check in report.checks if check.name == "replay" and check.ok}
+    sealed = sum(len(round_.members) for round_ in report.rounds)
+    if sealed:
+        say(f"Replayed, by the sites' word: {len(replayed)} of {sealed} sealed contributions.")
     when = datetime.fromtimestamp(report.block_time, UTC).isoformat() if report.block_time else "?"
     end = f"block {report.block_number} (0x{report.block_hash.hex()}), {when}"
     if report.ok:

@@ -23,6 +23,7 @@ _VERIFIER = (
     "known_code.py",
     "withdrawal*.py",
     "remedies.py",
+    "replay_draw.py",
 )
 #: Of federation/app/learning/, what only comparisons run.
 _COMPARISONS = (

@@ -44,6 +44,7 @@ from tests.world import World
 Statuses = tuple[cohort.Status, ...]
 LAYOUT = (("mean", (3,)), ("log_noise", (1,)))
 SIZE = 4
+ENVIRONMENT = {"schema": "assent-environment-1", "machine": "x86_64", "threads": 1}
 
 RECIPE = Recipe(
     model="test-model-1",
@@ -172,7 +173,7 @@ class RealStudy:
                 secrets.token_bytes(32), codec.to_bytes(codec.wrap(vector))
             ),
             mask_key=secrets.token_bytes(32),
-            environment_hash=hashlib.sha256(b"environment").digest(),
+            environment_hash=sha256(canonical_json.dumps(ENVIRONMENT)),
         )
         chain.ledger.commit(self.number, round_, commitment)
         return commitment
