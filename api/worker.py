@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
@@ -31,6 +32,9 @@ from chain.errors import ChainError, ChainUnreachable
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 _INDEX_PAUSE, _RELAY_PAUSE, _BUNDLING_PAUSE = 0.5, 0.05, 1.0
 _WEBHOOKS_PAUSE, _TIDYING_PAUSE = 1.0, 3600.0
+#: Passes are so far apart (s) however much there is to do: what comes meanwhile is carried, or
+#: read, together, and whoever waits for an answer shares the node and the database with few.
+_INDEX_APART, _RELAY_APART = 0.25, 0.2
 
 # Nothing here may go on after these.
 _FINAL = (AnotherWorker, IndexRefused, RelayerRefused)
@@ -39,17 +43,26 @@ _log = structlog.get_logger("worker")
 
 
 class Loop:
-    """Calls `run_once` again and again: at once after work, after `pause` (s) without any."""
+    """Calls `run_once` again and again: after `pause` (s) without work, else as soon as it may.
 
-    def __init__(self, name: str, run_once: Callable[[], int], pause: float) -> None:
-        self.name, self._run_once, self._pause = name, run_once, pause
+    From one beginning to the next there are at least `apart` (s), so a pass that took longer is
+    followed at once.
+    """
+
+    def __init__(
+        self, name: str, run_once: Callable[[], int], pause: float, apart: float = 0.0
+    ) -> None:
+        self.name, self._run_once, self._pause, self._apart = name, run_once, pause, apart
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop`; what is away is tried again later and later. Raises what is in `_FINAL`."""
         wait = _FIRST_PAUSE
         while not stop.is_set():
+            began = time.monotonic()
             try:
-                if not self._run_once():
+                if self._run_once():
+                    stop.wait(max(0.0, began + self._apart - time.monotonic()))
+                else:
                     stop.wait(self._pause)
                 wait = _FIRST_PAUSE
             except _FINAL:
@@ -114,13 +127,14 @@ def work(service: Service, lock: WorkerLock) -> int:
         signal.signal(number, lambda *_: stop.set())
     bundling = Bundling(service)
     loops = [
-        Loop("indexer", Indexer(service).run_once, _INDEX_PAUSE),
+        Loop("indexer", Indexer(service).run_once, _INDEX_PAUSE, _INDEX_APART),
         Loop("bundling", bundling.run_once, _BUNDLING_PAUSE),
         Loop("webhooks", Deliverer(service).run_once, _WEBHOOKS_PAUSE),
         Loop("tidying", Tidying(service).run_once, _TIDYING_PAUSE),
     ]
     if service.settings.relayer_key is not None:
-        loops.append(Loop("relayer", Relay(service, lock).run_once, _RELAY_PAUSE))
+        relay = Relay(service, lock)
+        loops.append(Loop("relayer", relay.run_once, _RELAY_PAUSE, _RELAY_APART))
     ended: list[BaseException] = []
 
     def run(loop: Loop) -> None:

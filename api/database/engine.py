@@ -66,7 +66,8 @@ def _begin_sqlite(connection: Any) -> None:
     taker: TurnTaker = connection.connection.dbapi_connection
     taker.take_turn(_BUSY_SECONDS)
     try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        # The engine's own statement is refused in its own words.
+        taker.begin_writing(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     except BaseException:
         taker.give_turn()
         raise

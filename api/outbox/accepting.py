@@ -85,15 +85,14 @@ def _keep(connection: Connection, one: Brought, acts_per_hour: int, now: datetim
 
 
 def _accepted(act: OutboxAct) -> AcceptedAct:
-    told = shown(act, None)
+    told = shown(repository.Followed(act, None, ()))
     return AcceptedAct(act.id, act.kind, told.state, True, told)
 
 
 def _accepted_before(connection: Connection, act_id: str) -> AcceptedAct:
     with Session(connection) as database:
-        act = repository.get(database, act_id)
-        told = shown(act, repository.transaction_of(database, act))
-        return AcceptedAct(act.id, act.kind, told.state, False, told)
+        told = shown(repository.get(database, act_id))
+        return AcceptedAct(told.id, told.kind, told.state, False, told)
 
 
 class _UsedKey:

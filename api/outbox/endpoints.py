@@ -60,10 +60,10 @@ def bring_act(
 def one_act(
     act_id: Annotated[str, Path(examples=["5e" * 16])], database: Database, response: Response
 ) -> ActShown:
-    found = repository.find(database, act_id)
+    found = repository.follow(database, act_id)
     if found is None:
         raise NotFound
-    told = shown(found, repository.transaction_of(database, found))
+    told = shown(found)
     _ask_again(told, response)
     return told
 

@@ -5,14 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Table, bindparam, func, insert, literal, select, union_all, update
 from sqlalchemy.orm import Session
 
+from api.database.bulk import change_rows, values_of
 from api.outbox.checking import Call
 from api.outbox.tables import OutboxAct, RelayerFacts, RelayTransaction, SignedForm
 from chain.transactions import Fees, SignedTransaction
+
+# What is written goes past the ORM: while it is, nobody else writes to SQLite.
+_ACTS, _TRANSACTIONS, _FORMS = (
+    cast(Table, one.__table__) for one in (OutboxAct, RelayTransaction, SignedForm)
+)
+_ADD_TRANSACTIONS = insert(_TRANSACTIONS).returning(
+    _TRANSACTIONS.c.id, sort_by_parameter_order=True
+)
+# Asked many times a second, mostly in vain.
+_IS_BUSY = union_all(
+    select(literal(1))
+    .where(_TRANSACTIONS.c.account == bindparam("account"), ~_TRANSACTIONS.c.is_final)
+    .limit(1)
+    .subquery()
+    .select(),
+    select(literal(1)).where(_ACTS.c.state == "accepted").limit(1).subquery().select(),
+).limit(1)
 
 
 @dataclass(frozen=True)
@@ -121,14 +139,12 @@ def lose(database: Session, ids: Sequence[int]) -> None:
 
 def note(database: Session, changes: Sequence[dict[str, Any]]) -> None:
     """Changes transactions; each names its `id`."""
-    if changes:
-        database.execute(update(RelayTransaction), list(changes))
+    change_rows(database.connection(), _TRANSACTIONS, "id", changes)
 
 
 def settle(database: Session, changes: Sequence[dict[str, Any]]) -> None:
     """Changes acts; each names its `sequence`."""
-    if changes:
-        database.execute(update(OutboxAct), list(changes))
+    change_rows(database.connection(), _ACTS, "sequence", changes)
 
 
 def acts_of(database: Session, ids: Iterable[int]) -> dict[int, list[OutboxAct]]:
@@ -150,10 +166,9 @@ def next_acts(database: Session, most: int) -> Sequence[OutboxAct]:
     ).all()
 
 
-def any_accepted(database: Session) -> bool:
-    """Whether an act waits to be sent."""
-    found = select(OutboxAct.sequence).where(OutboxAct.state == "accepted").limit(1)
-    return database.scalar(found) is not None
+def is_idle(database: Session, account: Account) -> bool:
+    """Whether no act waits to be sent, and no transaction that was signed is not over."""
+    return database.connection().scalar(_IS_BUSY, {"account": account.address}) is None
 
 
 def voices(database: Session) -> dict[bytes, list[OutboxAct]]:
@@ -182,12 +197,13 @@ def transaction(account: Account, nonce: int, act: OutboxAct, gas: int) -> Relay
 def add_transactions(
     database: Session, rows: Sequence[RelayTransaction], groups: Sequence[Sequence[OutboxAct]]
 ) -> None:
-    """Keeps them; each carries the acts of one group, which are sent from now on.
+    """Keeps them; each carries the acts of one group, which are sent from now on. Sets their `id`.
 
     Fails when a nonce is another's.
     """
-    database.add_all(rows)
-    database.flush()
+    ids = database.connection().execute(_ADD_TRANSACTIONS, [values_of(row) for row in rows])
+    for row, row_id in zip(rows, ids.scalars(), strict=True):
+        row.id = row_id
     settle(
         database,
         [
@@ -213,6 +229,11 @@ def form(row_id: int, signed: SignedTransaction, fees: Fees, now: datetime) -> S
         tip=fees.tip,
         signed_at=now,
     )
+
+
+def add_forms(database: Session, forms: Sequence[SignedForm]) -> None:
+    """Keeps them."""
+    database.connection().execute(insert(_FORMS), [values_of(one) for one in forms])
 
 
 def note_facts(database: Session, address: str, balance: int, now: datetime) -> None:

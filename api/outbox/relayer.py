@@ -86,8 +86,8 @@ class Relayer:
 
     def _run_once(self) -> int:
         with self._reading() as database:
-            open_ = repository.open_transactions(database, self._account)
-            is_idle = not open_ and not repository.any_accepted(database)
+            is_idle = repository.is_idle(database, self._account)
+            open_ = [] if is_idle else repository.open_transactions(database, self._account)
         moved = self._queue.gather()
         now = time.monotonic()
         if is_idle and not moved and now < self._looked + _LOOK_SECONDS:
@@ -161,7 +161,7 @@ class Relayer:
                 repository.form(row.id, one, view.fees, now)
                 for row, one in zip(rows, signed, strict=True)
             ]
-            database.add_all(forms)
+            repository.add_forms(database, forms)
         self._send(view, [(form.transaction_id, form) for form in forms])
         return sum(len(group) for group in groups)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import Connection, Table, bindparam, delete, select, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from api.outbox.states import State
 from api.outbox.tables import IdempotencyKey, OutboxAct, RelayTransaction, SignedForm
@@ -23,6 +24,19 @@ _COUNTED = (
 )
 _KEY = select(_KEYS.c.request, _KEYS.c.act_id).where(
     _KEYS.c.scope == bindparam("scope"), _KEYS.c.key == bindparam("key")
+)
+# Who asks how far an act has come asks again and again.
+_FOLLOWED = (
+    select(OutboxAct, RelayTransaction, SignedForm.tx_hash)
+    .outerjoin(RelayTransaction, RelayTransaction.id == OutboxAct.transaction_id)
+    .outerjoin(SignedForm, SignedForm.transaction_id == RelayTransaction.id)
+    .where(OutboxAct.id == bindparam("act_id"))
+    .order_by(SignedForm.max_fee)
+    .options(
+        defer(OutboxAct.data, raiseload=True),
+        defer(OutboxAct.signed, raiseload=True),
+        defer(RelayTransaction.data, raiseload=True),
+    )
 )
 _ADD_ACT = {
     "sqlite": sqlite.insert(_ACTS).on_conflict_do_nothing().returning(_ACTS.c.sequence),
@@ -40,14 +54,29 @@ _LOCK_QUOTAS = text(
 )
 
 
-def find(database: Session, act_id: str) -> OutboxAct | None:
-    """The act with an id."""
-    return database.scalar(select(OutboxAct).where(OutboxAct.id == act_id))
+@dataclass(frozen=True)
+class Followed:
+    """An act, the transaction that carries it if there is one, and the hashes of all its forms,
+    cheapest first.
+    """
+
+    act: OutboxAct
+    transaction: RelayTransaction | None
+    hashes: Sequence[bytes]
 
 
-def get(database: Session, act_id: str) -> OutboxAct:
-    """As `find`, of an act that is there."""
-    found = find(database, act_id)
+def follow(database: Session, act_id: str) -> Followed | None:
+    """The act with an id and what carries it, by one question. What carries it is not loaded."""
+    rows = database.execute(_FOLLOWED, {"act_id": act_id}).all()
+    if not rows:
+        return None
+    act, transaction, _ = rows[0]
+    return Followed(act, transaction, [row.tx_hash for row in rows if row.tx_hash is not None])
+
+
+def get(database: Session, act_id: str) -> Followed:
+    """As `follow`, of an act that is there."""
+    found = follow(database, act_id)
     if found is None:
         raise LookupError("an act that was kept is gone")
     return found
@@ -105,18 +134,3 @@ def add_key(
 def forget_keys(database: Session, before: datetime) -> None:
     """Drops keys that were used before a moment."""
     database.execute(delete(IdempotencyKey).where(IdempotencyKey.used_at < before))
-
-
-def transaction_of(
-    database: Session, act: OutboxAct
-) -> tuple[RelayTransaction, Sequence[bytes]] | None:
-    """The transaction that carries an act and the hashes of all its forms, oldest first."""
-    if act.transaction_id is None:
-        return None
-    transaction = database.get_one(RelayTransaction, act.transaction_id)
-    hashes = database.scalars(
-        select(SignedForm.tx_hash)
-        .where(SignedForm.transaction_id == act.transaction_id)
-        .order_by(SignedForm.max_fee)
-    ).all()
-    return transaction, hashes

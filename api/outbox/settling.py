@@ -109,20 +109,22 @@ class Settling:
         calls = [Call(one.signed.row.contract, one.signed.row.data) for one in reverted]
         answers = self._node.estimate(calls) if calls else []
         reasons = {one.signed.row.id: a for one, a in zip(reverted, answers, strict=True)}
-        now = self._clock()
+        with self._sessions() as database:
+            database.connection(execution_options={"reads_only": True})
+            acts = repository.acts_of(database, [one.signed.row.id for one in over])
+        # Nobody else writes of acts that were sent, so this need not be in the transaction below:
+        # while that lasts, no act can be accepted on SQLite.
+        told, now = list[dict[str, Any]](), self._clock()
+        for one in over:
+            row_id = one.signed.row.id
+            for act in acts.get(row_id, []):
+                if one.receipt.succeeded:
+                    told.append(self._confirmed(act, one.receipt, now))
+                else:
+                    told.append(_reverted(act, one.receipt, reasons[row_id], now))
         with self._sessions.begin() as database:
             repository.note(database, changes)
-            acts = repository.acts_of(database, [one.signed.row.id for one in over])
-            told: list[dict[str, Any]] = []
-            for one in over:
-                row_id = one.signed.row.id
-                for act in acts.get(row_id, []):
-                    if one.receipt.succeeded:
-                        told.append(self._confirmed(act, one.receipt, now))
-                    else:
-                        told.append(_reverted(act, one.receipt, reasons[row_id], now))
-            for group in _alike(told).values():
-                repository.settle(database, group)
+            repository.settle(database, told)
         if over:
             highest = max(one.signed.row.nonce for one in over)
             self._highest_over = max(highest, self._highest_over or 0)
@@ -218,11 +220,3 @@ def _granted_token(receipt: Receipt, names: Mapping[str, Any]) -> int | None:
         if isinstance(event, Granted):
             return event.token_id
     return None
-
-
-def _alike(changes: Sequence[dict[str, Any]]) -> dict[tuple[str, ...], list[dict[str, Any]]]:
-    # One statement changes the same columns of many rows.
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for change in changes:
-        groups.setdefault(tuple(change), []).append(change)
-    return groups

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from api.blocks import BlockShown
 from api.outbox.models import ActShown, Reason
-from api.outbox.repository import state_of
+from api.outbox.repository import Followed, state_of
 from api.outbox.states import STATES
-from api.outbox.tables import OutboxAct, RelayTransaction
+from api.outbox.tables import RelayTransaction
 from chain.blocks import Block
 
 
-def shown(act: OutboxAct, carried: tuple[RelayTransaction, Sequence[bytes]] | None) -> ActShown:
+def shown(followed: Followed) -> ActShown:
     """The act with the transaction that carries it, if there is one."""
+    act, transaction = followed.act, followed.transaction
     state = state_of(act)
     told = ActShown(
         id=act.id,
@@ -29,10 +28,9 @@ def shown(act: OutboxAct, carried: tuple[RelayTransaction, Sequence[bytes]] | No
     )
     if act.reason_code is not None:
         told.reason = Reason(code=act.reason_code, detail=act.reason or "")
-    if carried is None:
+    if transaction is None:
         return told
-    transaction, hashes = carried
-    told.transactions = [_hex(one) for one in hashes]
+    told.transactions = [_hex(one) for one in followed.hashes]
     if transaction.tx_hash is not None:
         told.transaction = _hex(transaction.tx_hash)
         told.block = _block(transaction)

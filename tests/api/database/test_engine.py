@@ -1,5 +1,6 @@
 """What was committed stays, and who writes to SQLite waits for nobody who sleeps."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,24 @@ def test_who_meets_another_process_is_told_and_keeps_no_turn(
                 _count_one_more(impatient)
     _count_one_more(impatient)
     assert _count(impatient) == 1
+
+
+def test_who_meets_another_process_writes_once_that_has_ended(
+    impatient: Engine, tmp_path: Path
+) -> None:
+    here = make_engine(f"sqlite:///{tmp_path / 'turns.db'}")
+    began = threading.Event()
+    event.listen(here, "begin", lambda _: began.set(), insert=True)
+    with ThreadPoolExecutor(1) as pool:
+        with impatient.begin() as connection:
+            connection.exec_driver_sql("UPDATE counts SET value = 1")
+            waiting = pool.submit(_count_one_more, here)
+            assert began.wait(60)
+            assert not waiting.done()
+        waiting.result(60)
+    assert _count(here) == 2
+    with here.connect() as connection:  # and what waits for it is as patient as before
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() == 30_000
 
 
 def test_sqlite_answers_only_once_it_is_on_disk(impatient: Engine) -> None:
