@@ -97,15 +97,17 @@ class _Writer:
         name = f"terms:{version.version}"
         document.entity(
             name,
-            {
-                "prov:type": "assent:terms",
-                "prov:label": f"terms, version {version.version}",
-                "assent:terms_hash": hex_of(version.terms_hash),
-                "assent:purposes": "; ".join(describe_purposes(terms.purposes)),
-                "assent:disease": describe_disease(terms.disease),
-                "assent:rho_ceiling": str(terms.rho_ceiling),
-                "assent:delta": str(terms.delta),
-            },
+            [
+                ("prov:type", self._kind("terms")),
+                ("prov:type", document.valid_qualified_name("prov:Plan")),
+                ("prov:type", document.valid_qualified_name("prov:Collection")),
+                ("prov:label", f"terms, version {version.version}"),
+                ("assent:terms_hash", hex_of(version.terms_hash)),
+                ("assent:purposes", "; ".join(describe_purposes(terms.purposes))),
+                ("assent:disease", describe_disease(terms.disease)),
+                ("assent:rho_ceiling", str(terms.rho_ceiling)),
+                ("assent:delta", str(terms.delta)),
+            ],
         )
         if self.history.sponsor:
             document.wasAttributedTo(name, f"account:{self.history.sponsor}")
@@ -118,16 +120,16 @@ class _Writer:
             act = f"terms:{version.version}/approval/{number}"
             when = _when(approval.moment)
             expires = datetime.fromtimestamp(approval.expires_at, UTC).isoformat()
-            said = {"prov:type": "assent:approval", "assent:expires": expires}
+            said = {"prov:type": self._kind("approval"), "assent:expires": expires}
             document.activity(act, when, when, said)
             document.used(act, name, when)
-            document.wasAssociatedWith(act, f"account:{approval.reviewer}")
+            self._part(act, approval.reviewer, "reviewer")
 
     def _round(self, facts: RoundFacts) -> None:
         document, opened, name = self.document, facts.opened, round_name(facts.number)
         ended = _when(facts.over_at) if facts.over_at else None
         said: dict[str, Any] = {
-            "prov:type": "assent:round",
+            "prov:type": self._kind("round"),
             "prov:label": f"round {facts.number}",
             "assent:state": self.facts.state_of(facts),
         }
@@ -140,9 +142,9 @@ class _Writer:
         document.used(name, f"terms:{opened.version}", _when(facts.opened_at))
         document.used(name, object_name(opened.base), _when(facts.opened_at))
         coordinator = self.history.versions[opened.version].terms.coordinator
-        document.wasAssociatedWith(name, f"account:{coordinator}", f"terms:{opened.version}")
+        self._part(name, coordinator, "coordinator", f"terms:{opened.version}")
         for member in facts.sealed.members if facts.sealed else ():
-            document.wasAssociatedWith(name, f"account:{member}")
+            self._part(name, member, "site")
         if facts.closed is not None:
             self._closed(facts)
 
@@ -165,7 +167,7 @@ class _Writer:
             event, when = rollback.event, _when(rollback.moment)
             act = f"study:rollback/{event.rollbacks}"
             said: dict[str, Any] = {
-                "prov:type": "assent:rollback",
+                "prov:type": self._kind("rollback"),
                 "assent:to_round": event.to_round,
             }
             self.document.activity(act, when, when, said)
@@ -173,6 +175,14 @@ class _Writer:
                 closed = self.history.rounds[number].closed if number > event.to_round else None
                 if closed is not None:
                     self.document.wasInvalidatedBy(object_name(closed.checkpoint_hash), act, when)
+
+    def _part(self, act: str, address: str, role: str, plan: str | None = None) -> None:
+        other = {"prov:role": self._kind(role)}
+        self.document.wasAssociatedWith(act, f"account:{address}", plan, other_attributes=other)
+
+    def _kind(self, name: str) -> Any:
+        """A word of this vocabulary as a qualified name: a string would be no type to a reader."""
+        return self.document.valid_qualified_name(f"assent:{name}")
 
     def _object(self, digest: bytes, label: str) -> str:
         name = object_name(digest)

@@ -35,8 +35,9 @@ blockquote { margin: .5rem 0 1.5rem; padding: .2rem 1.2rem; border-left: .25rem 
   white-space: pre-line; } h3 { font-size: 1rem; }
 .facts th { width: 11rem; font-weight: 600; } .facts td { white-space: pre-line; }
 figure { margin: 1.5rem 0; } figcaption { color: #444; font-size: .93rem; }
-svg { max-width: 100%; height: auto; }
+svg { width: 100%; max-width: 50rem; height: auto; }
 nav ol { columns: 2; } footer { margin-top: 3rem; color: #444; font-size: .9rem; }
+@media (max-width: 40rem) { nav ol { columns: 1; } .facts th { width: 6.5rem; } }
 @media print { body { margin: 0; max-width: none; } nav { display: none; } tr, figure {
   break-inside: avoid; } }
 </style>

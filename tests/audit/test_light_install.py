@@ -18,7 +18,17 @@ from tests.audit.conftest import Written
 from tests.audit.test_receipts_offline import newest, receipt_of
 from tests.wheel import build_wheel
 
-HEAVY = {"torch", "flwr", "web3", "fastapi", "starlette", "uvicorn", "opacus", "sqlalchemy"}
+HEAVY = {
+    "matplotlib",
+    "torch",
+    "flwr",
+    "web3",
+    "fastapi",
+    "starlette",
+    "uvicorn",
+    "opacus",
+    "sqlalchemy",
+}
 # A process that can reach nothing, and says what it has loaded of what a reviewer does not have.
 ALONE = f"""
 import socket, sys
@@ -42,6 +52,10 @@ def wanted_by_extra(wheel: Path) -> list[str]:
     return [match["package"] for match in found if match]
 
 
+REPORTING = ("jinja2", "reportlab", "prov", "rocrate")
+"""What `assent study report` and `export` need besides."""
+
+
 @pytest.fixture(scope="module")
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment of its own, filled from uv's cache."""
@@ -55,6 +69,7 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     install = [*uv, "pip", "install", "--quiet", "--offline", "--python", python]
     pinned = ["--constraint", ROOT / "requirements.lock"]
     subprocess.run([*install, *pinned, *wanted_by_extra(wheel)], check=True)
+    subprocess.run([*install, *pinned, *REPORTING], check=True)
     subprocess.run([*install, "--no-deps", wheel], check=True)
     return python
 
@@ -105,7 +120,27 @@ def test_a_receipt_is_verified_there(laptop: Path, written: Written, tmp_path: P
     assert "committed on the chain" in " ".join(done.stdout.split())
 
 
-def test_neither_command_loads_anything_heavy_where_it_is_installed(
+@pytest.mark.parametrize("what", ["report", "export"])
+def test_a_board_report_and_an_export_are_written_there(
+    laptop: Path, written: Written, tmp_path: Path, what: str
+) -> None:
+    trusted = ("--trust-block", "0x" + written.trust_block.hex())
+    command = ("study", what, written.folder, *trusted, "--out", tmp_path / "out", "--json")
+    done = run(laptop, tmp_path, *command)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert all(Path(file).stat().st_size for file in json.loads(done.stdout)["files"])
+    assert done.stderr.strip().endswith("\n[]")
+
+
+def test_withdrawals_are_worked_out_there(laptop: Path, written: Written, tmp_path: Path) -> None:
+    trusted = ("--trust-block", "0x" + written.trust_block.hex())
+    command = ("study", "withdrawals", "1", "--bundle", written.folder, *trusted)
+    done = run(laptop, tmp_path, *command)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "bounded" in done.stdout and done.stderr.strip() == "[]"
+
+
+def test_no_command_loads_anything_heavy_where_it_is_installed(
     written: Written, tmp_path: Path
 ) -> None:
     file = tmp_path / "receipt.json"
@@ -114,6 +149,8 @@ def test_neither_command_loads_anything_heavy_where_it_is_installed(
     for arguments in (
         ("verify", written.folder, *trusted),
         ("receipt", "verify", file, "--bundle", written.folder, *trusted),
+        ("study", "report", written.folder, *trusted, "--out", tmp_path / "report"),
+        ("study", "export", written.folder, *trusted, "--out", tmp_path / "crate"),
     ):
         done = subprocess.run(
             [sys.executable, "-c", ALONE, *map(str, arguments)],
@@ -122,4 +159,5 @@ def test_neither_command_loads_anything_heavy_where_it_is_installed(
             text=True,
             check=False,
         )
-        assert (done.returncode, done.stderr.strip()) == (0, "[]"), done.stdout + done.stderr
+        told = done.stderr.strip().splitlines()[-1]
+        assert (done.returncode, told) == (0, "[]"), done.stdout + done.stderr

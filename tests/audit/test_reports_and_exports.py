@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -15,11 +16,13 @@ from pathlib import Path
 import pytest
 from prov.model import (
     ProvActivity,
+    ProvAssociation,
     ProvAttribution,
     ProvDerivation,
     ProvDocument,
     ProvGeneration,
     ProvInvalidation,
+    QualifiedName,
 )
 from rocrate.rocrate import ROCrate
 
@@ -125,9 +128,20 @@ def test_provenance_names_who_gave_what_and_what_was_taken_back(made: Made) -> N
     assert third is not None
     taken_back = [str(one.args[0]) for one in document.get_records(ProvInvalidation)]
     assert taken_back == [object_name(third.checkpoint_hash)]
-    kinds = [
-        str(next(iter(one.get_asserted_types()))) for one in document.get_records(ProvActivity)
-    ]
+    activities = document.get_records(ProvActivity)
+    kinds = [str(next(iter(one.get_asserted_types()))) for one in activities]
+    assert all(
+        type(kind) is QualifiedName for one in activities for kind in one.get_asserted_types()
+    )
+    roles = Counter(
+        str(value)
+        for one in document.get_records(ProvAssociation)
+        for name, value in one.extra_attributes
+        if str(name) == "prov:role"
+    )
+    rounds = made.state.history.rounds.values()
+    sealed = sum(len(one.sealed.members) for one in rounds if one.sealed)
+    assert (roles["assent:coordinator"], roles["assent:site"]) == (len(rounds), sealed)
     approvals = sum(len(one.approvals) for one in made.state.history.versions.values())
     assert kinds.count("assent:approval") == approvals
     assert kinds.count("assent:round") == len(made.state.history.rounds)
