@@ -79,7 +79,7 @@ def test_who_meets_another_process_writes_once_that_has_ended(
 ) -> None:
     here = make_engine(f"sqlite:///{tmp_path / 'turns.db'}")
     began = threading.Event()
-    event.listen(here, "begin", lambda _: began.set(), insert=True)
+    event.listen(here, "checkout", lambda *_: began.set())  # right before it begins
     with ThreadPoolExecutor(1) as pool:
         with impatient.begin() as connection:
             connection.exec_driver_sql("UPDATE counts SET value = 1")
