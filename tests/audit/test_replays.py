@@ -30,7 +30,7 @@ from audit.report import Check, Kind
 from audit.verify import prove_history, verify
 from chain.messages import Domain, consent_domain
 from tests.audit.conftest import Written
-from tests.audit.real_study import ENVIRONMENT
+from tests.audit.reported import replayed
 
 pytestmark = pytest.mark.usefixtures("remembered")
 
@@ -65,26 +65,9 @@ class Told:
 def told(written: Written, bundle: Bundle) -> Told:
     state, checks = prove_history(bundle, written.trust_block)
     assert state is not None and all(check.ok for check in checks)
-    facts = state.history.rounds[1]
-    assert facts.sealed is not None and facts.closed is not None
-    (entry, *_), masked = facts.sealed_commitments(), facts.closed.masked_hashes[0]
-    report = ReplayReport(
-        chain_id=bundle.contracts.chain_id,
-        ledger=bundle.contracts.ledger,
-        study=bundle.study,
-        round_number=1,
-        site=entry.site,
-        attempt=entry.commitment.attempt,
-        then=dict(ENVIRONMENT),
-        now=dict(ENVIRONMENT),
-        committed=entry.commitment.vector_hash,
-        recomputed=entry.commitment.vector_hash,
-        delivered=masked,
-        masked=masked,
-        missing="",
-        differences=(),
-        replayed_at=1_767_225_600,
-    )
+    sealed = state.history.rounds[1].sealed
+    assert sealed is not None
+    report = replayed(bundle, state, 1, sealed.members[0])
     return Told(bundle, state, report, {key.address: key for key in written.accounts})
 
 
@@ -155,19 +138,7 @@ def test_only_the_site_itself_can_report_its_replay(told: Told) -> None:
 
 def test_an_answer_on_chain_binds_the_site_to_one_file(told: Told) -> None:
     asked = next(one for one in told.state.history.challenges.values() if not one.token_id)
-    facts = told.state.history.rounds[asked.round]
-    entry = facts.newest_commitments()[asked.site]
-    masked = facts.closed.masked_hashes[facts.sealed.members.index(asked.site)]
-    report = dataclasses.replace(
-        told.report,
-        round_number=asked.round,
-        site=asked.site,
-        attempt=entry.commitment.attempt,
-        committed=entry.commitment.vector_hash,
-        recomputed=entry.commitment.vector_hash,
-        delivered=masked,
-        masked=masked,
-    )
+    report = replayed(told.bundle, told.state, asked.round, asked.site)
     signed = SignedReplay.sign(report, told.domain, told.keys[asked.site])
     assert "with another file" in told.check(signed).detail
     asked_then, asked.answer_hash = asked.answer_hash, signed.file_hash

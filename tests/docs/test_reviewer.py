@@ -12,13 +12,16 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from audit.verify import verify_folder
+from audit.bundle import read_bundle
+from audit.replays import SignedReplay
+from audit.verify import prove_history, verify_folder
 from chain.messages import ReceiptKey
 from scripts.irb.app import COMMANDS
 from scripts.keys import read_key
 from study.disclosure_envelope import seal_disclosure
 from study.statements import Statement
 from tests.audit.real_study import RealStudy
+from tests.audit.reported import replayed
 from tests.audit.test_receipts_offline import receipt_of
 from tests.desk import Answer, Desk, desk
 from tests.docs.page import Reader, blocks, commands_shown, page
@@ -111,6 +114,12 @@ def test_every_command_of_the_page_works_in_its_order(
         shown = studies[-1].disclosures[1, desk.world.sites[0].address, 1]
         (desk.folder / "round-1.json").write_bytes(seal_disclosure(shown, key))
         (desk.folder / "receipt.json").write_bytes(receipt_of(shown, 0).to_bytes())
+        held, site = read_bundle(desk.folder / "bundle"), desk.world.sites[0]
+        state, _ = prove_history(held, bytes.fromhex(reader.means["BLOCK_HASH"][2:]))
+        assert state is not None
+        domain = desk.world.chain().consent.domain
+        said = SignedReplay.sign(replayed(held, state, 1, site.address), domain, site)
+        (desk.folder / "replay.json").write_bytes(said.to_bytes())
 
     reader.then = {
         "irb key": sponsor_proposes,
@@ -133,7 +142,14 @@ def test_every_command_of_the_page_works_in_its_order(
     for name in ("", "seat-", "back-"):
         (desk.folder / f"{name}mine.json").unlink()
         (desk.folder / f"{name}theirs.json").unlink()
-    for name in ("study.tar", "cohorts.key", "cohorts.json", "round-1.json", "receipt.json"):
+    for name in (
+        "study.tar",
+        "cohorts.key",
+        "cohorts.json",
+        "round-1.json",
+        "receipt.json",
+        "replay.json",
+    ):
         (desk.folder / name).unlink()
 
 
