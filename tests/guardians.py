@@ -26,10 +26,14 @@ class Guarded:
     study: int
     parent: LocalAccount = field(default_factory=Account.create)
     guardians: list[LocalAccount] = field(default_factory=_keys)
+    third: bytes | None = None
+    """An ERC-7913 signer in the place of the third guardian."""
 
     def __post_init__(self) -> None:
         end = Quarter(datetime.fromtimestamp(self.world.now, UTC).year + 3, 1)
         signers = [signer_of_account(one.address) for one in (self.parent, *self.guardians)]
+        if self.third is not None:
+            signers[3] = self.third
         made = self.world.chain().guardian_accounts.create(self.study, end, signers[0], signers[1:])
         self.account, self.address = made, made.address
 

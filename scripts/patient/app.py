@@ -19,6 +19,12 @@ COMMANDS: Final[dict[str, Command]] = {
     "message": Command("scripts.patient.passkey:message", "What a passkey signs to revoke."),
     "assemble": Command("scripts.patient.passkey:assemble", "Make an act of a passkey's answer."),
     "guardian": Command("scripts.patient.guardian:guardian", "Make a minor's guardian account."),
+    "guardian-sign": Command(
+        "scripts.patient.guardians_together:guardian_sign", "Sign as one of two guardians."
+    ),
+    "guardian-carry": Command(
+        "scripts.patient.guardians_together:guardian_carry", "Carry what two guardians signed."
+    ),
     "challenge": Command("scripts.patient.asking:challenge", "Ask for the receipt of a round."),
     "receipt-key": Command("scripts.patient.receipts:receipt_key", "Name a key for receipts."),
     "receipts": Command("scripts.patient.receipts:receipts", "Fetch receipts, encrypted."),

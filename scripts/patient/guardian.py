@@ -83,15 +83,20 @@ def _signers(acting: str, guardians: list[str]) -> list[bytes]:
 
     if len(guardians) != GUARDIANS:
         raise BadInput(f"--guardian: give {GUARDIANS} signers, not {len(guardians)}")
-    for text, option in ((acting, "--acting"), *((one, "--guardian") for one in guardians)):
-        if not _SIGNER.fullmatch(text):
-            raise BadInput(
-                f"{option}: {text!r} is no address and no passkey's signer (0x and 168 digits)"
-            )
-    found = [bytes.fromhex(text[2:]) for text in (acting, *guardians)]
+    named = ((acting, "--acting"), *((one, "--guardian") for one in guardians))
+    found = [signer_of(text, option) for text, option in named]
     if len(set(found)) != len(found):
         raise BadInput("--acting, --guardian: four different signers are needed")
     return found
+
+
+def signer_of(text: str, option: str) -> bytes:
+    """An ERC-7913 signer as it is written on a command line. Raises BadInput."""
+    if not _SIGNER.fullmatch(text):
+        raise BadInput(
+            f"{option}: {text!r} is no address and no passkey's signer (0x and 168 digits)"
+        )
+    return bytes.fromhex(text[2:])
 
 
 def _quarter(text: str) -> Quarter:

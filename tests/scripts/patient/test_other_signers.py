@@ -9,11 +9,12 @@ from pathlib import Path
 
 from eth_account import Account
 
-from chain.guardians import last_quarter_before_majority
+from chain.guardians import Rotation, last_quarter_before_majority
 from chain.messages import Grant, Revocation, signer_of_account
 from chain.signed_act import read_typed_data
 from tests.browser_passkey import Assertion, BrowserPasskey
 from tests.desk import Desk
+from tests.guardians import Guarded
 
 
 def as_json(assertion: Assertion) -> str:
@@ -119,3 +120,65 @@ def test_a_guardian_account_grants_until_its_quarter_and_revokes(
         " --carrier-key carrier.key --yes"
     )
     assert desk.must(f"patient status {token} --json").json["revoked_at"] is not None
+
+
+def test_two_guardians_replace_a_lost_key_and_end_the_consent(desk: Desk, tmp_path: Path) -> None:
+    minor = Guarded(desk.world, desk.approved())
+    keys = [desk.write_key(f"guardian-{n}", one) for n, one in enumerate(minor.guardians)]
+    found = desk.write_key("found-again", Account.create())
+    enrolment = desk.write_enrolment(minor.study, minor.address, "guarded")
+    acting = desk.write_key("acting", minor.parent)
+    granted = f"patient grant {enrolment} --key {acting} --carrier-key carrier.key --days 300 --yes"
+    token = desk.must(f"{granted} --guardian-account {minor.address} --json").json["token"]
+    new = Account.create().address
+    sign = f"patient guardian-sign {minor.address}"
+    rotate, revoke = f"{sign} --new-key {new}", f"{sign} --revoke {token}"
+    carry = f"patient guardian-carry {minor.address}"
+
+    neither = desk.assent(sign)
+    assert (neither.code, "--new-key SIGNER, or --revoke" in neither.words) == (2, True), neither
+    stranger = desk.assent(f"{rotate} --out {tmp_path}/x.json --key {found} --yes")
+    assert (stranger.code, "is no guardian" in stranger.words) == (2, True), stranger
+    for n, key in enumerate(keys[:2]):
+        desk.must(f"{rotate} --out {tmp_path}/rotate-{n}.json --key {key} --yes")
+        desk.must(f"{revoke} --out {tmp_path}/revoke-{n}.json --key {key} --yes")
+    assert (tmp_path / "rotate-0.json").stat().st_mode & 0o077 == 0
+    one, two = f"{tmp_path}/rotate-0.json", f"{tmp_path}/rotate-1.json"
+    twice = desk.assent(f"{carry} {one} {one} --key carrier.key")
+    assert (twice.code, "not one twice" in twice.words) == (2, True), twice
+    mixed = desk.assent(f"{carry} {one} {tmp_path}/revoke-1.json --key carrier.key")
+    assert (mixed.code, "signed different things" in mixed.words) == (2, True), mixed
+    desk.must(f"{carry} {one} {two} --key carrier.key")
+    assert minor.account.acting_key() == signer_of_account(new)
+    assert minor.account.rotations() == 1
+    again = desk.assent(f"{carry} {one} {two} --key carrier.key")
+    assert (again.code, "replaced since" in again.words) == (2, True), again
+    same = desk.assent(rotate)
+    assert (same.code, "has that acting key already" in same.words) == (2, True), same
+
+    # What guardians sign of the token outlives the rotation; the lost key's no longer counts.
+    answer = desk.must(
+        f"{carry} {tmp_path}/revoke-1.json {tmp_path}/revoke-0.json --key carrier.key --json"
+    )
+    assert answer.json == {"account": minor.address, "token": token, "revoked": True}
+    assert desk.must(f"patient status {token} --json").json["revoked_at"] is not None
+
+
+def test_a_guardian_with_a_passkey_signs_what_is_shown(desk: Desk, tmp_path: Path) -> None:
+    with BrowserPasskey() as phone:
+        der = tmp_path / "key.der"
+        der.write_bytes(phone.public_key)
+        shown = desk.must(f"patient passkey {der} --json").json
+        passkey = bytes.fromhex(shown["signer"][2:])
+        minor = Guarded(desk.world, desk.approved(), third=passkey)
+        new = Account.create().address
+        sign = f"patient guardian-sign {minor.address} --new-key {new}"
+        domain, rotation = read_typed_data(desk.must(sign).json, Rotation)
+        answer = tmp_path / "answer.json"
+        answer.write_text(as_json(phone.assert_challenge(rotation.digest(domain))))
+    one, two = f"{tmp_path}/one.json", f"{tmp_path}/two.json"
+    desk.must(f"{sign} --out {one} --public-key {der} --assertion {answer}")
+    key = desk.write_key("guardian-of-phone", minor.guardians[0])
+    desk.must(f"{sign} --out {two} --key {key} --yes")
+    desk.must(f"patient guardian-carry {minor.address} {one} {two} --key carrier.key")
+    assert minor.account.acting_key() == signer_of_account(new)
