@@ -34,6 +34,6 @@ await call('POST', '/v1/signin/ethereum', { message, signature: await patient.si
 const { x25519, privateKey } = await receiptKey()
 const naming = await call('POST', '/v1/me/receipt-key/drafts', { x25519: toHex(x25519) })
 await call('PUT', '/v1/me/receipt-key', { typed_data: naming.typed_data, ...(await sign(naming)) })
-// 3. After a round: open the receipt, and compare it with what the hospital committed to on the chain.
+// 3. Once a round is sealed: open the receipt, and compare it with what the hospital committed to on the chain.
 const [sealed] = await wait(`/v1/consents/${act.token_id}/receipts`, (found) => found.length > 0)
 console.log(await checkReceipt(await openReceipt(sealed, privateKey, draft.typed_data.domain), act.token_id, deployment, rpc))
