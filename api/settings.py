@@ -45,6 +45,8 @@ class Settings(BaseSettings):
         requests_per_minute: of one client address.
         max_body_bytes: longest request body.
         max_lag_blocks: how far the index may be behind before `/readyz` fails.
+        worker_niceness: by how much the worker's priority is lower (POSIX nice, 0 to 19): whoever
+            brings an act waits for the web process, and nobody for the worker.
         bundle_folder: where evidence bundles are kept (made with mode 0700).
         bundle_days: for how long a bundle can be downloaded.
         max_bundle_bytes: a larger bundle is not gathered here; `assent study bundle` still does.
@@ -72,6 +74,7 @@ class Settings(BaseSettings):
     requests_per_minute: Annotated[int, Field(ge=1)] = 600
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
     max_lag_blocks: Annotated[int, Field(ge=1)] = 12
+    worker_niceness: Annotated[int, Field(ge=0, le=19)] = 5
     bundle_folder: Path = Path("assent-bundles")
     bundle_days: Annotated[int, Field(ge=1, le=3650)] = 30
     max_bundle_bytes: Annotated[int, Field(ge=1_048_576)] = 268_435_456

@@ -7,6 +7,7 @@ key. SIGTERM ends it after what each is doing.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -106,6 +107,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return UNUSABLE
     configure_logs()
+    os.nice(settings.worker_niceness)
     service = Service.start(settings)
     try:
         lock = lock_worker(service.engine)

@@ -1,5 +1,6 @@
 """A worker process that is killed (-9) at any line loses nothing and sends nothing twice."""
 
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -59,6 +60,9 @@ def test_killed_at_every_step_it_still_carries_each_act_exactly_once(
                 assert worker.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
                 time.sleep(0.1)
+            # Whoever brings an act waits for the web process, and nobody for the worker.
+            mine, its = (os.getpriority(os.PRIO_PROCESS, pid) for pid in (0, worker.pid))
+            assert its == min(19, mine + outbox.service.settings.worker_niceness) > mine
             with process("api.worker", outbox, tmp_path / "second.log") as second:
                 assert second.wait(120) == 2
             assert "another worker runs on this database" in (tmp_path / "second.log").read_text()
