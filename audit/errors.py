@@ -31,6 +31,10 @@ class UpdateRefused(AuditError):
     """
 
 
+class SumTooLong(UpdateRefused):
+    """The sum is longer than honest sites' vectors can be; no update is made of it."""
+
+
 class CohortInvalid(AuditError):
     """A cohort tree or proof was asked for that cannot exist."""
 

@@ -16,6 +16,7 @@ from audit.fields import hex_of
 from audit.manifest import Manifest, ManifestFacts, ObjectRef, manifest_of, parse
 from audit.report import CheckFailed, Kind
 from audit.round_state import RoundFacts
+from audit.sum_bound import require_plausible_sum
 from audit.update import apply_round, unmask_sum
 from chain.events import Closed, Sealed
 from chain.messages import Round, Terms
@@ -72,6 +73,7 @@ def _check_round(
     record.add(
         "outcome.count", where, count == stated.count, f"{count} patients in the sealed cohorts"
     )
+    require_plausible_sum(total, count, len(sealed.members), terms)
     made = _check_checkpoint(context, facts, terms, total, count, closed.checkpoint_hash)
     if made is None:
         return

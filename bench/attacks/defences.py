@@ -8,15 +8,15 @@ mean gradients: coordinate median and trimmed mean (Yin et al., ICML 2018), Krum
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
 from audit.codec import add_words, unwrap, wrap
+from audit.sum_bound import longest_vector
 
-FALSE_ALARM = 1e-6
 LIARS = 1  # that trimming and Krum are set for: five sites allow Krum no more (n >= 2 f + 3)
 
 Applied = tuple[np.ndarray, int] | None
@@ -30,16 +30,11 @@ class Bounds:
     clip: int
     share: float
 
-    def longest(self, patients: int, shares: int, size: int) -> float:
-        """The norm that honest patients' sum and their sites' noise exceed once in a million times.
-
-        n C, and the tail of the norm of a sub-Gaussian vector, which sums of discrete Gaussians are
-        (Hsu, Kakade and Zhang 2012, theorem 2.1; Canonne, Kamath and Steinke 2020, corollary 17).
+    def longest(self, patients: int, shares: int, size: int) -> int:
+        """The norm that honest patients' sum and their sites' noise exceed once in a million times:
+        what coordinator, gate and verifier refuse a round by.
         """
-        t = math.log(1 / FALSE_ALARM)
-        return patients * self.clip + self.share * math.sqrt(
-            shares * (size + 2 * math.sqrt(size * t) + 2 * t)
-        )
+        return longest_vector(patients, shares, size, self.clip, Fraction(self.share) ** 2)
 
 
 def plain_sum(vectors: np.ndarray, sizes: Sequence[int], bounds: Bounds) -> Applied:

@@ -12,6 +12,7 @@ from audit.codec import from_bytes
 from audit.manifest import ManifestFacts
 from audit.manifest import build as build_manifest
 from audit.recipe import Recipe
+from audit.sum_bound import require_plausible_sum
 from audit.update import apply_round, unmask_sum
 from chain.messages import Terms
 from federation.app.chain_facts import sealed_event
@@ -40,7 +41,8 @@ def result_of(
         members: in the seal's order; masked: their vectors' bytes, in the same order.
 
     Raises:
-        audit.errors.AuditError: the base or the sum cannot give a checkpoint.
+        audit.errors.AuditError: the base or the sum cannot give a checkpoint, or the sum is longer
+            than honest sites' can be.
         ipfs.objects.ObjectStoreError, chain.errors.ChainError
     """
     chain, study = coordinator.chain, coordinator.config.study_id
@@ -48,6 +50,7 @@ def result_of(
     commitments = [chain.ledger.commitment_of(study, round_number, site) for site in members]
     count = sum(commitment.cohort_size for commitment in commitments)
     total = unmask_sum([from_bytes(data) for data in masked])
+    require_plausible_sum(total, count, len(members), terms)
     base = read_checkpoint(coordinator.store.get(cid_of_sha256(sealed_round.base)))
     checkpoint = write_checkpoint(apply_round(base, total, count, terms, recipe))
     record, sealed = sealed_event(chain, study, round_number)

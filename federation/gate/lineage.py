@@ -14,6 +14,7 @@ from audit.codec import from_bytes
 from audit.errors import AuditError
 from audit.manifest import parse as parse_manifest
 from audit.recipe import parse as parse_recipe
+from audit.sum_bound import require_plausible_sum
 from audit.update import apply_round, unmask_sum
 from chain.chain import Chain
 from chain.messages import RoundState
@@ -79,7 +80,10 @@ def recompute_round(chain: Chain, store: ObjectStore, study_id: int, number: int
             f"the manifest of round {number} names masked vectors that its members did not sign"
         )
     count = sum(chain.ledger.commitment_of(study_id, number, site).cohort_size for site in members)
-    masked = [from_bytes(store.get(entry.masked.cid)) for entry in manifest.contributions]
+    total = unmask_sum(
+        [from_bytes(store.get(entry.masked.cid)) for entry in manifest.contributions]
+    )
+    require_plausible_sum(total, count, len(members), terms)
     base = read_checkpoint(store.get(cid_of_sha256(closed.base)))
-    checkpoint = apply_round(base, unmask_sum(masked), count, terms, recipe)
+    checkpoint = apply_round(base, total, count, terms, recipe)
     return hashlib.sha256(write_checkpoint(checkpoint)).digest()

@@ -132,6 +132,22 @@ ELSEWHERE = (
         _LIES + "test_an_update_that_is_not_finite_is_refused_by_name_and_leaves_the_checkpoint",
     ),
     Elsewhere(
+        "huge-vector",
+        Who.SITE,
+        "delivers a vector longer than clipped rows and noise can be, or not under its masks",
+        "`audit.sum_bound`, which all sides call",
+        "SumTooLong",
+        _LIES + "test_a_vector_that_no_honest_site_can_have_sent_ends_the_round_by_name",
+    ),
+    Elsewhere(
+        "round-closed-over-a-huge-vector",
+        Who.COORDINATOR,
+        "closes a round although its sum is longer than honest sites' can be",
+        BY_GATE,
+        "BaseDoesNotFollow",
+        _LIES + "test_a_coordinator_that_closes_with_such_a_vector_is_refused_by_every_gate",
+    ),
+    Elsewhere(
         "delivery-denied",
         Who.COORDINATOR,
         "says that a site did not deliver, to have it barred",
@@ -185,10 +201,10 @@ NOT_DETECTABLE = (
     NotDetectable(
         "spoiled-sum",
         Who.SITE,
-        "delivers a huge or false vector, within the words that a vector has",
-        "Clipping happens at the site, and no value of a masked word can be refused. One update's"
-        " size is bounded by the optimiser.",
-        "sends a huge vector",
+        "delivers a false vector that is no longer than its cohort allows",
+        "Clipping happens at the site, and no masked word can be refused, only a sum that is too"
+        " long. One update's size is bounded by the optimiser.",
+        "sends a false vector",
     ),
     NotDetectable(
         "invented-records",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from audit import codec
 from audit.cid import sha256
 from bench.verification.closing import Closing
 from chain import events as ev
@@ -117,6 +118,14 @@ def delivery_signature_over_another_vector(f: Forgery) -> None:
 @forged(SITE, "delivers with its signature for another round", "round.delivery", "round 5")
 def delivery_signature_of_another_round(f: Forgery) -> None:
     _signed_instead(f, f.event(ev.Sealed, round=3).seal_digest, f.masked(LAST)[0])
+
+
+@forged(SITE, "delivers a huge vector, and the coordinator closes with it", "outcome", "round 5")
+def huge_vector_that_was_closed_with(f: Forgery) -> None:
+    first, *others = f.masked(LAST)
+    words = codec.from_bytes(first).copy()
+    words[0] += 1 << 40
+    f.close(LAST, masked=[codec.to_bytes(words), *others])
 
 
 @forged(SITE, "delivers a vector of another length", "outcome", "round 5")

@@ -24,11 +24,13 @@ from chain.errors import (
     LedgerTooEarly,
 )
 from chain.messages import Closure, Commitment, Delivery, RoundState
+from federation.app import round_result
 from federation.app.coordinator import MaskedDelivery
 from federation.app.round_driver import RoundAborted
 from federation.app.site_round import SiteRound
 from federation.gate.journal import Journal
 from federation.gate.journal_schema import BudgetExceeded, SealContradicted
+from federation.gate.lineage import BaseDoesNotFollow, check_base_follows
 from federation.gate.site import Site
 from ipfs.objects import ObjectCorrupt, ObjectMissing
 from stack import rpc
@@ -230,18 +232,43 @@ def test_a_second_seal_after_a_reorganisation_gets_nothing(
     federation.coordinator().chain.ledger.abort(study, number)
 
 
-def test_not_a_number_is_only_a_number_here(federation: SmallFederation) -> None:
-    """Masked words are uniform in 2^64, so no value can be refused. A member that signs anything
-    else than its vector spoils the sum, within one bounded step, and never makes the model
-    not-a-number; a replay of its commitment shows who did it.
-    """
+def sealed_with_no_number(federation: SmallFederation) -> tuple[int, list[MaskedDelivery]]:
+    """A round in which one member signs words that are not-a-number instead of its vector."""
     number, good = sealed_and_delivered(federation)
-    size = federation.terms.vector_length
-    words = np.full(size, np.nan, dtype="<f8").tobytes()
+    words = np.full(federation.terms.vector_length, np.nan, dtype="<f8").tobytes()
     nan = signed(federation, number, words, federation.keys["site-1"].account)
-    base = federation.chain.ledger.round(federation.study_id, number).base
-    federation.driver(number, lambda: ([nan, *good[1:]], [], True)).run()
-    store = federation.coordinator().store
+    return number, [nan, *good[1:]]
+
+
+def test_a_vector_that_no_honest_site_can_have_sent_ends_the_round_by_name(
+    federation: SmallFederation,
+) -> None:
+    """Masked words are uniform in 2^64, so no site's can be refused; the sum is too long."""
+    ledger, study = federation.chain.ledger, federation.study_id
+    last, spent = ledger.last_closed(study), ledger.rho_spent(study)
+    number, deliveries = sealed_with_no_number(federation)
+    with pytest.raises(RoundAborted, match=r"SumTooLong.*ask each member") as aborted:
+        federation.driver(number, lambda: (deliveries, [], True)).run()
+    assert not aborted.value.again
+    assert federation.state(number) == RoundState.ABORTED
+    assert ledger.last_closed(study) == last and ledger.rho_spent(study) > spent
+
+
+def test_a_coordinator_that_closes_with_such_a_vector_is_refused_by_every_gate(
+    federation: SmallFederation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even so it is one bounded step, of numbers; and reviewers can go back behind it."""
+    ledger, study, store = federation.chain.ledger, federation.study_id, federation.local.store
+    last = ledger.last_closed(study)
+    number, deliveries = sealed_with_no_number(federation)
+    base = ledger.round(study, number).base
+    monkeypatch.setattr(round_result, "require_plausible_sum", lambda *given: None)
+    federation.driver(number, lambda: (deliveries, [], True)).run()
+    opened = federation.open_round()
+    with pytest.raises(BaseDoesNotFollow, match=rf"round {number} cannot be .* grid steps long"):
+        check_base_follows(federation.chain, store, study, opened)
+    federation.coordinator().chain.ledger.abort(study, opened)
+    federation.roll_back(last)
     made = federation.chain.ledger.round(federation.study_id, number).checkpoint_hash
     after, start = (read_checkpoint(store.get(cid_of_sha256(name))) for name in (made, base))
     assert np.isfinite(after.prior).all() and np.isfinite(after.second_moment).all()
