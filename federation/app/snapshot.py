@@ -25,8 +25,7 @@ from audit import canonical_json
 from audit.errors import AuditError
 from federation.app.train import ReadRecord
 from federation.gate.journal_schema import Attempt
-from federation.gate.replay_window import ERASED
-from federation.gate.snapshots import KeptSnapshot, Snapshots
+from federation.gate.snapshots import ERASED, KeptSnapshot, Snapshots
 from twin.series import PatientSeries
 
 SCHEMA = "assent-snapshot-1"

@@ -1,7 +1,8 @@
 """Until when a round can be replayed here, and the end of that: what it needed is destroyed.
 
-A snapshot goes when its window is over, and at once when a patient in it has had their record
-erased: what is left of such a round could give back what the record added to it.
+A snapshot goes when its window is over, when its round ended without this site, and at once when a
+patient in it has had their record erased: what is left of such a round could give back what the
+record added to it.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from federation.gate.journal import Journal
 from federation.gate.keys import SiteKeys
 from federation.gate.record_register import RecordRegister, RecordSaltDestroyed
 from federation.gate.site import SiteConfig
-from federation.gate.snapshots import Snapshots
+from federation.gate.snapshots import ERASED, Snapshots
 
-#: Why a round ended here, as `Journal.ended` and every later replay say it.
-ERASED = "a record was erased at its patient's request"
+#: Why a round ended here, as `Journal.ended` and every later replay say it; see also `ERASED`.
+NOT_SEALED = "the round was not sealed with this site"
 WINDOW_OVER = "the time is over for which this site keeps what a replay needs"
 
 _DAY = 86_400
@@ -55,12 +56,18 @@ def end_replay_windows(folder: Path, chain: Chain) -> list[tuple[int, str]]:
             over = opened.state in (RoundState.CLOSED, RoundState.ABORTED)
             if now > replay_until(opened, terms, config.replay_days):
                 ended.append((number, WINDOW_OVER))
+            elif over and not _is_member(chain, study_id, number, keys.public.account):
+                ended.append((number, NOT_SEALED))
             elif lacks_one and (over or now >= opened.close_deadline):
                 ended.append((number, ERASED))
             else:
                 continue
             journal.end_replay_window(study_id, number, ended[-1][1])
     return ended
+
+
+def _is_member(chain: Chain, study_id: int, number: int, site: str) -> bool:
+    return site in chain.ledger.members(study_id, number)
 
 
 def _forget_erased(snapshots: Snapshots, register: RecordRegister) -> None:

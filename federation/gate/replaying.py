@@ -34,7 +34,7 @@ def replay(folder: Path, number: int) -> ReplayReport:
     """Replays this site's part of a round; see `federation.app.replay.replay_round`.
 
     Args:
-        folder: the site's folder. Nothing in it is changed.
+        folder: the site's folder. Nothing in it is changed, but logs/replay.log on failure.
 
     Raises:
         ReplayRefused: the round has no sealed contribution of this site, its app is from before
@@ -89,8 +89,11 @@ def _run(app: Path, app_hash: bytes, folder: Path, number: int) -> dict[str, obj
     environment = {**os.environ, **FIXED_ENVIRONMENT, "PYTHONPATH": str(INSTALLATION)}
     done = subprocess.run(command, capture_output=True, env=environment, check=False)
     if done.returncode != 0:
+        log = folder / "logs" / "replay.log"
+        log.parent.mkdir(mode=0o700, exist_ok=True)
+        log.write_bytes(done.stderr)
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise ReplayRefused(f"the replay's process failed: {last[:400]}")
+        raise ReplayRefused(f"the replay's process failed, {log} says where: {last[:400]}")
     told = json.loads(done.stdout)
     assert isinstance(told, dict)
     return told

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from federation.gate.journal import Journal
 from federation.gate.journal_schema import Attempt, snapshot_prefix
 
+#: Why a round cannot be replayed any more whose snapshot lacks a record that a patient had erased.
+ERASED = "a record was erased at its patient's request"
+
 _FRAME, _RECORD, _ERASED = "frame", "record", "erased"
 
 

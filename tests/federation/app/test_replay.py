@@ -20,15 +20,22 @@ from audit import canonical_json
 from audit.errors import ReplayInvalid
 from audit.replays import Part, ReplayReport, SignedReplay, Verdict
 from federation.app.replay import NothingToReplay, replay_round
+from federation.app.site_round import Withheld
 from federation.gate import replay_window
 from federation.gate.journal import Journal
 from federation.gate.keys import SiteKeys
 from federation.gate.receipts import RoundReceipts
-from federation.gate.replay_window import ERASED, WINDOW_OVER, end_replay_windows, replay_until
-from federation.gate.replaying import ReplayRefused, replay, sign_replay
+from federation.gate.replay_window import (
+    NOT_SEALED,
+    WINDOW_OVER,
+    end_replay_windows,
+    replay_until,
+)
+from federation.gate.replaying import ReplayRefused, replay
 from federation.gate.site import SiteConfig
-from federation.gate.snapshots import Snapshots
+from federation.gate.snapshots import ERASED, Snapshots
 from federation.gate.status import read_status
+from scripts.main import call
 from tests.small_federation import DAY, SmallFederation
 
 SITE = "site-1"
@@ -83,8 +90,14 @@ def kept(federation: SmallFederation, number: int, tmp_path: Path) -> Kept:
     return Kept(federation, number, folder)
 
 
-def test_the_approved_app_computes_a_round_again_in_a_process_of_its_own(kept: Kept) -> None:
-    report = replay(kept.folder, kept.number)
+def test_the_approved_app_computes_a_round_again_in_a_process_of_its_own(
+    kept: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "replay.json"
+    assert call(["site", "replay", str(kept.folder), str(kept.number), "--out", str(file)]) == 0
+    assert "Replayed bit for bit." in capsys.readouterr().out
+    signed = SignedReplay.parse(file.read_bytes())
+    report = signed.report
     assert report.verdict is Verdict.REPLAYED
     account = kept.federation.keys[SITE].public.account
     commitment = kept.federation.commitments(kept.number)[SITE]
@@ -96,8 +109,7 @@ def test_the_approved_app_computes_a_round_again_in_a_process_of_its_own(kept: K
     assert all(name.startswith("threads.") for name in report.changed)
 
     domain = kept.federation.chain.consent.domain
-    signed = SignedReplay.parse(sign_replay(kept.folder, report).to_bytes())
-    assert (signed.report, signed.signer(domain)) == (report, account)
+    assert signed.signer(domain) == account
     forged = replace(signed, report=replace(report, replayed_at=1))
     assert forged.signer(domain) != account
     pretended = report.to_json() | {"missing": "a piece"}
@@ -248,9 +260,29 @@ def test_after_its_window_a_round_has_receipts_left_and_no_replay(
         assert receipts.of(kept.federation.holders[SITE][0].token_id)
 
 
-def test_a_round_that_is_not_sealed_is_no_round_to_replay(kept: Kept) -> None:
-    number = kept.federation.open_round()
-    with pytest.raises(NothingToReplay, match="not sealed"):
-        replay_round(kept.folder, number)
-    with pytest.raises(ReplayRefused, match="not sealed"):
-        replay(kept.folder, number)
+def test_a_replay_that_cannot_be_made_ends_with_code_1_and_says_why(
+    kept: Kept, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with kept.database() as connection:
+        connection.execute("DELETE FROM snapshots")
+    assert call(["site", "replay", str(kept.folder), str(kept.number)]) == 1
+    said = capsys.readouterr().out
+    assert "Not replayable: no snapshot of its records was kept." in said
+    assert "Replayed" not in said
+
+
+def test_of_a_round_that_was_never_sealed_nothing_is_kept_once_it_is_over(
+    federation: SmallFederation,
+) -> None:
+    ledger, study = federation.coordinator().chain.ledger, federation.study_id
+    number, folder = federation.open_round(), federation.folder(SITE)
+    with federation.sites_at(number, (SITE,)) as parts:
+        federation.until_committed(number, (SITE,))
+        with pytest.raises(NothingToReplay, match="not sealed"):
+            replay_round(folder, number)
+        with pytest.raises(ReplayRefused, match="not sealed"):
+            replay(folder, number)
+        assert end_replay_windows(folder, federation.chain) == []
+        ledger.abort(study, number)
+        assert isinstance(parts[SITE].exception(), Withheld)
+    assert end_replay_windows(folder, federation.chain) == [(number, NOT_SEALED)]

@@ -385,6 +385,13 @@ class TestSnapshots:
         assert snapshots.load(kept) == KeptSnapshot(b"frame", {3: b"two"}, erased=False)
         assert snapshots.rounds() == {(1, 1): False}
 
+    def test_one_that_cannot_be_kept_whole_is_not_kept_at_all(self, journal):
+        kept, snapshots = stored(journal), Snapshots(journal)
+        snapshots.save(kept, b"frame", {0: ("p1", b"one")})
+        with pytest.raises(sqlite3.Error):
+            snapshots.save(kept, b"another", {0: ("p1", b"two"), 1: ("p2", object())})
+        assert snapshots.load(kept) == KeptSnapshot(b"frame", {0: b"one"}, erased=False)
+
     def test_a_record_is_taken_out_of_every_round_and_no_other_with_it(self, journal, path):
         snapshots = Snapshots(journal)
         first, second = stored(journal), stored(journal, round_number=2)
