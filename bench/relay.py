@@ -1,132 +1,53 @@
-"""Sign, relay, confirm: what an accepted act costs, how many a second, and where the time goes.
+"""Sign, relay, confirm: what an accepted act and a read cost with the chain writer off and on.
 
-    python -m bench.relay --acts 600 --rate 30 --out relay.json
+    python -m bench.relay --acts 300 --rate 30 --rounds 3 --out relay.json
 
-One Hardhat node, the service's web process and its worker, and locust in a process of its own. The
-same load meets the service with its chain writer (the worker) off and on: the ratio is the price of
-the chain. Then acts come as fast as they are taken, until the last is confirmed. Acts are signed
-before anything is measured. Milliseconds are as the client sees them; a share of CPU is a process's
-seconds of CPU over seconds that passed (1 is one core).
+One Hardhat node, the service's web process and its worker (the chain writer), and locust in a
+process of its own. Each round meets the service with the writer off, then on, with the same load:
+
+* acts: signed grants at a steady rate, arriving independently of each other (Poisson);
+* reads: the pages of a confirmed act and of the study, at a steady rate, by clients that give the
+  ETag of last time (`If-None-Match`). Both times everything is confirmed and indexed, so both times
+  each page is the same, and no act comes meanwhile;
+* reads beside acts: the page of the confirmed act, while acts come at their rate.
+
+A ratio is the median over the rounds of on over off. At last twice as many acts come as fast as they
+are taken, until the last is confirmed. Acts are signed before anything is measured. Milliseconds are as the
+client sees them; a share of CPU is a process's seconds of CPU over seconds that passed (1 is one
+core).
 """
 
 import argparse
 import json
 import os
-import secrets
-import sqlite3
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import psutil
-from eth_account import Account
-
-from bench.relay_study import BenchStudy
-from stack.binaries import ROOT
+from bench.relay_service import ServiceUnderLoad, cpu
 from stack.hardhat import HardhatNode
-from stack.ports import HOST, free_port
-from stack.process import ManagedProcess
-from stack.rpc import answers, call
 
-_STEP_SECONDS = 600.0
-
-
-class Bench:
-    """The parts, started in a folder."""
-
-    def __init__(self, folder: Path, node: HardhatNode) -> None:
-        self.folder, self.node = folder, node
-        self.study = BenchStudy(node, folder)
-        self.study.deployment.save(folder / "deployment.json")
-        key = Account.from_key(secrets.token_bytes(32))
-        (folder / "relayer.key").touch(0o600)
-        (folder / "relayer.key").write_text("0x" + bytes(key.key).hex())
-        call(node.rpc_url, "hardhat_setBalance", key.address, hex(10**21))
-        self.port = free_port()
-        self.host = f"http://{HOST}:{self.port}"
-        values = {
-            "RPC_URL": node.rpc_url,
-            "DEPLOYMENT": str(folder / "deployment.json"),
-            "DATABASE_URL": f"sqlite:///{folder / 'api.db'}",
-            "RELAYER_KEY": str(folder / "relayer.key"),
-            "PUBLIC_URL": f"http://localhost:{self.port}",
-            "PORT": str(self.port),
-            "REQUESTS_PER_MINUTE": "10000000",
-        }
-        self._environment = {f"ASSENT_API_{name}": value for name, value in values.items()}
-        self._environment["PYTHONPATH"] = str(ROOT)
-
-    @contextmanager
-    def process(self, module: str) -> Iterator[ManagedProcess]:
-        """One of the service's processes."""
-        argv = [sys.executable, "-P", "-m", module]
-        log = self.folder / f"{module}.log"
-        process = ManagedProcess(module, argv, log, env=self._environment)
-        process.start()
-        try:
-            yield process
-        finally:
-            process.stop()
-
-    def load(self, kind: str, what: str, *options: str) -> dict[str, Any]:
-        """Runs locust; its figures, and the share of CPU of everything meanwhile."""
-        result = self.folder / f"{secrets.token_hex(4)}.json"
-        argv = [sys.executable, "-m", "bench.relay_load", kind, self.host, what, str(result)]
-        before, began = _cpu(), time.monotonic()
-        with (self.folder / "locust.log").open("ab") as log:
-            subprocess.run(
-                [*argv, *options], cwd=ROOT, check=True, timeout=_STEP_SECONDS, stderr=log
-            )
-        told = json.loads(result.read_text())
-        if told["failures"]:
-            sys.exit(f"the service failed: {told['failures']}")
-        shares = _shares(before, _cpu(), time.monotonic() - began)
-        return _figures(told["milliseconds"], told["seconds"]) | {"cpu": shares}
-
-    def acts(self, count: int, *options: str) -> dict[str, Any]:
-        """Brings so many new acts."""
-        bodies = [json.dumps(act.to_json()) for act in self.study.grants(count)]
-        path = self.folder / "acts.json"
-        path.write_text(json.dumps(bodies))
-        return self.load("acts", str(path), *options)
-
-    def wait_confirmed(self, count: int) -> None:
-        """Until so many acts are confirmed in all."""
-        deadline = time.monotonic() + _STEP_SECONDS
-        while self.one("SELECT count(*) FROM outbox_acts WHERE state = 'confirmed'") < count:
-            if self.one("SELECT count(*) FROM outbox_acts WHERE state = 'failed'"):
-                sys.exit("an act failed")
-            if time.monotonic() > deadline:
-                sys.exit("not all acts were confirmed")
-            time.sleep(0.1)
-
-    def settled_per_second(self, after: int) -> float:
-        """Of acts after a sequence number: from when the first was settled to the last."""
-        count = self.one(f"SELECT count(*) FROM outbox_acts WHERE sequence > {int(after)}")
-        seconds = self.one(
-            "SELECT (julianday(max(settled_at)) - julianday(min(settled_at))) * 86400.0"
-            f" FROM outbox_acts WHERE sequence > {int(after)}"
-        )
-        return float(count / max(seconds, 0.001))
-
-    def one(self, question: str) -> Any:
-        """The first value that the service's database answers."""
-        path = f"file:{self.folder / 'api.db'}?mode=ro"
-        with sqlite3.connect(path, uri=True, timeout=30) as database:
-            return database.execute(question).fetchone()[0]
+_ACTS, _READS, _BESIDE = "acts", "reads", "reads beside acts"
+_AIMS = {
+    (_ACTS, "p95"): 1.5,
+    (_READS, "p50"): 1.1,
+    (_READS, "p95"): 1.1,
+}
+_CONFIRMED_AIM = 100.0
+_WARM_ACTS = 32
 
 
 def main() -> None:
     """Measures, prints a table and writes the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--acts", type=int, default=600, help="of each measurement")
+    parser.add_argument("--acts", type=int, default=300, help="of each measurement")
     parser.add_argument("--rate", type=float, default=30.0, help="acts a second when compared")
+    parser.add_argument("--read-rate", type=float, default=100.0, help="reads a second")
+    parser.add_argument("--rounds", type=int, default=3, help="off and on so often, in turn")
     parser.add_argument("--out", type=Path, default=None)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -135,7 +56,8 @@ def main() -> None:
         node.start()
         try:
             node.wait_for_chain(300)
-            measured = _measure(Bench(folder, node), given.acts, given.rate)
+            service = ServiceUnderLoad(folder, node)
+            measured = _Measuring(service, given).all()
         finally:
             node.stop()
     _print(measured)
@@ -143,98 +65,160 @@ def main() -> None:
         given.out.write_text(json.dumps(measured, indent=2) + "\n")
 
 
-def _measure(bench: Bench, count: int, rate: float) -> dict[str, Any]:
-    measured: dict[str, Any] = {
-        "cores": os.cpu_count(),
-        "load_before": os.getloadavg()[0],
-        "acts": count,
-        "rate": rate,
-    }
-    at_rate = ("--users", "16", "--rate", str(rate))
-    with bench.process("api.web") as web:
-        web.wait_until_ready(lambda: answers(f"{bench.host}/healthz"), 120)
-        bench.acts(32, "--users", "4")
-        measured["writer_off"] = bench.acts(count, *at_rate)
-        path = "/v1/acts/" + bench.one("SELECT id FROM outbox_acts LIMIT 1")
-        measured["reads_writer_off"] = bench.load("reads", path, "--users", "4")
-        with bench.process("api.worker"):
-            waiting = count + 32
-            bench.wait_confirmed(waiting)
-            measured["drain"] = {"per_second": bench.settled_per_second(0)}
-            measured["writer_on"] = bench.acts(count, *at_rate)
-            bench.wait_confirmed(waiting + count)
-            last = bench.one("SELECT max(sequence) FROM outbox_acts")
-            before = _cpu()
-            measured["burst"] = bench.acts(count, "--users", "16")
-            bench.wait_confirmed(waiting + 2 * count)
-            measured["burst"]["cpu_ms_per_act"] = {
-                name: round(1000 * share / count, 1)
-                for name, share in _shares(before, _cpu(), 1.0).items()
+class _Measuring:
+    def __init__(self, service: ServiceUnderLoad, given: argparse.Namespace) -> None:
+        self._service, self._count, self._rounds = service, given.acts, given.rounds
+        self._at_rate = ("--users", "16", "--rate", str(given.rate))
+        self._at_read_rate = ("--users", "16", "--rate", str(given.read_rate))
+        self._taken = 0
+        self._loads: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        self._to_confirm: list[float] = []
+        self._measured: dict[str, Any] = {
+            "cores": os.cpu_count(),
+            "load_before": os.getloadavg()[0],
+            "acts": given.acts,
+            "rate": given.rate,
+            "read_rate": given.read_rate,
+            "rounds": given.rounds,
+        }
+
+    def all(self) -> dict[str, Any]:
+        with self._service.web():
+            self._warm_up()
+            for number in range(self._rounds):
+                print(f"round {number + 1} of {self._rounds}", file=sys.stderr, flush=True)
+                self._round()
+            self._burst()
+        if self._service.study.minted() != self._taken:
+            sys.exit("the chain does not hold each act exactly once")
+        self._compare()
+        return self._measured
+
+    def _warm_up(self) -> None:
+        self._acts("--users", "4", count=_WARM_ACTS)
+        with self._service.worker():
+            self._service.study.chain.head()
+        path = "/v1/acts/" + self._service.one("SELECT id FROM outbox_acts LIMIT 1")
+        self._paths = [path, f"/v1/studies/{self._service.study.study_id}"]
+
+    def _round(self) -> None:
+        self._note(_ACTS, "off", lambda: self._acts(*self._at_rate))
+        self._note(_BESIDE, "off", self._reads_beside_acts)
+        with self._service.worker():
+            last = self._last_act()
+            self._note(_ACTS, "on", lambda: self._acts(*self._at_rate))
+            self._service.wait_settled()
+            self._to_confirm += self._service.seconds_to_confirm(last)
+            self._note(_BESIDE, "on", self._reads_beside_acts)
+            self._service.wait_settled()
+            self._note(_READS, "on", self._reads)
+        self._note(_READS, "off", self._reads)
+
+    def _burst(self) -> None:
+        with self._service.worker():
+            last, before = self._last_act(), cpu()
+            count = 2 * self._count
+            burst = self._acts("--users", "16", count=count)
+            self._service.wait_settled()
+            used = {name: value - before.get(name, 0.0) for name, value in cpu().items()}
+            self._measured["burst"] = _figures([burst]) | {
+                "confirmed_per_second": self._service.confirmed_per_second(last),
+                "cpu_ms_per_act": _per_act(used, count),
             }
-            measured["burst"]["confirmed_per_second"] = bench.settled_per_second(last)
-            measured["reads_writer_on"] = bench.load("reads", path, "--users", "4")
-            if bench.study.minted() != waiting + 2 * count:
-                sys.exit("the chain does not hold each act exactly once")
-    off, on = measured["writer_off"], measured["writer_on"]
-    measured["accept_p95_ratio"] = on["p95"] / off["p95"]
-    measured["accept_p50_ratio"] = on["p50"] / off["p50"]
-    return measured
+
+    def _acts(self, *options: str, count: int | None = None) -> dict[str, Any]:
+        self._taken += count or self._count
+        return self._service.acts(count or self._count, *options)
+
+    def _reads(self) -> dict[str, Any]:
+        told = self._service.reads(self._paths, *self._at_read_rate)
+        if set(told["statuses"]) != {"304"}:
+            sys.exit(f"a page was not the same as last time: {told['statuses']}")
+        return told
+
+    def _reads_beside_acts(self) -> dict[str, Any]:
+        with ThreadPoolExecutor(1) as pool:
+            acts = pool.submit(self._acts, *self._at_rate)
+            told = self._service.reads(self._paths[:1], *self._at_read_rate)
+            acts.result()
+        return told
+
+    def _last_act(self) -> int:
+        return int(self._service.one("SELECT max(sequence) FROM outbox_acts"))
+
+    def _note(self, what: str, writer: str, load: Callable[[], dict[str, Any]]) -> None:
+        self._loads.setdefault((what, writer), []).append(load())
+
+    def _compare(self) -> None:
+        for (what, writer), loads in self._loads.items():
+            self._measured[f"{what}, writer {writer}"] = _figures(loads)
+        ratios = self._measured["ratios"] = {}
+        for what in (_ACTS, _READS, _BESIDE):
+            off, on = (self._loads[what, writer] for writer in ("off", "on"))
+            for name in ("p50", "p95"):
+                each = [
+                    _figures([b])[name] / _figures([a])[name] for a, b in zip(off, on, strict=True)
+                ]
+                ratios[f"{what} {name}"] = {
+                    "median": statistics.median(each),
+                    "rounds": each,
+                    "aim": _AIMS.get((what, name)),
+                }
+        used: dict[str, float] = {}
+        for load in self._loads[_ACTS, "on"]:
+            for name, seconds in load["cpu_seconds"].items():
+                used[name] = used.get(name, 0.0) + seconds
+        self._measured["cpu_ms_per_act"] = _per_act(used, self._rounds * self._count)
+        cuts = statistics.quantiles(self._to_confirm, n=100)
+        self._measured["seconds_to_confirm"] = {"p50": cuts[49], "p95": cuts[94]}
 
 
-def _figures(milliseconds: list[float], seconds: float) -> dict[str, Any]:
-    cuts = statistics.quantiles(milliseconds, n=100)
+def _figures(loads: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of the same load, met several times."""
+    cuts = statistics.quantiles([one for load in loads for one in load["milliseconds"]], n=100)
+    names = {name for load in loads for name in load["cpu"]}
     return {
         "p50": cuts[49],
         "p95": cuts[94],
         "p99": cuts[98],
-        "per_second": len(milliseconds) / seconds,
+        "per_second": sum(len(load["milliseconds"]) for load in loads)
+        / sum(load["seconds"] for load in loads),
+        "cpu": {
+            name: round(statistics.fmean(load["cpu"].get(name, 0.0) for load in loads), 3)
+            for name in names
+        },
     }
 
 
-def _cpu() -> dict[str, float]:
-    """Seconds of CPU so far of this program's children, by part, and of the whole machine."""
-    found: dict[str, float] = {}
-    for process in psutil.Process().children(recursive=True):
-        try:
-            line, times = " ".join(process.cmdline()), process.cpu_times()
-        except psutil.Error:
-            continue
-        part = next((name for mark, name in _PARTS.items() if mark in line), "other")
-        found[part] = found.get(part, 0.0) + times.user + times.system
-    # Locust has ended by then; what was waited for is counted by the kernel.
-    children = psutil.Process().cpu_times()
-    found["load"] = children.children_user + children.children_system
-    machine = psutil.cpu_times()
-    found["whole machine"] = sum(machine) - machine.idle - machine.iowait
-    return found
-
-
-_PARTS = {"hardhat": "chain node", "api.web": "web", "api.worker": "worker"}
-
-
-def _shares(before: dict[str, float], after: dict[str, float], seconds: float) -> dict[str, float]:
-    return {
-        name: round((value - before.get(name, 0.0)) / seconds, 3) for name, value in after.items()
-    }
+def _per_act(used: dict[str, float], acts: int) -> dict[str, float]:
+    return {name: round(1000 * seconds / acts, 1) for name, seconds in used.items()}
 
 
 def _print(measured: dict[str, Any]) -> None:
     print(f"{measured['cores']} cores, load before {measured['load_before']:.1f}")
-    print(f"{'':18}{'p50 ms':>8}{'p95 ms':>8}{'p99 ms':>8}{'a second':>10}  share of CPU")
-    for name in ("writer_off", "writer_on", "burst", "reads_writer_off", "reads_writer_on"):
+    print(f"{'':30}{'p50 ms':>8}{'p95 ms':>8}{'p99 ms':>8}{'a second':>10}  share of CPU")
+    rows = [f"{what}, writer {on}" for what in (_ACTS, _READS, _BESIDE) for on in ("off", "on")]
+    for name in (*rows, "burst"):
         row = measured[name]
         numbers = "".join(f"{row[key]:8.1f}" for key in ("p50", "p95", "p99"))
-        print(f"{name:18}{numbers}{row['per_second']:10.1f}  {_shown(row['cpu'])}")
-    drain = measured["drain"]
-    print(f"{'drain':18}{'':24}{drain['per_second']:10.1f}  of acts that waited")
-    print(f"accepted acts, writer on over off: p95 {measured['accept_p95_ratio']:.2f},", end=" ")
-    print(f"p50 {measured['accept_p50_ratio']:.2f}")
-    print(f"milliseconds of CPU an act: {_shown(measured['burst']['cpu_ms_per_act'])}")
-    print(f"confirmed acts a second in the burst: {measured['burst']['confirmed_per_second']:.1f}")
+        print(f"{name:30}{numbers}{row['per_second']:10.1f}  {_shown(row['cpu'])}")
+    print("writer on over off (median, and each round):")
+    for name, ratio in measured["ratios"].items():
+        each = ", ".join(f"{one:.2f}" for one in ratio["rounds"])
+        aim = f"  aim {ratio['aim']}" if ratio["aim"] else ""
+        print(f"  {name:24}{ratio['median']:6.2f}  ({each}){aim}")
+    confirm, burst = measured["seconds_to_confirm"], measured["burst"]
+    print(f"seconds until confirmed: p50 {confirm['p50']:.2f}, p95 {confirm['p95']:.2f}")
+    print(f"milliseconds of CPU an act, at the rate: {_shown(measured['cpu_ms_per_act'])}")
+    print(f"milliseconds of CPU an act, in the burst: {_shown(burst['cpu_ms_per_act'])}")
+    print(
+        f"confirmed acts a second in the burst: {burst['confirmed_per_second']:.1f}"
+        f"  aim {_CONFIRMED_AIM:.0f}"
+    )
 
 
-def _shown(cpu: dict[str, float]) -> str:
-    return ", ".join(f"{name} {share:.2f}" for name, share in sorted(cpu.items()))
+def _shown(used: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.2f}" for name, value in sorted(used.items()))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """The load of `bench.relay`: patients' apps, by locust, in a process of their own.
 
 python -m bench.relay_load acts HOST ACTS.json RESULT.json --users 8 --rate 40
-python -m bench.relay_load reads HOST PATH RESULT.json --users 4 --seconds 10
+python -m bench.relay_load reads HOST PATHS.json RESULT.json --users 8 --rate 100 --seconds 8
+
+Reads are cached ones: each asks with the ETag that it was given last (`If-None-Match`).
 """
 
 import gevent.monkey
@@ -12,6 +14,7 @@ import argparse  # noqa: E402
 import json  # noqa: E402
 import random  # noqa: E402
 import time  # noqa: E402
+from collections import Counter  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -25,14 +28,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kind", choices=["acts", "reads"])
     parser.add_argument("host")
-    parser.add_argument("what")
+    parser.add_argument("what", type=Path, help="JSON list: bodies of acts, or paths to read")
     parser.add_argument("result", type=Path)
     parser.add_argument("--users", type=int, default=8)
     parser.add_argument("--rate", type=float, default=0.0, help="a second in all; 0: no limit")
-    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--seconds", type=float, default=8.0, help="of reading")
+    parser.add_argument("--warm", type=float, default=1.0, help="seconds of reading left out")
     given = parser.parse_args()
-    bodies = json.loads(Path(given.what).read_text()) if given.kind == "acts" else []
-    known: dict[str, str] = {}
+    what = json.loads(given.what.read_text())
+    tags: dict[str, str] = {}
     chance = random.Random(1)  # the same arrivals with the writer on and off
 
     class Patient(FastHttpUser):
@@ -50,36 +54,49 @@ def main() -> None:
         @task
         def act(self) -> None:
             if given.kind == "reads":
-                answer = self.client.get(given.what, headers=dict(known))
-                if answer.headers is not None and "ETag" in answer.headers:
-                    known["If-None-Match"] = answer.headers["ETag"]
-            elif bodies:
-                self.client.post("/v1/acts", data=bodies.pop(), headers=_JSON)
+                self.read(chance.choice(what))
+            elif what:
+                self.client.post("/v1/acts", data=what.pop(), headers=_JSON)
             else:
                 gevent.sleep(0.05)
+
+        def read(self, path: str) -> None:
+            headers = {"If-None-Match": tags[path]} if path in tags else {}
+            answer = self.client.get(path, headers=headers)
+            if answer.headers is not None and "ETag" in answer.headers:
+                tags[path] = answer.headers["ETag"]
 
     environment = Environment(user_classes=[Patient])
     runner = environment.create_local_runner()
     taken: list[float] = []
     failures: list[str] = []
+    statuses: Counter[int] = Counter()
+    count, began = len(what), time.monotonic()
+    warm_until = began + (given.warm if given.kind == "reads" else 0.0)
 
     def heard(response_time: float, exception: Any, response: Any, **_: Any) -> None:
-        taken.append(response_time)
         if exception is not None:
             failures.append(f"{exception} {getattr(response, 'text', '')}"[:300])
+        elif time.monotonic() >= warm_until:
+            taken.append(response_time)
+            statuses[response.status_code] += 1
 
     environment.events.request.add_listener(heard)
-    count, began = len(bodies), time.time()
     runner.start(given.users, spawn_rate=given.users)
-    while (given.kind == "acts" and len(taken) < count) or (
-        given.kind == "reads" and time.time() < began + given.seconds
+    until = warm_until + given.seconds
+    while not failures and (
+        len(taken) < count if given.kind == "acts" else time.monotonic() < until
     ):
         gevent.sleep(0.02)
-    seconds = time.time() - began
+    seconds = time.monotonic() - warm_until
     runner.quit()
-    given.result.write_text(
-        json.dumps({"seconds": seconds, "milliseconds": taken, "failures": failures[:5]})
-    )
+    told = {
+        "seconds": seconds,
+        "milliseconds": taken,
+        "statuses": statuses,
+        "failures": failures[:5],
+    }
+    given.result.write_text(json.dumps(told))
 
 
 _JSON = {"Content-Type": "application/json"}
