@@ -67,7 +67,7 @@ def predict(line: Line, posterior: Posterior, noise: Tensor) -> tuple[Tensor, Te
     """Predictive mean and variance [n], noise included: the delta method around the mean."""
     expected, slope = line(posterior.mean)
     spread = filled(slope) @ filled(posterior.factor, 2)
-    return expected, (spread**2).sum(-1) + noise**2
+    return expected, (spread * spread).sum(-1) + noise**2
 
 
 def linearised(model: Model, z: Tensor) -> tuple[Tensor, Tensor]:

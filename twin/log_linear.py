@@ -22,9 +22,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from twin import gaussian
+from twin.closed_form import SeenRows
 from twin.gaussian import Posterior
+from twin.log_linear_gradient import LabPrior, in_order, slopes
 from twin.pbc_labs import LABS, NOISE_FACTOR, SLOPE_SHARE, Lab
-from twin.prior import Layout, Prior
+from twin.prior import Layout, Prior, unflatten
 from twin.protocol import Channel, Prediction, Twin, tensors
 from twin.series import PatientSeries
 
@@ -105,6 +107,9 @@ class LogLinearModel:
         design = self._design(times, channel)
         return lambda z: design @ z
 
+    def trend_at(self, times: FloatArray) -> FloatArray:
+        return SLOPE_SHARE * times
+
     def conditional(
         self,
         prior: Mapping[str, Tensor],
@@ -138,6 +143,30 @@ class LogLinearModel:
                 *posterior, design[:head], noise[:head], scaled[:head], support[:head]
             )
         return gaussian.predict(posterior, design, noise)
+
+    def loss_gradients(
+        self, prior: FloatArray, rows: SeenRows, support_visits: int, counts: range
+    ) -> FloatArray:
+        named = unflatten(prior, self.prior_layout)
+        triangle = np.eye(2 * len(self.labs))
+        triangle[self._rows, self._columns] = named["correlation"]
+        length = np.sqrt((triangle**2).sum(axis=1, keepdims=True))
+        unit, sd = triangle / length, np.exp(named["log_sd"]).reshape(-1, 1)
+        found = slopes(
+            LabPrior(named["mean"], sd * unit, np.exp(named["log_noise"])),
+            self.trend_at(rows.times),
+            rows,
+            support_visits,
+            counts,
+        )
+        return np.concatenate(
+            [
+                found.mean.T,
+                *self._by_correlation(found.factor, unit, length, sd),
+                found.log_noise.T,
+            ],
+            axis=1,
+        )
 
     def adapt(self, prior: Prior, observations: PatientSeries) -> Twin:
         """The twin after one exact Gauss-Newton step on all the observations. Raises ValueError:
@@ -203,6 +232,18 @@ class LogLinearModel:
         )
         unit = triangle / torch.sqrt((triangle**2).sum(-1, keepdim=True))
         return torch.exp(prior["log_sd"]).unsqueeze(-1) * unit
+
+    def _by_correlation(
+        self, by_factor: FloatArray, unit: FloatArray, length: FloatArray, sd: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """From derivatives in the factor [P, P, patients] to those in ``log_sd`` and
+        ``correlation``, [patients, P] and [patients, Q]; see `_factor`.
+        """
+        along = in_order(np.swapaxes(by_factor * unit[:, :, np.newaxis], 0, 1))
+        free = (by_factor - along[:, np.newaxis] * unit[:, :, np.newaxis]) * (sd / length).reshape(
+            -1, 1, 1
+        )
+        return (sd * along).T, free[self._rows, self._columns].T
 
     def _design(self, times: Tensor, channel: Tensor) -> Tensor:
         labs = torch.arange(len(self.labs))

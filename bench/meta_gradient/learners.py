@@ -8,8 +8,8 @@ Two learners of the same twin model:
   the product's `federation.app.learning.meta_gradient`.
 
 The floor of each is the same vmapped per-patient gradient of the same forecasts without any
-adaptation. ``one forecast`` is stricter: a single forecast, whereas the step makes one a support
-count.
+adaptation, by torch. ``one forecast`` is stricter: a single forecast, whereas the step makes one a
+support count; of the prior, as the product computes it.
 """
 
 from __future__ import annotations
@@ -135,12 +135,14 @@ def maml_step(model: Model, patients: list[PatientSeries], settings: PointSettin
 
 
 class _NoAdaptation:
-    """The model, whose forecasts are the prior's own whatever the support."""
+    """The model, whose forecasts are the prior's own whatever the support, differentiated."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
 
     def __getattr__(self, name: str) -> object:
+        if name == "loss_gradients":
+            raise AttributeError(name)
         return getattr(self._model, name)
 
     def conditional(self, *arguments: Tensor) -> tuple[Tensor, Tensor]:

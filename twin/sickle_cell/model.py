@@ -131,7 +131,17 @@ class SickleCellModel:
         self, times: Tensor, channel: Tensor, scaled: Tensor, known: Tensor
     ) -> Callable[[Tensor], Tensor]:
         """An input is expected at 0, whatever the parameters."""
-        exposure = exposure_of(times, channel, scaled, known)
+        return self.trajectory_within(times, channel, scaled, known, detail=MOST_CHANGES)
+
+    def line_within(
+        self, times: Tensor, channel: Tensor, scaled: Tensor, known: Tensor, *, detail: int
+    ) -> gauss_newton.Line:
+        return _line(exposure_of(times, channel, scaled, known, most=detail), channel)
+
+    def trajectory_within(
+        self, times: Tensor, channel: Tensor, scaled: Tensor, known: Tensor, *, detail: int
+    ) -> gauss_newton.Model:
+        exposure = exposure_of(times, channel, scaled, known, most=detail)
         result = torch.clamp(channel, max=len(RESULTS) - 1)
         is_result = (channel < WEIGHT).to(torch.float64)
 

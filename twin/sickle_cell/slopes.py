@@ -76,9 +76,10 @@ def linearised(z: Tensor, exposure: Exposure, rows: Rows) -> tuple[Tensor, Tenso
     by_start = chained(decay, driven, by_first)
 
     tables = torch.cat([torch.stack([rate, level, start]), by_rate, by_level, by_start])
-    found = rows.at @ tables.flatten(1).T
-    rate, level, start = found[:, 0], found[:, 1], found[:, 2]
-    by_rate, by_level, by_start = torch.split(found[:, 3:], COURSE_SLOTS, dim=-1)
+    # One split, whose way back is one concatenation: every slice's would fill a tensor of its own.
+    parts = torch.split(rows.at @ tables.flatten(1).T, [1] * 3 + [COURSE_SLOTS] * 3, dim=-1)
+    rate, level, start = (one.squeeze(-1) for one in parts[:3])
+    by_rate, by_level, by_start = parts[3:]
     left = torch.exp(-rate * rows.elapsed)
     gap = (start - level) * left
     x = level + gap

@@ -131,6 +131,10 @@ class TrajectoryModel:
         rows = self._rows(times, channel)
         return lambda z: self._expected(z, rows)
 
+    def trend_at(self, times: FloatArray) -> FloatArray:
+        x = np.maximum(times, 0.0) / self.span
+        return np.asarray(2 * x / (1 + x), dtype=np.float64)
+
     def conditional(
         self,
         prior: Mapping[str, Tensor],

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from audit.recipe import Recipe
-from federation.app.learning.meta_gradient import meta_gradients
+from federation.app.learning.meta_gradient import LEAST_WIDTH, meta_gradients
 from federation.app.learning.point import NAMES, PointSettings, Rows, updates
 from federation.app.learning.usable import by_width, usable
 from twin.prior import Layout, Prior, size_of
@@ -117,7 +117,7 @@ class PointLearner:
             counts=tuple(range(1, recipe.support_visits + 1)),
         )
         found = np.zeros((len(patients), at.size))
-        for members, batch in by_width(patients):
+        for members, batch in by_width(patients, LEAST_WIDTH):
             found[members] = updates(self.name, model, at, _rows(model, batch), settings)
         return found
 

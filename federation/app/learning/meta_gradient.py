@@ -10,7 +10,8 @@ through the adaptation.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -20,21 +21,27 @@ from torch import Tensor
 from torch.func import vmap
 
 from federation.app.learning.deterministic import deterministic
-from federation.app.learning.usable import by_width, usable, width_of
+from federation.app.learning.usable import by_width, seen_rows, usable, width_of
 from twin.adapts_within import AdaptsWithin
+from twin.closed_form import ClosedForm, SeenRows
 from twin.prior import Layout, size_of
 from twin.protocol import TwinModel
 from twin.series import PatientBatch, PatientSeries
 
 FloatArray = NDArray[np.float64]
 
-ROWS_AT_ONCE = 1 << 15
+ROWS_AT_ONCE = 1 << 16
 """Rows, each counted once a support count, that are computed at a time. It bounds memory, whatever
 the records' length: a chunk holds as many patients as fit, a long record's counts come in blocks.
 """
 
-MOST_AT_ONCE = 32
+MOST_AT_ONCE = 64
 """Patients computed at a time at most."""
+
+LEAST_WIDTH = 32
+"""Rows that a record, and what of it is adapted to, are filled up to where torch differentiates:
+every further shape is a further chunk, and starting one costs as much as some ten patients.
+"""
 
 
 def meta_gradients(
@@ -51,7 +58,8 @@ def meta_gradients(
     ValueError when ``prior`` or ``support_visits`` is unusable.
     """
     rows = np.zeros((len(patients), prior.size))
-    for some, batch in by_width(patients):
+    least = 16 if isinstance(model, ClosedForm) else LEAST_WIDTH
+    for some, batch in by_width(patients, least):
         rows[some] = batch_meta_gradients(model, prior, batch, support_visits)
     return rows
 
@@ -65,6 +73,37 @@ def batch_meta_gradients(
         raise ValueError(f"prior must be float64 [{size}] and finite for model {model.name}")
     if support_visits < 0:
         raise ValueError("support_visits must not be negative")
+    if isinstance(model, ClosedForm):
+        rows = _by_hand(model, partial(seen_rows, model), prior, batch, support_visits)
+    else:
+        rows = _differentiated(model, prior, batch, support_visits)
+    rows[~np.isfinite(rows).all(axis=1)] = 0.0
+    return rows + 0.0  # no negative zeros: a zero row has one bit pattern
+
+
+def _by_hand(
+    model: ClosedForm,
+    seen_of: Callable[[PatientBatch], SeenRows],
+    prior: FloatArray,
+    batch: PatientBatch,
+    support_visits: int,
+) -> FloatArray:
+    counts, at_once = support_visits + 1, max(1, ROWS_AT_ONCE // batch.width)
+    patients = min(MOST_AT_ONCE, max(1, at_once // counts))
+    rows = np.zeros((len(batch), prior.size))
+    with np.errstate(all="ignore"):
+        for start in range(0, len(batch), patients):
+            some = np.arange(start, min(len(batch), start + patients))
+            seen = seen_of(batch.take(some))
+            for first in range(0, counts, at_once):
+                block = range(first, min(counts, first + at_once))
+                rows[some] += model.loss_gradients(prior, seen, support_visits, block)
+    return rows
+
+
+def _differentiated(
+    model: TwinModel, prior: FloatArray, batch: PatientBatch, support_visits: int
+) -> FloatArray:
     vector = torch.tensor(prior, dtype=torch.float64)
     rows = np.zeros((len(batch), prior.size))
     with deterministic():
@@ -73,8 +112,7 @@ def batch_meta_gradients(
                 some = members[start : start + shape.patients]
                 chunk = _chunk(model, batch.take(some), shape.patients)
                 rows[some] = _gradients(model, vector, chunk, shape)[: len(some)].numpy()
-    rows[~np.isfinite(rows).all(axis=1)] = 0.0
-    return rows + 0.0  # no negative zeros: a zero row has one bit pattern
+    return rows
 
 
 def patient_losses(
@@ -149,11 +187,11 @@ def _by_shape(
 
 def _shape(model: TwinModel, support: NDArray[np.int64], width: int, support_visits: int) -> _Shape:
     """The shape for a record whose support has these channels."""
-    adapting = tuple(range(1, support_visits + 1)) if len(support) else ()
+    adapting = tuple(range(1, support_visits + 1))
     if not isinstance(model, AdaptsWithin):
         head, detail = width, None
     else:
-        head = min(width, width_of(len(support))) if len(support) else 0
+        head = min(width, max(LEAST_WIDTH, width_of(len(support))))
         detail = model.detail_of(support)
     at_once = max(1, ROWS_AT_ONCE // width)
     blocks = [adapting[i : i + at_once] for i in range(0, len(adapting), at_once)]
@@ -185,23 +223,26 @@ def _losses(model: TwinModel, theta: Tensor, rows: _Rows, shape: _Shape) -> Iter
     usable = left.any(-1).to(torch.float64)
     share = usable / torch.clamp(usable.sum(-1, keepdim=True), min=1.0)
     for counts, adapts in shape.blocks:
-
-        def loss(one: Tensor, row: _Rows, weight: Tensor, counts: Tensor, head: int) -> Tensor:
-            named = unflatten_tensor(one, model.prior_layout)
-
-            def at(count: Tensor) -> Tensor:
-                return _density(model, named, row, count, head, shape.detail)
-
-            return (vmap(at)(counts) * weight).sum()
-
-        yield vmap(loss, in_dims=(0, 0, 0, None, None))(
-            theta, rows, share[:, list(counts)], torch.tensor(counts), shape.head if adapts else 0
+        # One vmap over patients and counts: one inside another costs more than it computes.
+        each = vmap(_density, in_dims=(None, 0, 0, 0, None, None))(
+            model,
+            of_each(theta, len(counts)),
+            _Rows(*(of_each(one, len(counts)) for one in rows)),
+            torch.tensor(counts).repeat(len(theta)),
+            shape.head if adapts else 0,
+            shape.detail,
         )
+        yield (each.reshape(len(theta), len(counts)) * share[:, list(counts)]).sum(-1)
+
+
+def of_each(several: Tensor, count: int) -> Tensor:
+    """Each row so many times, one after the other: [n, ...] gives [n * count, ...]."""
+    return several.unsqueeze(1).expand(-1, count, *several.shape[1:]).flatten(0, 1)
 
 
 def _density(
     model: TwinModel,
-    prior: Mapping[str, Tensor],
+    prior: Tensor,
     rows: _Rows,
     count: Tensor,
     head: int,
@@ -211,7 +252,8 @@ def _density(
     when none is left.
     """
     support, query = rows.seen * (rows.visit < count), rows.seen * (rows.visit >= count)
-    given = (prior, rows.times, rows.channel, rows.scaled, support)
+    named = unflatten_tensor(prior, model.prior_layout)
+    given = (named, rows.times, rows.channel, rows.scaled, support)
     if isinstance(model, AdaptsWithin) and detail is not None:
         mean, variance = model.conditional_within(*given, head=head, detail=detail)
     else:

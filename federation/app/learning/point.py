@@ -28,6 +28,10 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 from federation.app.learning.deterministic import deterministic
+from federation.app.learning.known_slopes import sloped_updates
+from federation.app.learning.straight_lines import line_updates
+from twin.knows_its_slope import KnowsItsSlope
+from twin.level_and_trend import LevelAndTrend
 
 FloatArray = NDArray[np.float64]
 
@@ -102,15 +106,26 @@ def updates(
         rule = _RULES[name]
     except KeyError:
         raise ValueError(f"unknown learner {name!r}; there are {', '.join(NAMES)}") from None
+    if isinstance(model, LevelAndTrend):
+        found = line_updates(name, model, point, rows, settings)
+    elif isinstance(model, KnowsItsSlope):
+        found = sloped_updates(name, model, point, rows, settings)
+    else:
+        found = _differentiated(rule, model, point, rows, settings)
+    found[~np.isfinite(found).all(axis=1)] = 0.0
+    return np.asarray(found + 0.0, dtype=np.float64)
+
+
+def _differentiated(
+    rule: _Rule, model: Trajectories, point: FloatArray, rows: Rows, settings: PointSettings
+) -> FloatArray:
     theta, one = torch.tensor(point), vmap(lambda own: rule(model, theta, own, settings))
     parts = [np.zeros((0, point.size))]
     with deterministic():
         for start in range(0, len(rows.times), CHUNK):
             chunk = Rows(*(part[start : start + CHUNK] for part in rows))
             parts.append(one(chunk.filled(CHUNK))[: len(chunk.times)].numpy())
-    found = np.concatenate(parts)
-    found[~np.isfinite(found).all(axis=1)] = 0.0
-    return np.asarray(found + 0.0, dtype=np.float64)
+    return np.concatenate(parts)
 
 
 def squared_error(

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from federation.app.learning.deterministic import deterministic
+from twin.closed_form import SeenRows
 from twin.protocol import TwinModel
 from twin.series import PatientBatch, PatientSeries, empty_series, stack
 
@@ -31,16 +33,17 @@ STACKED: Final = 4096
 
 
 def by_width(
-    patients: Sequence[PatientSeries | None],
+    patients: Sequence[PatientSeries | None], least: int = 16
 ) -> Iterator[tuple[IntArray, PatientBatch]]:
-    """All patients in batches of one width each, and their places: each patient once.
+    """All patients in batches of one width each, ``least`` or more, and their places: each patient
+    once.
 
     A patient who is None, or whose record is longer than LONGEST, has no observation.
     """
     series = [
         one if one is not None and len(one) <= LONGEST else empty_series() for one in patients
     ]
-    widths = np.array([width_of(len(one)) for one in series], dtype=np.int64)
+    widths = np.array([max(least, width_of(len(one))) for one in series], dtype=np.int64)
     for width in sorted(set(widths.tolist())):
         members = np.flatnonzero(widths == width)
         for start in range(0, len(members), STACKED):
@@ -65,6 +68,16 @@ def usable(model: TwinModel, batch: PatientBatch) -> Usable:
     believed = known & (np.abs(scaled) <= LARGEST) & (np.abs(batch.times) <= LARGEST)
     seen = batch.observed & (believed | ~batch.observed).all(axis=1, keepdims=True)
     return Usable(np.where(seen, batch.times, 0.0), channel, np.where(seen, scaled, 0.0), seen)
+
+
+def seen_rows(model: TwinModel, batch: PatientBatch) -> SeenRows:
+    """The usable rows alone, one patient below the other."""
+    with deterministic():
+        found = usable(model, batch)
+    at = patient, _ = np.nonzero(found.seen)
+    return SeenRows(
+        len(batch), patient, found.times[at], found.channel[at], found.scaled[at], batch.visit[at]
+    )
 
 
 def width_of(observations: int) -> int:

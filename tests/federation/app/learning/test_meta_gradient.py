@@ -40,10 +40,25 @@ def patient(seed: int, visits: int) -> PatientSeries:
     return PatientSeries(times[kept], channel[kept], value[kept])
 
 
-def test_the_gradient_agrees_with_finite_differences():
+class Differentiated:
+    """The same model, which does not know its own gradient."""
+
+    def __getattr__(self, name: str) -> object:
+        if name == "loss_gradients":
+            raise AttributeError(name)
+        return getattr(MODEL, name)
+
+
+BOTH = pytest.mark.parametrize(
+    "model", [MODEL, Differentiated()], ids=["in closed form", "differentiated"]
+)
+
+
+@BOTH
+def test_the_gradient_agrees_with_finite_differences(model):
     patients = [patient(seed, visits) for seed, visits in ((1, 2), (2, 5), (3, 9))]
     batch, at, step = stack(patients), prior(), 1e-5
-    gradients = batch_meta_gradients(MODEL, at, batch, VISITS)
+    gradients = batch_meta_gradients(model, at, batch, VISITS)
     for coordinate in range(SIZE):
         nudge = np.zeros(SIZE)
         nudge[coordinate] = step
@@ -51,6 +66,23 @@ def test_the_gradient_agrees_with_finite_differences():
         down = patient_losses(MODEL, at - nudge, batch, VISITS)
         expected = (up - down) / (2 * step)
         np.testing.assert_allclose(gradients[:, coordinate], expected, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("support_visits", [0, 1, 6])
+def test_the_closed_form_is_the_derivative_that_torch_finds(support_visits):
+    patients = [patient(seed, visits) for seed, visits in enumerate((1, 2, 4, 9, 13, 30))]
+    at_once = PatientSeries(
+        np.array([0.0, 2, 2, 2, 2, 5]), np.array([1, 0, 0, 0, 2, 0]), np.full(6, 1.3)
+    )
+    one_lab = PatientSeries(np.array([0.0, 0.5, 20.0]), np.array([3, 3, 3]), np.full(3, 12.0))
+    many = [*patients, at_once, one_lab]
+    for seed in range(3):
+        np.testing.assert_allclose(
+            meta_gradients(MODEL, 2 * prior(seed), many, support_visits),
+            meta_gradients(Differentiated(), 2 * prior(seed), many, support_visits),
+            rtol=1e-8,
+            atol=1e-11,
+        )
 
 
 def test_the_loss_is_the_mean_log_density_that_adapt_and_predict_give():
@@ -74,21 +106,24 @@ def test_support_visits_that_leave_no_later_visit_are_left_out():
     assert losses[0] == losses[1] == losses[2]
 
 
+@BOTH
 @settings(deadline=None, max_examples=20)
 @given(
-    st.lists(st.integers(1, 12), min_size=1, max_size=35),
-    st.integers(0, 1000),
-    st.randoms(use_true_random=False),
+    visits=st.lists(st.integers(1, 12), min_size=1, max_size=35),
+    seed=st.integers(0, 1000),
+    shuffler=st.randoms(use_true_random=False),
 )
-def test_a_patients_gradient_has_the_same_bits_alone_and_in_any_company(visits, seed, shuffler):
+def test_a_patients_gradient_has_the_same_bits_alone_and_in_any_company(
+    model, visits, seed, shuffler
+):
     patients = [patient(seed + i, count) for i, count in enumerate(visits)]
-    together = meta_gradients(MODEL, prior(), patients, VISITS)
+    together = meta_gradients(model, prior(), patients, VISITS)
     order = list(range(len(patients)))
     shuffler.shuffle(order)
-    shuffled = meta_gradients(MODEL, prior(), [patients[i] for i in order], VISITS)
+    shuffled = meta_gradients(model, prior(), [patients[i] for i in order], VISITS)
     np.testing.assert_array_equal(shuffled, together[order])
     for row, one in list(zip(together, patients, strict=True))[:3]:
-        np.testing.assert_array_equal(meta_gradients(MODEL, prior(), [one], VISITS)[0], row)
+        np.testing.assert_array_equal(meta_gradients(model, prior(), [one], VISITS)[0], row)
 
 
 def test_the_vmapped_gradient_equals_a_loop_of_plain_autograd():
@@ -176,10 +211,11 @@ def test_a_huge_but_finite_value_gives_a_finite_row():
     )
 
 
-def test_a_gradient_that_overflows_gives_exactly_zero():
+@BOTH
+def test_a_gradient_that_overflows_gives_exactly_zero(model):
     extreme = prior()
     extreme[-5:] = -400.0  # noise so small that the density overflows
-    rows = meta_gradients(MODEL, extreme, [patient(1, 5), patient(2, 1)], VISITS)
+    rows = meta_gradients(model, extreme, [patient(1, 5), patient(2, 1)], VISITS)
     assert np.isfinite(rows).all()
     assert not rows[0].any()
 
@@ -214,13 +250,14 @@ def test_threads_and_the_callers_settings_do_not_matter_and_are_kept():
     np.testing.assert_array_equal(first, again)
 
 
-def test_a_long_record_is_computed_in_parts_and_its_gradient_is_that_of_the_whole_loss():
-    """40 support counts of 1,024 rows are more than are computed at once."""
+@BOTH
+def test_a_long_record_is_computed_in_parts_and_its_gradient_is_that_of_the_whole_loss(model):
+    """70 support counts of 1,024 rows are more than are computed at once."""
     one, at = patient(6, 240), prior(3)
     assert 512 < len(one) <= 1024
-    counts = 40
+    counts = 70
     assert counts > ROWS_AT_ONCE // 1024
-    row = meta_gradients(MODEL, at, [one], counts)[0]
+    row = meta_gradients(model, at, [one], counts)[0]
     direction = np.random.default_rng(4).standard_normal(SIZE)
     up, down = (
         patient_losses(MODEL, at + step * direction, stack([one]), counts)[0]

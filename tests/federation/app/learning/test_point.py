@@ -8,12 +8,13 @@ import torch
 
 from federation.app.learning.meta_gradient import batch_meta_gradients
 from federation.app.learning.nested import nested_gradients
-from federation.app.learning.point import NAMES, PointSettings, Rows, updates
+from federation.app.learning.point import NAMES, PointSettings, Rows, Trajectories, updates
 from twin.log_linear import LogLinearModel
 from twin.pbc_labs import LABS
 from twin.prior import flatten
-from twin.protocol import Channel
+from twin.protocol import Channel, TwinModel
 from twin.series import PatientBatch
+from twin.sickle_cell.model import SickleCellModel
 from twin.trajectory.model import TrajectoryModel
 from twin.trajectory.scale import Scale, Scales
 
@@ -98,6 +99,70 @@ def test_a_patient_whose_numbers_are_not_finite_gives_zero_and_touches_nobody() 
     found = updates("maml", MODEL, theta, both, SETTINGS)
     assert (found[1] == 0).all()
     np.testing.assert_allclose(found[0], updates("maml", MODEL, theta, good, SETTINGS)[0])
+
+
+class Plain:
+    """A model of which only its trajectories are known."""
+
+    def __init__(self, model: Trajectories) -> None:
+        self.parameter_names, self.trajectory = model.parameter_names, model.trajectory
+
+
+SICKLE_CELL = SickleCellModel()
+TWO_CODES = TrajectoryModel(
+    tuple(Channel(n, n, "1", n) for n in "ab"),
+    Scales((Scale(True, 5.0, 0.3), Scale(False, 0.0, 2.0))),
+    1.5,
+)
+
+
+def many_rows(model: Trajectories, patients: int) -> Rows:
+    """Of synthetic patients with 1 to 24 rows; a dose and a weight among the sickle-cell ones."""
+    generator, shape = np.random.default_rng(7), (patients, 24)
+    inputs = sorted(getattr(model, "inputs", ()))
+    channel = generator.integers(0, 7 if inputs else 2, shape)
+    seen = np.arange(24) < generator.integers(1, 25, (patients, 1))
+    group = np.sort(generator.integers(0, 6, shape), axis=1)
+    scaled = np.where(np.isin(channel, inputs), 0.3, generator.standard_normal(shape))
+    return Rows(
+        torch.tensor(np.sort(generator.uniform(0, 3, shape), axis=1)),
+        torch.tensor(channel),
+        torch.tensor(np.where(seen, scaled, 0.0)),
+        torch.tensor(group),
+        torch.tensor(seen.astype(float)),
+        torch.tensor((seen & ~np.isin(channel, inputs)).astype(float)),
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("model", [MODEL, TWO_CODES, SICKLE_CELL], ids=lambda one: one.name)
+def test_a_model_that_knows_its_slope_gives_what_differentiation_gives(
+    model: TwinModel, name: str
+) -> None:
+    table = many_rows(model, 5)
+    theta = 0.3 * np.random.default_rng(2).standard_normal(len(model.parameter_names))
+    settings = PointSettings(steps=2, rate=0.05)
+    found = updates(name, model, theta, table, settings)
+    expected = updates(name, Plain(model), theta, table, settings)
+    assert np.abs(found).sum() > 0
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("model", [TWO_CODES, SICKLE_CELL], ids=lambda one: one.name)
+def test_a_patients_numbers_have_the_same_bits_in_any_company(model: TwinModel) -> None:
+    table, theta = many_rows(model, 9), np.full(len(model.parameter_names), 0.2)
+    together = updates("maml", model, theta, table, PointSettings())
+    for place in (0, 4, 8):
+        alone = Rows(*(part[place : place + 1] for part in table))
+        found = updates("maml", model, theta, alone, PointSettings())
+        assert found[0].tobytes() == together[place].tobytes()
+
+
+@pytest.mark.parametrize("model", [MODEL, SICKLE_CELL], ids=lambda one: one.name)
+def test_nobody_contributes_nothing(model: TwinModel) -> None:
+    theta = np.zeros(len(model.parameter_names))
+    nobody = Rows(*(part[:0] for part in many_rows(model, 1)))
+    assert updates("fedavg", model, theta, nobody, SETTINGS).shape == (0, len(theta))
 
 
 def test_an_unknown_learner_is_named() -> None:
