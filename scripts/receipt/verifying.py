@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from scripts.connection import connect
-from scripts.console import BadInput, JsonOption, say, show_json, show_table
-from scripts.exit_codes import REFUSED
+from scripts.console import BadInput, JsonOption, say, show_json
 from scripts.receipt.opening import ReceiptKeyFile, opened_receipt
-from scripts.trusted_block import TrustBlock, hash_of
+from scripts.trusted_block import TrustBlock
+
+if TYPE_CHECKING:
+    from study.receipt import Receipt
+
+    _Proven = tuple[Receipt, str]
 
 
 def verify(
@@ -45,40 +49,52 @@ def verify(
     with. Exit code 1: it proves nothing here, and the reason.
     """
     if bundle is not None:
-        words = _offline(receipt, bundle, trust_block, receipt_key)
+        found, words = _offline(receipt, bundle, trust_block, receipt_key)
     elif rpc and deployment:
-        words = _online(receipt, rpc, deployment, receipt_key)
+        found, words = _online(receipt, rpc, deployment, receipt_key)
     else:
         raise BadInput(
             "name what to check it against: --bundle and --trust-block, or --rpc and --deployment"
         )
-    show_json({"proves": words}) if json_ else say(words)
+    show_json(_to_json(found, words)) if json_ else say(words)
 
 
-def _offline(file: Path, bundle: Path, trust_block: str, receipt_key: Path | None) -> str:
-    from audit.bundle import read_bundle
-    from audit.verify import prove_history
+def _offline(file: Path, bundle: Path, trust_block: str, receipt_key: Path | None) -> _Proven:
     from chain.messages import consent_domain
-    from study.receipt import Receipt
+    from scripts.proven_history import proven_history
 
-    trusted = hash_of(trust_block)
-    if trusted is None:
-        raise BadInput("a bundle proves nothing by itself: ask two sites for its block's hash")
-    held = read_bundle(bundle)
+    held, history = proven_history(bundle, trust_block)
     domain = consent_domain(held.contracts.chain_id, held.contracts.consent_token)
-    found = Receipt.parse(opened_receipt(file, receipt_key, domain))
-    history, checks = prove_history(held, trusted)
-    failed = [check for check in checks if not check.ok]
-    if failed or history is None:
-        rows = [(check.name, check.object, check.detail) for check in failed]
-        show_table("The bundle does not prove its history", ("check", "object", "detail"), rows)
-        raise typer.Exit(REFUSED)
-    return f"{found.verify_in(held, history)} As of block {held.block_number}."
+    found = _parsed(file, opened_receipt(file, receipt_key, domain))
+    return found, f"{found.verify_in(held, history)} As of block {held.block_number}."
 
 
-def _online(file: Path, rpc: str, deployment: Path, receipt_key: Path | None) -> str:
-    from study.receipt import Receipt
-
+def _online(file: Path, rpc: str, deployment: Path, receipt_key: Path | None) -> _Proven:
     chain = connect(rpc, deployment)
-    found = Receipt.parse(opened_receipt(file, receipt_key, chain.consent.domain))
-    return found.verify(chain)
+    found = _parsed(file, opened_receipt(file, receipt_key, chain.consent.domain))
+    return found, found.verify(chain)
+
+
+def _parsed(file: Path, data: bytes) -> Receipt:
+    from study.receipt import Receipt, ReceiptInvalid
+
+    try:
+        return Receipt.parse(data)
+    except ReceiptInvalid as error:
+        raise ReceiptInvalid(f"{file} is no receipt, or was changed: {error}") from None
+
+
+def _to_json(found: Receipt, words: str) -> dict[str, Any]:
+    from chain.messages import split_token_id
+
+    study, site, _ = split_token_id(found.token_id)
+    return {
+        "proves": words,
+        "study": study,
+        "round": found.round_number,
+        "site": site,
+        "token": str(found.token_id),
+        "status": found.status.name.lower(),
+        "attempt": found.attempt,
+        "cohort_root": "0x" + found.root.hex(),
+    }

@@ -14,6 +14,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "show": Command("scripts.study.show:show", "Show a study's terms, approvals and budget."),
     "diff": Command("scripts.study.diff:diff", "Show what differs between two versions."),
     "rounds": Command("scripts.study.show:rounds", "List a study's rounds."),
+    "cohorts": Command(
+        "scripts.study.cohorts:cohorts", "Say what each site committed to in a round."
+    ),
     "run": Command("scripts.study.run:run", "Run rounds with the approved app, through Flower."),
     "abort": Command("scripts.study.run:abort", "End a round that is stuck."),
     "fault": Command("scripts.study.fault:fault", "Record that a site did not answer."),

@@ -117,7 +117,8 @@ def _say_what_to_do(study: int, found: list[Withdrawal]) -> None:
         base = min(one.last_clean for one in waiting)
         say(
             f"{len(waiting)} of these records may be in models that the study goes on with. To go"
-            f" back behind all of them: `assent irb sign-rollback {study} --to {base}`."
+            f" back behind all of them, reviewers sign `assent irb sign-rollback {study} OUT.json"
+            f" --to {base} --key FILE`, and `assent study rollback` carries their files."
         )
     say(
         "Rounds: those that may have used the record, for its consent was active as the site read"

@@ -141,7 +141,39 @@ def test_the_command_says_it_offline_from_a_folder_or_a_file(desk: Desk, written
         assert "As of block" in words
     code, words = desk.verify(file, "--bundle", packed, *trusted, "--json")
     assert code == 0
-    assert list(json.loads(words)) == ["proves"]
+    told = json.loads(words)
+    assert "committed on the chain" in told.pop("proves")
+    receipt = receipt_of(shown, 0)
+    assert told == {
+        "study": shown.study,
+        "round": shown.round_number,
+        "site": shown.site,
+        "token": str(receipt.token_id),
+        "status": "admitted",
+        "attempt": shown.attempt,
+        "cohort_root": "0x" + receipt.root.hex(),
+    }
+
+
+def test_a_reviewer_learns_the_roots_that_receipts_are_compared_with(
+    desk: Desk, written: Written, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trusted = ("--trust-block", "0x" + written.trust_block.hex())
+    roots = {(one.round_number, one.site): receipt_of(one, 0).root for one in newest(written)}
+    for number in (1, 3):
+        line = ["study", "cohorts", "1", str(number), "--bundle", str(written.folder), *trusted]
+        assert call([*line, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert {one["site"]: one["cohort_root"] for one in found["cohorts"]} == {
+            site: "0x" + root.hex() for (of, site), root in roots.items() if of == number
+        }
+        assert all(one["sealed_in"] for one in found["cohorts"])
+    assert found["state"] == "retired"
+    line = ["study", "cohorts", "1", "1", "--bundle", str(written.folder), "--trust-block"]
+    assert call([*line, "ab" * 32]) == 1
+    assert "nothing is said" in " ".join(capsys.readouterr().out.split())
+    for number, study in (("77", "1"), ("1", "2")):
+        assert call(["study", "cohorts", study, number, *line[4:], trusted[1]]) == 2
 
 
 def test_an_encrypted_receipt_is_opened_with_the_patients_key(

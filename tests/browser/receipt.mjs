@@ -1,5 +1,6 @@
 // docs/receipt.html in a real browser without a network. Answers each line read, JSON with `receipt` and `root`, with one
-// that holds the page's `verdict` and `words`; a line with `file` chooses that file instead of typing. When its input ends
+// that holds the page's `verdict`, `words` and `title`, and what is `left` of them once something else is typed; a line
+// with `file` chooses that file instead of typing. When its input ends
 // it writes what the page asked of any network, and ends.
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -28,12 +29,16 @@ try {
     await page.fill("#root", root);
     if (file) {
       await page.setInputFiles("#file", file);
-      await page.waitForFunction(() => document.getElementById("receipt").value !== "");
+      await page.waitForFunction(
+        () => document.getElementById("receipt").value !== "" || document.querySelector("#answer[data-verdict]"),
+      );
     }
-    await page.click("#check");
+    if (!(await page.getAttribute("#answer", "data-verdict"))) await page.click("#check");
     await page.waitForSelector("#answer[data-verdict]");
     const verdict = await page.getAttribute("#answer", "data-verdict");
-    write({ verdict, words: await page.innerText("#answer > p") });
+    const [words, title] = [await page.innerText("#answer > p"), await page.innerText("#answer > h2")];
+    await page.fill("#root", `${root} `);
+    write({ verdict, words, title, left: await page.innerText("#answer") });
   }
   write({ asked: asked.filter((url) => url !== address) });
 } finally {

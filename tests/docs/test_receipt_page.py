@@ -18,6 +18,11 @@ from stack.binaries import ROOT
 from study.receipt import Receipt, ReceiptInvalid
 from tests.browser_passkey import FOLDER, NODE, PATIENCE
 
+TITLES = {
+    "holds": "This receipt holds",
+    "open": "Whole, but not compared with the chain",
+    "refused": "This proves nothing",
+}
 LEDGER, SITE = "0x" + "11" * 20, "0x" + "22" * 20
 
 
@@ -45,6 +50,8 @@ class Page:
         self._process.stdin.write(json.dumps(question) + "\n")
         self._process.stdin.flush()
         answer = self._answer()
+        assert answer["title"] == TITLES[answer["verdict"]]
+        assert answer["left"] == "", "an old answer stands under something else"
         return answer["verdict"], answer["words"]
 
     def close(self) -> list[str]:
@@ -114,6 +121,10 @@ def test_the_committed_vector_holds_against_its_root_and_no_other(
     file = tmp_path / "receipt.json"
     file.write_text(vector)
     assert shown.check("", root_, file)[0] == "holds"
+    large = tmp_path / "large.json"
+    large.write_text(vector.ljust((1 << 20) + 1))
+    verdict, words = shown.check("", root_, large)
+    assert (verdict, "larger than a mebibyte" in words) == ("refused", True)
 
 
 def test_without_a_root_it_does_not_say_that_the_hospital_committed(
