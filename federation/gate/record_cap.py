@@ -50,6 +50,7 @@ class LedgerDecisions:
         self._chain = chain
         head = chain.head()
         number = max(head.number - chain.finality.confirmations, chain.deployment.block_number)
+        self._relied = False
         self._final: Block = head if number == head.number else chain.block(number)
 
     def round_count(self, study_id: int) -> int:
@@ -63,7 +64,9 @@ class LedgerDecisions:
         # The ledger seals no round at or after its seal deadline, and the next block is later.
         if found.state == RoundState.OPEN and self._final.timestamp < found.seal_deadline:
             return None
-        self._chain.rely_on(self._final)
+        if not self._relied:
+            self._chain.rely_on(self._final)
+            self._relied = True
         rho = ledger.rho_of_round(study, found.version, block=block)
         if account.site not in ledger.members(study, number, block=block):
             return Fate(None, rho)

@@ -35,9 +35,9 @@ class RecordCounts:
     def in_words(self) -> str:
         """What it means to the study."""
         return (
-            f"{self.at_ceiling} of {self.records} records have reached the hospital's ceiling of"
+            f"Of {self.records} records {self.at_ceiling} have reached the hospital's ceiling of"
             f" rho {self.ceiling / 10**18:.6g} over all its studies: they count and contribute"
-            f" nothing. {self.reaching_it} will before this study's budget is used up."
+            f" nothing. {self.reaching_it} will have by the time this study's budget is used up."
         )
 
 

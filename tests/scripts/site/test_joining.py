@@ -30,6 +30,7 @@ def test_joining_shows_the_terms_in_words_and_keeps_only_relative_settings(
     settings = json.loads((registered.folder / "site.json").read_text())
     assert settings["deployment"] == "deployment.json"
     assert settings["threshold"] == 2
+    assert settings["record_tally"] == "../record-tally.db"  # all of a hospital's studies share it
     flower = json.loads((registered.folder / "flower.json").read_text())
     assert flower == {"superlink": registered.services.superlink.address, "ca": "ca.pem"}
     ca = registered.services.superlink.certificate.ca.read_bytes()

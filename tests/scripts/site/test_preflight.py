@@ -50,6 +50,31 @@ def test_a_folder_or_secret_open_to_others(copied: Path) -> None:
     assert "is open to other users; run: chmod 700" in failing(copied)["folder"]
 
 
+def test_a_ceiling_that_a_study_would_reach_is_a_warning_and_fails_nothing(copied: Path) -> None:
+    for ceiling, told in (
+        (0, "Of 2 records 2 have reached the hospital's ceiling of rho 0 "),
+        (10**18, "Of 2 records 0 have reached the hospital's ceiling of rho 1 "),
+        (10**24, ""),
+    ):
+        change_settings(copied, "site.json", record_rho_ceiling=ceiling)
+        answer = assent("site", "preflight", copied, "--json")
+        found = next(one for one in answer.json["checks"] if one["name"] == "record ceiling")
+        assert (answer.code, found["ok"]) == (0, True)
+        assert told in found["warning"] and bool(told) == bool(found["warning"])
+    shown = assent("site", "record-tally", copied, "--json").json
+    assert (shown["records"], shown["at_ceiling"], shown["ceiling"]) == (2, 0, str(10**24))
+    assert shown["file"] == str(copied.parent / "record-tally.db")
+
+
+def test_a_tally_of_records_that_is_damaged_or_open_to_others(copied: Path) -> None:
+    change_settings(copied, "site.json", record_tally="tally.db")
+    (copied / "tally.db").write_bytes(b"not a database" * 500)
+    (copied / "tally.db").chmod(0o600)
+    assert "tally.db is damaged" in failing(copied)["record ceiling"]
+    (copied / "tally.db").chmod(0o640)
+    assert "tally.db is open to other users; run: chmod 600" in failing(copied)["record ceiling"]
+
+
 def test_a_chain_that_is_away_is_said_once_and_the_rest_waits_for_it(copied: Path) -> None:
     change_settings(copied, "site.json", rpc_url="http://127.0.0.1:9")
     found = failing(copied)
