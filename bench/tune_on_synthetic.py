@@ -52,6 +52,10 @@ def main() -> None:
         for r in (0.2, 0.4)
     }
     candidates |= {
+        f"Adam's epsilon {e:g}": (replace(best, adam_epsilon=e), ROUNDS, CLIP_NORM)
+        for e in (1e-8, 0.003, 0.03)
+    }
+    candidates |= {
         f"betas {a}, {b}": (replace(best, beta1=a, beta2=b), ROUNDS, CLIP_NORM)
         for a, b in ((0.3, 0.99), (0.5, 0.9), (0.7, 0.99), (0.9, 0.999))
     }

@@ -59,7 +59,12 @@ class Budget:
 
 @dataclass(frozen=True)
 class Descent:
-    """The constants of private learning (Adam: Kingma and Ba 2015), chosen on made-up cohorts."""
+    """The constants of private learning (Adam: Kingma and Ba 2015), chosen on made-up cohorts.
+
+    Adam's steps are as long where a gradient is nothing but noise as where it is large. What it
+    adds to its denominator therefore grows by ``noise_weight`` standard deviations of the noise on
+    the mean gradient, which is public: numbers that the noise drowns move little.
+    """
 
     rounds: int = 8
     clipping_norm: float = 0.25
@@ -67,6 +72,12 @@ class Descent:
     beta1: float = 0.5
     beta2: float = 0.99
     adam_epsilon: float = 1e-8
+    noise_weight: float = 0.0
+
+    def denominator(self, noise_sd: float, patients: int) -> float:
+        """Adam's epsilon; ``noise_sd`` of a sum, in clipping norms."""
+        noise = noise_sd * self.clipping_norm / max(patients, 1)
+        return self.adam_epsilon + self.noise_weight * noise
 
 
 def learn(
@@ -76,11 +87,13 @@ def learn(
     gradient_scale: FloatArray,
     descent: Descent,
     noise_sd: float,
+    patients: int,
     generator: np.random.Generator,
 ) -> FloatArray:
     """The point after all rounds, float64 [D].
 
-    ``updates``: from a point [D] to each patient's direction of descent [patients, D].
+    ``updates``: from a point [D] to each patient's direction of descent [patients, D]. ``noise_sd``
+    of a sum, in clipping norms.
     """
     recipe = Recipe(
         model="bench",
@@ -91,7 +104,7 @@ def learn(
         learning_rate=(descent.learning_rate,) * start.size,
         beta1=descent.beta1,
         beta2=descent.beta2,
-        adam_epsilon=descent.adam_epsilon,
+        adam_epsilon=descent.denominator(noise_sd, patients),
     )
     base = initial(unflatten(start, layout), layout, recipe.model)
     return descend(

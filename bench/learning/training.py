@@ -97,6 +97,7 @@ def learn_prior(ground: Ground, generator: np.random.Generator) -> FloatArray:
         model.gradient_scale(),
         descent,
         ground.noise_sd(descent),
+        len(ground.records),
         generator,
     )
 
@@ -123,6 +124,7 @@ def learn_point(name: str, ground: Ground, generator: np.random.Generator) -> Fl
         np.ones(size),
         descent,
         ground.noise_sd(descent),
+        len(ground.records),
         generator,
     )
 

@@ -27,8 +27,11 @@ SUPPORT_VISITS = 5
 LEARNING_RATE = 0.3
 BETA1 = 0.5
 BETA2 = 0.99
-ADAM_EPSILON = 1e-8
-
+ADAM_EPSILON = 0.01
+"""Added to the denominator of Adam's steps, which are otherwise as long on numbers that are nothing
+but noise as on the others. About one standard deviation of the noise on the mean gradient of 60
+patients at epsilon 8 (three of 200 patients): on synthetic cohorts of 60, the share of the possible
+gain rises from 0.55 to 0.74, of 200 from 0.90 to 0.93 (`bench/tune_on_synthetic.py`)."""
 
 INNER_STEPS = 3
 INNER_RATE = 0.15
