@@ -11,10 +11,10 @@ process of its own. Each round meets the service with the writer off, then on, w
   each page is the same, and no act comes meanwhile;
 * reads beside acts: the page of the confirmed act, while acts come at their rate.
 
-A ratio is the median over the rounds of on over off. At last twice as many acts come as fast as they
-are taken, until the last is confirmed. Acts are signed before anything is measured. Milliseconds are as the
-client sees them; a share of CPU is a process's seconds of CPU over seconds that passed (1 is one
-core).
+A ratio is the median over the rounds of on over off. At last twice as many acts come as fast as
+they are taken, until the last is confirmed. Acts are signed before anything is measured.
+Milliseconds are as the client sees them; a share of CPU is a process's seconds of CPU over seconds
+that passed (1 is one core).
 """
 
 import argparse

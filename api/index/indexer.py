@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from eth_utils.crypto import keccak
+from sqlalchemy.orm import Session
 
 from api.index import repository
 from api.index.errors import OtherDeployment, ReorganisationTooDeep
@@ -95,11 +97,13 @@ class Indexer:
                 return None
         except ChainBehind:
             return None
+        # Decoded before the transaction: while that lasts, nobody else writes to SQLite.
+        span = _Span.of(logs, end)
         with self._service.sessions.begin() as database:
             sequence = repository.hold(database)
             if repository.newest_block(database) != reached:
                 return repository.newest_block(database)
-            _add(database, logs, end, sequence)
+            span.add(database, sequence)
             repository.forget_empty_blocks(database, end.number - DEEPEST)
         _log.info("indexed", block=end.number, count=len(logs))
         return end
@@ -139,38 +143,60 @@ def _is_of(chain: Chain, block: Block) -> bool:
         return False
 
 
-def _add(database: Any, logs: Sequence[Log], end: Block, sequence: int) -> None:
-    events: list[dict[str, Any]] = []
-    tokens: dict[int, dict[str, Any]] = {}
-    revocations: list[dict[str, Any]] = []
-    blocks = {log.block.number: log.block for log in logs} | {end.number: end}
-    for log in logs:
-        sequence += 1
-        event = decode(log.record)
-        events.append(_row(log, sequence, type(event).__name__, values_of(event)))
-        if isinstance(event, Granted):
-            tokens[event.token_id] = {
-                "token_id": event.token_id,
-                "study_id": event.study_id,
-                "site": event.grant.site,
-                "holder": event.grant.holder,
-                "granted_block": log.block.number,
-                "granted_tx": log.tx_hash,
-                "revoked_block": None,
-                "revoked_tx": None,
-            }
-        elif isinstance(event, Revoked):
-            revocations.append(
-                {"revoked_id": event.token_id, "at_block": log.block.number, "in_tx": log.tx_hash}
-            )
-    repository.add(
-        database, list(blocks.values()), events, list(tokens.values()), revocations, sequence
-    )
+@dataclass(frozen=True)
+class _Span:
+    """Rows of a span of blocks; those of events have no sequence number yet."""
+
+    blocks: list[Block]
+    events: list[dict[str, Any]]
+    tokens: list[dict[str, Any]]
+    revocations: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, logs: Sequence[Log], end: Block) -> _Span:
+        events: list[dict[str, Any]] = []
+        tokens: dict[int, dict[str, Any]] = {}
+        revocations: list[dict[str, Any]] = []
+        blocks = {log.block.number: log.block for log in logs} | {end.number: end}
+        for log in logs:
+            event = decode(log.record)
+            events.append(_row(log, type(event).__name__, values_of(event)))
+            if isinstance(event, Granted):
+                tokens[event.token_id] = _token(log, event)
+            elif isinstance(event, Revoked):
+                revocations.append(
+                    {
+                        "revoked_id": event.token_id,
+                        "at_block": log.block.number,
+                        "in_tx": log.tx_hash,
+                    }
+                )
+        return cls(list(blocks.values()), events, list(tokens.values()), revocations)
+
+    def add(self, database: Session, sequence: int) -> None:
+        """Adds them, the events after a sequence number."""
+        events = [
+            {**event, "sequence": place} for place, event in enumerate(self.events, sequence + 1)
+        ]
+        last = sequence + len(events)
+        repository.add(database, self.blocks, events, self.tokens, self.revocations, last)
 
 
-def _row(log: Log, sequence: int, name: str, values: dict[str, Any]) -> dict[str, Any]:
+def _token(log: Log, event: Granted) -> dict[str, Any]:
     return {
-        "sequence": sequence,
+        "token_id": event.token_id,
+        "study_id": event.study_id,
+        "site": event.grant.site,
+        "holder": event.grant.holder,
+        "granted_block": log.block.number,
+        "granted_tx": log.tx_hash,
+        "revoked_block": None,
+        "revoked_tx": None,
+    }
+
+
+def _row(log: Log, name: str, values: dict[str, Any]) -> dict[str, Any]:
+    return {
         "block_number": log.block.number,
         "log_index": log.log_index,
         "tx_hash": log.tx_hash,
