@@ -40,8 +40,8 @@ from bench.meta_gradient.peers import (
     maml_loop,
     maml_torchopt,
     maml_torchopt_vmapped,
-    prior_loop,
 )
+from bench.meta_gradient.prior_peers import prior_higher, prior_loop
 from bench.meta_gradient.timing import timed
 from federation.app.learning.point import PointSettings
 
@@ -87,7 +87,13 @@ def _steps(name: str, patients: int) -> list[tuple[Step, dict[str, Rule]]]:
                 "torchopt, vmapped": maml_torchopt_vmapped(model, several, at, SETTINGS),
             },
         ),
-        (prior_step(model, every), {"loop": lambda: prior_loop(model, every, theta)}),
+        (
+            prior_step(model, every),
+            {
+                "higher": lambda: prior_higher(model, every, theta),
+                "loop": lambda: prior_loop(model, every, theta),
+            },
+        ),
     ]
 
 

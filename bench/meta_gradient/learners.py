@@ -4,8 +4,8 @@ Two learners of the same twin model:
 
 - ``maml``: gradient steps on a patient's own squared error, which `higher` and `torchopt` can
   express; the product's `federation.app.learning.point`;
-- ``prior``: the hierarchical prior with Gauss-Newton adaptation, which no such library expresses;
-  the product's `federation.app.learning.meta_gradient`.
+- ``prior``: the hierarchical prior with Gauss-Newton adaptation, which `higher` can express as
+  preconditioned gradient steps; the product's `federation.app.learning.meta_gradient`.
 
 The floor of each is the same vmapped per-patient gradient of the same forecasts without any
 adaptation, by torch. ``one forecast`` is stricter: a single forecast, whereas the step makes one a

@@ -1,4 +1,4 @@
-"""The same steps as most code writes them: a loop over patients, none padded to another's length.
+"""MAML's steps as most code writes them: a loop over patients, none padded to another's length.
 The loss is the very function that the product's step differentiates.
 
 `higher` (0.2.1) and `torchopt` are used as in their own MAML examples: one task at a time, one
@@ -7,7 +7,6 @@ functional copy of the module or the parameters for each, gradients through it b
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import higher
@@ -18,8 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import grad, vmap
 
-from bench.meta_gradient.learners import SUPPORT_VISITS, Model, rows_of
-from federation.app.learning.meta_gradient import unflatten_tensor
+from bench.meta_gradient.learners import Model, rows_of
 from federation.app.learning.point import PointSettings, Rows, squared_error
 from twin.series import PatientSeries
 
@@ -138,24 +136,3 @@ def maml_torchopt_vmapped(
         return np.asarray(found.numpy())
 
     return rule
-
-
-def prior_loop(model: Model, patients: list[PatientSeries], theta: FloatArray) -> FloatArray:
-    """The hierarchical prior's gradient, a patient and a support count at a time: the same closed
-    form (or the same Gauss-Newton steps), torch.autograd through it.
-    """
-    rows = []
-    for one in patients:
-        start = torch.tensor(theta, requires_grad=True)
-        named = unflatten_tensor(start, model.prior_layout)
-        channel, times = torch.tensor(one.channel), torch.tensor(one.times)
-        scaled = model.scaled(channel, torch.tensor(one.value))
-        losses = []
-        for count in range(min(SUPPORT_VISITS, int(one.visit.max(initial=-1))) + 1):
-            first = torch.tensor((one.visit < count).astype(float))
-            mean, variance = model.conditional(named, times, channel, scaled, first)
-            density = torch.log(2 * math.pi * variance) + (scaled - mean) ** 2 / variance
-            losses.append(0.5 * density[first == 0].mean())
-        loss = torch.stack(losses).mean()
-        rows.append(torch.autograd.grad(loss, start)[0])
-    return np.asarray(torch.stack(rows).numpy())

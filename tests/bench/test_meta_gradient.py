@@ -11,8 +11,8 @@ from bench.meta_gradient.peers import (
     maml_loop,
     maml_torchopt,
     maml_torchopt_vmapped,
-    prior_loop,
 )
+from bench.meta_gradient.prior_peers import prior_higher, prior_loop
 from federation.app.learning.point import PointSettings
 
 SETTINGS = PointSettings()
@@ -31,8 +31,9 @@ def test_peers_give_the_products_gradients(name):
     np.testing.assert_allclose(vmapped, ours, rtol=1e-8, atol=1e-10)
 
     ours = prior_step(model, several[:2]).ours()
-    loop = prior_loop(model, several[:2], start_of(model))
-    np.testing.assert_allclose(loop, ours, rtol=1e-8, atol=1e-10)
+    for peer in (prior_loop, prior_higher):
+        theirs = peer(model, several[:2], start_of(model))
+        np.testing.assert_allclose(theirs, ours, rtol=1e-8, atol=1e-10)
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
