@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from chain.clients.base import ContractClient, Receipt
 from chain.messages import ChallengeRecord, Commitment, Round
+from chain.solidity import struct_from_abi
 
 
 class RoundLedgerClient(ContractClient):
@@ -116,6 +117,27 @@ class RoundLedgerClient(ContractClient):
     ) -> bool:
         """Whether a commitment may be sealed (open round) or closed (sealed round)."""
         return bool(self._view("isCurrent", study_id, number, site, block=block))
+
+    def current_sites(
+        self, study_id: int, number: int, sites: Sequence[str], *, block: int | None = None
+    ) -> set[str]:
+        """Those of the sites for which `is_current` holds, asked together."""
+        asked = [(study_id, number, site) for site in sites]
+        answers = self._views("isCurrent", asked, block=block)
+        return {site for site, current in zip(sites, answers, strict=True) if current}
+
+    def commitments_of(
+        self, study_id: int, number: int, sites: Sequence[str], *, block: int | None = None
+    ) -> list[Commitment]:
+        """`commitment_of` each of the sites, asked together."""
+        asked = [(study_id, number, site) for site in sites]
+        answers = self._views("commitmentOf", asked, block=block)
+        return [struct_from_abi(one, Commitment) for one in answers]
+
+    def bars(self, study_id: int, sites: Sequence[str]) -> dict[str, int]:
+        """`barred_for` of those of the sites that are barred, asked together."""
+        answers = self._views("barredFor", [(study_id, site) for site in sites], block=None)
+        return {site: int(of) for site, of in zip(sites, answers, strict=True) if of}
 
     def barred_for(self, study_id: int, site: str, *, block: int | None = None) -> int:
         """The round that a site is barred for; 0 when it is not."""

@@ -14,6 +14,7 @@ from flwr.clientapp import ClientApp
 from chain.errors import ChainError, LedgerStudyNotUsable
 from federation.app.reply import WithheldCode, delivered, read_order, withheld
 from federation.app.site_round import SiteRound, Withheld
+from federation.gate.checked_round import RoundNotChecked, require_checked
 from federation.gate.journal_schema import BudgetExceeded, ChargeContradicted, JournalError
 from federation.gate.record_tally import RecordTallyRefused
 from federation.gate.site import Site, site_folder_from_environment
@@ -32,6 +33,7 @@ def train(message: Message, context: Context) -> Message:
         site = Site(site_folder_from_environment())
         address = site.address
         study_id, number = read_order(message.content)
+        require_checked(site.folder, study_id, number)
         reply = delivered(*SiteRound(site, study_id, number).run())
         log.info("study %d round %d: delivered", study_id, number)
     except Exception as error:
@@ -44,6 +46,8 @@ def train(message: Message, context: Context) -> Message:
 def _code_of(error: Exception) -> WithheldCode:
     if isinstance(error, Withheld):
         return error.code
+    if isinstance(error, RoundNotChecked):
+        return WithheldCode.NOT_OPEN
     if isinstance(error, LedgerStudyNotUsable):
         return WithheldCode.STUDY_NOT_USABLE
     if isinstance(error, BudgetExceeded | ChargeContradicted | RecordTallyRefused):

@@ -90,6 +90,11 @@ class Exchange:
         """Whether every node that was asked has answered, left, or had its time."""
         return not self._waiting
 
+    @property
+    def waiting(self) -> set[int]:
+        """The nodes that may still answer."""
+        return set(self._waiting.values())
+
     def poll(self) -> list[tuple[int, Message]]:
         """Look once: (node id, reply) of the replies that have come since the last look."""
         if not self._waiting:

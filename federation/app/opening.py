@@ -82,8 +82,7 @@ def refuse_unless_openable(chain: Chain, study_id: int) -> Terms:
 
 def barred_sites(chain: Chain, study_id: int, terms: Terms) -> dict[str, int]:
     """The sites of the terms that are barred, with the round that each is barred for."""
-    rounds = {site: chain.ledger.barred_for(study_id, site) for site in terms.sites}
-    return {site: number for site, number in rounds.items() if number}
+    return chain.ledger.bars(study_id, terms.sites)
 
 
 def round_seconds(terms: Terms) -> int:

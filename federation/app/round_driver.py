@@ -8,7 +8,7 @@ a signature that recovers to a sealed member.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from audit.cid import sha256
@@ -72,6 +72,7 @@ class RoundDriver:
         terms, recipe: the version in force.
         round_number: the round, already opened.
         replies: called at each poll; returns new deliveries and withheld codes by site.
+        on_sealed: called once the round is sealed, before deliveries are waited for.
     """
 
     coordinator: Coordinator
@@ -80,6 +81,7 @@ class RoundDriver:
     round_number: int
     replies: Replies
     pacing: Pacing = field(default_factory=Pacing)
+    on_sealed: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         self._chain = self.coordinator.chain
@@ -100,6 +102,7 @@ class RoundDriver:
         """
         try:
             self._until_sealed()
+            self.on_sealed()
             self._until_delivered()
             return self._close()
         except RoundAborted:
@@ -119,7 +122,7 @@ class RoundDriver:
                 raise self._aborted("RoundEnded", f"the ledger says {info.state.name}", again=True)
             barred = barred_sites(self._chain, self._study, self.terms)
             awaited = [site for site in self.terms.sites if site not in barred]
-            current = [site for site in awaited if self._is_current(site)]
+            current = self._current(awaited)
             for site in sorted(set(current) - announced):
                 self._note_commitment(site)
             for site in sorted(announced - set(current)):
@@ -146,23 +149,24 @@ class RoundDriver:
                     f"{self.terms.min_sites} committed; codes: {self._inbox.codes}",
                     again=False,
                 )
-            if not held and (over or current == awaited):
-                self._try_seal()
+            if not held and (over or current == awaited) and self._try_seal():
+                return
             time.sleep(self.pacing.poll_seconds)
 
-    def _try_seal(self) -> None:
+    def _try_seal(self) -> bool:
         try:
             self._ledger.seal(self._study, self.round_number)
         except (LedgerNotAllCurrent, LedgerTooFewSites, LedgerWrongState) as refusal:
             # A site's epoch, or the round, may move between our look and the ledger's: look again.
             self._note_once("seal-refused", error=type(refusal).__name__)
-            return
+            return False
         except ContractRefused as refusal:
             # A study that was suspended or changed: looking again would not help.
             raise self._aborted(
                 type(refusal).__name__, f"the ledger refused to seal: {refusal}", again=False
             ) from refusal
         self._note("sealed")
+        return True
 
     def _until_delivered(self) -> None:
         sealed_at = time.monotonic()
@@ -198,8 +202,9 @@ class RoundDriver:
             self.coordinator.keep_undelivered(self.round_number, missing)
 
     def _refuse_if_hopeless(self) -> None:
+        current = self._current(self._members)
         for site in self._members:
-            if not self._is_current(site):
+            if site not in current:
                 raise self._aborted(
                     "ConsentChanged",
                     f"a consent at {site} was withdrawn after the seal",
@@ -270,8 +275,10 @@ class RoundDriver:
         self._note("aborted", reason=reason, detail=detail)
         return RoundAborted(self.round_number, reason, detail, again=again)
 
-    def _is_current(self, site: str) -> bool:
-        return self._ledger.is_current(self._study, self.round_number, site)
+    def _current(self, sites: Sequence[str]) -> list[str]:
+        """Those of the sites whose commitments are current, in the same order."""
+        current = self._ledger.current_sites(self._study, self.round_number, sites)
+        return [site for site in sites if site in current]
 
     def _note_commitment(self, site: str) -> None:
         commitment = self._ledger.commitment_of(self._study, self.round_number, site)

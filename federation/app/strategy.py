@@ -8,7 +8,7 @@ reply but a masked vector whose signature recovers to a sealed member.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord
@@ -21,11 +21,12 @@ from audit.recipe import parse as parse_recipe
 from chain.events import Opened
 from chain.messages import RoundState, Terms
 from federation.app.barring import bar_undelivered
-from federation.app.coordinator import Coordinator, MaskedDelivery
-from federation.app.exchange import Exchange
+from federation.app.coordinator import Coordinator
+from federation.app.exchange import ExchangeError
 from federation.app.inbox import Replies
-from federation.app.opening import CannotOpen, refuse_unless_openable
-from federation.app.reply import WithheldCode, order, read_delivery, read_withheld
+from federation.app.opening import CannotOpen, refuse_unless_openable, round_seconds
+from federation.app.orders import Orders
+from federation.app.reply import order
 from federation.app.round_driver import Pacing, RoundAborted, RoundDriver
 
 
@@ -57,6 +58,8 @@ class ConsentedRounds(Strategy):
         self._coordinator = coordinator
         self._recipe = recipe
         self._schedule = schedule
+        #: The round that sites were told of early, and its orders.
+        self._next: tuple[int, Orders] | None = None
 
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
@@ -102,7 +105,7 @@ class ConsentedRounds(Strategy):
         closed = 0
         while closed < self._schedule.rounds:
             try:
-                self._run_round(grid)
+                self._run_round(grid, is_last=closed + 1 == self._schedule.rounds)
                 closed += 1
             except RoundAborted as aborted:
                 if not aborted.again or reruns == 0:
@@ -130,11 +133,13 @@ class ConsentedRounds(Strategy):
                 self._driver(last, lambda: ([], [], True)).run()
             else:
                 self._wait_for_sites(grid)
-                self._driver(last, self._ask(grid, last)).run()
+                orders = self._orders(grid, last)
+                orders.send()
+                self._driver(last, orders.look).run()
         except RoundAborted:
             coordinator.note(last, "earlier-round-aborted")
 
-    def _run_round(self, grid: Grid) -> None:
+    def _run_round(self, grid: Grid, *, is_last: bool) -> None:
         coordinator = self._coordinator
         bar_undelivered(coordinator)
         try:
@@ -146,34 +151,39 @@ class ConsentedRounds(Strategy):
         receipt = coordinator.chain.ledger.open(coordinator.config.study_id)
         number = receipt.event(Opened).round
         coordinator.note(number, "opened")
-        self._driver(number, self._ask(grid, number)).run()
+        ordered, orders = self._next or (0, None)
+        if orders is None or ordered != number:
+            orders = self._orders(grid, number)
+        orders.send()
 
-    def _ask(self, grid: Grid, number: int) -> Replies:
-        """Sends every connected node its order; the answer tells what has come back since."""
-        terms = self._terms()
-        # Every deadline, and time for what a site does after the last one that it can meet.
-        patience = terms.commit_seconds + terms.seal_seconds + terms.delivery_seconds
-        messages = self.configure_train(number, ArrayRecord(), ConfigRecord(), grid)
-        exchange = Exchange(grid, messages, float(patience))
-        failed: set[int] = set()
+        def order_next() -> None:
+            if not is_last:
+                self._order_next(grid, number + 1)
 
-        def replies() -> tuple[list[MaskedDelivery], list[tuple[str, WithheldCode]], bool]:
-            deliveries: list[MaskedDelivery] = []
-            silent: list[tuple[str, WithheldCode]] = []
-            for _, message in exchange.poll():
-                found = read_delivery(message.content)
-                if found is None:
-                    silent.append(read_withheld(message.content))
-                else:
-                    deliveries.append(MaskedDelivery(*found))
-            for node in (exchange.errors.keys() | exchange.missing) - failed:
-                failed.add(node)
-                silent.append((f"node {node}", WithheldCode.FAILED))
-            return deliveries, silent, exchange.is_over
+        self._driver(number, orders.look, order_next).run()
 
-        return replies
+    def _orders(self, grid: Grid, number: int) -> Orders:
+        return Orders(
+            grid,
+            lambda: self.configure_train(number, ArrayRecord(), ConfigRecord(), grid),
+            float(round_seconds(self._terms())),
+        )
 
-    def _driver(self, number: int, replies: Replies) -> RoundDriver:
+    def _order_next(self, grid: Grid, number: int) -> None:
+        """Orders a round before it is open, when nothing holds the one before it open."""
+        if self._schedule.pacing.close_after_seconds:
+            return
+        orders = self._orders(grid, number)
+        try:
+            orders.send_early()
+        except ExchangeError as error:
+            # Sites are asked again at the opening; the round under way goes on.
+            self._coordinator.note(number, "order-failed", error=type(error).__name__)
+        self._next = (number, orders)
+
+    def _driver(
+        self, number: int, replies: Replies, on_sealed: Callable[[], None] = lambda: None
+    ) -> RoundDriver:
         return RoundDriver(
             self._coordinator,
             self._terms(),
@@ -181,6 +191,7 @@ class ConsentedRounds(Strategy):
             number,
             replies,
             self._schedule.pacing,
+            on_sealed,
         )
 
     def _terms(self) -> Terms:

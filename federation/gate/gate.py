@@ -12,6 +12,7 @@ from chain.chain import Chain
 from chain.errors import ChainError
 from chain.messages import RoundState, Study, terms_hash
 from federation.app.chain_facts import chain_time
+from federation.gate.checked_round import checked_round, note_checked
 from federation.gate.fork_server.verdict import GateRefused
 from federation.gate.lineage import BaseDoesNotFollow, check_base_follows
 from federation.gate.site import (
@@ -21,6 +22,11 @@ from federation.gate.site import (
     site_folder_from_environment,
 )
 from ipfs.objects import ObjectStore, ObjectStoreError
+
+#: How long an app that came early waits, where its site has done its part of the newest round. More
+#: than closing a round and opening one takes; less than the gate's own time limit.
+_NEXT_ROUND_SECONDS = 10.0
+_POLL_SECONDS = 0.05
 
 
 def decide(app_dir: Path, fab_hash: str) -> None:
@@ -37,6 +43,7 @@ def decide(app_dir: Path, fab_hash: str) -> None:
         folder = site_folder_from_environment()
         config = SiteConfig.load(folder)
         chain = connect(folder, config)
+        _wait_for_next_round(chain, folder, config.study_id)
         _check_head(chain, config)
         study = check_study(chain, config)
         approved = chain.registry.terms(config.study_id, study.current_version).app_hash.hex()
@@ -46,11 +53,27 @@ def decide(app_dir: Path, fab_hash: str) -> None:
                 f"the coordinator sent app {fab_hash} and study {config.study_id} approved "
                 f"{approved}; do not start it, tell the reviewers",
             )
-        _check_base(chain, config)
+        _check_base(chain, folder, config)
     except SiteFolderInvalid as error:
         raise GateRefused("SITE_FOLDER_INVALID", str(error)) from error
     except ChainError as error:
         raise GateRefused("CHAIN_REFUSED", str(error)) from error
+
+
+def _wait_for_next_round(chain: Chain, folder: Path, study_id: int) -> None:
+    """Waits a moment for the next round, where this site has taken part in the newest already.
+
+    A coordinator orders a round before it is open, so that no site begins it late. When none comes,
+    the app is judged by the newest round: it may be asked for that once more.
+    """
+    newest = chain.ledger.round_count(study_id)
+    deadline = time.monotonic() + _NEXT_ROUND_SECONDS
+    while newest and checked_round(folder, study_id) == newest:
+        over = chain.ledger.round(study_id, newest).state != RoundState.OPEN
+        if not over or time.monotonic() > deadline:
+            return
+        time.sleep(_POLL_SECONDS)
+        newest = chain.ledger.round_count(study_id)
 
 
 def _check_head(chain: Chain, config: SiteConfig) -> None:
@@ -97,7 +120,7 @@ def check_study(chain: Chain, config: SiteConfig) -> Study:
     return study
 
 
-def _check_base(chain: Chain, config: SiteConfig) -> None:
+def _check_base(chain: Chain, folder: Path, config: SiteConfig) -> None:
     number = chain.ledger.round_count(config.study_id)
     if number == 0 or chain.ledger.round(config.study_id, number).state not in (
         RoundState.OPEN,
@@ -111,3 +134,4 @@ def _check_base(chain: Chain, config: SiteConfig) -> None:
             raise GateRefused("BASE_DOES_NOT_FOLLOW", str(error)) from error
         except ObjectStoreError as error:
             raise GateRefused("EVIDENCE_MISSING", str(error)) from error
+    note_checked(folder, config.study_id, number)

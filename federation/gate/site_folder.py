@@ -8,6 +8,7 @@ state.db       the durable journal of rounds
 record-tally.db                                   what each record gave to all studies, unless
                `record_tally` in site.json names a file that several folders share
 transactions.db, high-water.db                    what was sent to the chain, what was relied on
+checked-round.json                                the newest round that the gate has checked
 logs/, run/    what the running site writes; not in backups
 """
 

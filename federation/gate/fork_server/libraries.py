@@ -12,6 +12,8 @@ from federation.gate.fork_server.names import is_app_project_module
 FLWR_VERSION = "1.41.0"
 
 LIBRARIES = (
+    "sqlite3",
+    "uuid",
     "numpy",
     "scipy.linalg",
     "scipy.optimize",
@@ -24,6 +26,13 @@ LIBRARIES = (
     "eth_account",
     "eth_abi",
     "eth_keys",
+    "coincurve",
+    "eth_hash.backends.pycryptodome",
+    "ipfshttpclient",
+    "multiaddr.codecs.domain",
+    "multiaddr.codecs.uint16be",
+    "ucumvert",
+    "xml.etree.ElementTree",
     "rfc8785",
     "safetensors.numpy",
     "safetensors.torch",

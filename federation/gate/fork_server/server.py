@@ -211,13 +211,13 @@ class ForkServer:
     def _child_ended(self, call: _Call) -> None:
         if call not in self._calls or call.child_pid is None:
             return
-        status = self._reap(call, call.child_pid)
-        seconds = time.monotonic() - call.started
+        status, cpu_seconds = self._reap(call, call.child_pid)
         log.info(
-            "request %d: ended with %d after %.1f s",
+            "request %d: ended with %d after %.1f s, %.2f s of CPU",
             call.number,
             os.waitstatus_to_exitcode(status),
-            seconds,
+            time.monotonic() - call.started,
+            cpu_seconds,
         )
         try:
             call.connection.send(str(status).encode())
@@ -256,14 +256,14 @@ class ForkServer:
             os.kill(call.child_pid, signal.SIGKILL)
             self._reap(call, call.child_pid)
 
-    def _reap(self, call: _Call, pid: int) -> int:
-        """Kill what the child left behind, then take its status."""
+    def _reap(self, call: _Call, pid: int) -> tuple[int, float]:
+        """Kill what the child left behind; then its status and CPU seconds, its gate's too."""
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # the id stays its own until reaped
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
-        _pid, status = os.waitpid(pid, 0)
+        _pid, status, used = os.wait4(pid, 0)
         call.child_pid = None
-        return status
+        return status, used.ru_utime + used.ru_stime
 
     def _forget(self, call: _Call) -> None:
         self._calls.discard(call)

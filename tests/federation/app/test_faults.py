@@ -28,6 +28,7 @@ from federation.app.reply import WithheldCode, order, read_delivery, read_withhe
 from federation.app.round_driver import RoundAborted
 from federation.app.site_round import SiteRound, Withheld
 from federation.app.strategy import ConsentedRounds, Schedule
+from federation.gate.checked_round import note_checked
 from federation.gate.site import SITE_DIR, Site, SiteConfig
 from tests.federation.processes import dies_in_a_child, kill_ipfs, phases, start_ipfs_again
 from tests.small_federation import DESIGN, Holder, SmallFederation, small_federation, until
@@ -301,6 +302,7 @@ def test_a_site_without_one_of_its_services_sends_a_fixed_code_and_nothing_else(
     try:
         copy = tmp_path / "site"
         shutil.copytree(federation.folder("site-1"), copy)
+        note_checked(copy, federation.study_id, number)  # as the gate does
         spoil(copy)  # type: ignore[operator]
         monkeypatch.setenv(SITE_DIR, str(copy))
         for name in ("_task_id", "_run_id", "_node_id"):  # which Flower sets in a task's process

@@ -94,7 +94,7 @@ class TestFirstRound:
     ) -> None:
         ask(federation)
         made = {path.name for path in folder.iterdir()} - {"site.json", "deployment.json"}
-        assert {name.split(".")[0] for name in made} <= {"high-water"}
+        assert {name.split(".")[0] for name in made} <= {"high-water", "checked-round"}
 
     @pytest.mark.parametrize(
         "app", ["0" * 64, "", "0x"], ids=["another", "none", "nothing but a prefix"]
