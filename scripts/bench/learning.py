@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scripts.console import BadInput, JsonOption, error_console, say, show_json, show_table, warn
+from scripts.console import BadInput, JsonOption, say, show_json, show_table, warn
+from scripts.counting import counting
 
 if TYPE_CHECKING:  # the comparison is loaded when it is run
     from bench.learning.cohort import Cohort
@@ -85,30 +86,12 @@ def learning(
 def _compare(
     cohort: Cohort, published: TwinModel | None, folder: Path, seeds: int | None, jobs: int | None
 ) -> dict[str, Any]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
     from bench.learning.run import compare
 
     for note in cohort.notes:
         warn(f"{cohort.name}: {note}")
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("divisions"),
-        TimeElapsedColumn(),
-        console=error_console(),
-    )
-    with bar:
-        task = bar.add_task(f"{cohort.name}: {len(cohort.records)} patients", total=None)
-        return compare(
-            cohort,
-            published,
-            folder,
-            seeds=seeds,
-            jobs=jobs,
-            progress=lambda done, of: bar.update(task, completed=done, total=of),
-        )
+    with counting(f"{cohort.name}: {len(cohort.records)} patients, divisions") as tell:
+        return compare(cohort, published, folder, seeds=seeds, jobs=jobs, progress=tell)
 
 
 def _tell(name: str, results: dict[str, Any]) -> None:

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from scripts.console import BadInput, JsonOption, error_console, say, show_json, show_table
+from scripts.console import BadInput, JsonOption, say, show_json, show_table
+from scripts.counting import counting
 
 
 class Form(StrEnum):
@@ -34,34 +35,16 @@ def synth_scd(
 
     Nobody in it exists; DATASHEET.md says how it differs from patients. See docs/sickle-cell.md.
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
     from federation.gate.records.datasets.sickle_cell.cohort import FolderNotEmpty, write_cohort
 
-    console = error_console()
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    tasks = {}
-    with bar:
-
-        def advance(centre: str, done: int, total: int) -> None:
-            if centre not in tasks:
-                tasks[centre] = bar.add_task(centre, total=total)
-            bar.update(tasks[centre], completed=done)
-
+    with counting("centres") as tell:
         try:
             counts = write_cohort(
                 out,
                 seed=seed,
                 patients_per_site=patients_per_site,
                 form=form.value,
-                progress=advance,
+                progress=lambda centre, done, total: tell(done, total, centre),
             )
         except FolderNotEmpty as error:
             raise BadInput(f"--out: {error}") from None

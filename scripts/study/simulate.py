@@ -12,12 +12,12 @@ import typer
 from scripts.console import (
     BadInput,
     JsonOption,
-    error_console,
     say,
     show_facts,
     show_json,
     show_table,
 )
+from scripts.counting import counting
 
 if TYPE_CHECKING:
     from federation.planning.simulating import Simulation, Size
@@ -64,7 +64,14 @@ def simulate(
         raise BadInput(f"--out: {out} is not a folder")
     size = _size(patients, worlds, quick)
     processes = jobs or min(os.cpu_count() or 1, 1 + work_of(size) // _WORTH_A_PROCESS)
-    with _Watched(size) as watched:
+    done = 0.0
+    with counting("learning from synthetic patients") as tell:
+
+        def advance(more: float) -> None:
+            nonlocal done
+            done += more
+            tell(done, work_of(size))
+
         found = simulate_plan(
             read,
             plan.absolute().parent,
@@ -72,7 +79,7 @@ def simulate(
             rounds=rounds,
             seed=seed,
             jobs=processes,
-            progress=watched.advance,
+            progress=advance,
         )
     if out is not None:
         _write(found, out)
@@ -126,34 +133,3 @@ def _show(found: Simulation) -> None:
     )
     say(CAPTION)
     say(CAVEAT, style="yellow")
-
-
-class _Watched:
-    """Progress on a terminal's stderr, with the time that is left."""
-
-    def __init__(self, size: Size) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        from federation.planning.simulating import work_of
-
-        console = error_console()
-        self._bar = Progress(
-            TextColumn("learning from synthetic patients"),
-            BarColumn(),
-            TextColumn("{task.completed:,.0f} of {task.total:,}"),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self._task = self._bar.add_task("patients", total=work_of(size))
-
-    def __enter__(self) -> _Watched:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def advance(self, patients: float) -> None:
-        self._bar.advance(self._task, patients)
