@@ -7,6 +7,10 @@ product runs it; in plain Flower (a) as shipped, where every message is a fresh 
 torch and opacus; (b) with the same fork server and polling. The plain halves have neither TLS nor
 authenticated SuperNodes, which the audited one has. Medians of rounds after the first.
 
+A SuperNode that has sent its reply looks for a message at once, and then every three seconds. Plain
+Flower's next message is made from the replies, so each of its rounds waits for that; an order of
+ours names a round and nothing of the last one, so it is there before the reply is.
+
 As shipped, twenty sites import twenty times 0.8 GB at once: leave it out where that does not fit.
 """
 
@@ -58,10 +62,10 @@ def main() -> None:
                 folder / "shipped", ours.sites, options.rounds, as_shipped=True
             )
     seconds = {"audited": [one["seconds"] for one in ours.rounds]}
-    seconds |= {how: [one["seconds"] for one in answers] for how, answers in plain.items()}
+    seconds |= {how: [one["seconds"] for one in of.rounds] for how, of in plain.items()}
     median = {how: statistics.median(all_of_it) for how, all_of_it in seconds.items()}
     phases = {phase: statistics.median(one[phase] for one in ours.rounds) for phase in PHASES}
-    counted = {one["patients"] for answers in plain.values() for one in answers}
+    counted = {one["patients"] for of in plain.values() for one in of.rounds}
     if counted != {ours.patients}:
         raise SystemExit(f"plain rounds had {counted} patients, the audited {ours.patients}")
     found |= {
@@ -73,6 +77,8 @@ def main() -> None:
         "aims": AIMS,
         "phases": phases,
         "unit_seconds": ours.units,
+        "cpu_seconds": {"audited": ours.cpu, **{how: of.cpu for how, of in plain.items()}},
+        "peak_mib": {"audited": ours.peak_mib, **{how: of.peak_mib for how, of in plain.items()}},
     }
     _show(found)
     if options.json is not None:
@@ -92,8 +98,23 @@ def _show(found: dict[str, Any]) -> None:
     print("  where an audited round's time goes (s):")
     for phase, seconds in found["phases"].items():
         print(f"    {phase:8} {seconds:6.2f}")
+    _show_cpu(found)
     for unit, seconds in found["unit_seconds"].items():
         print(f"    one {unit}: {1e3 * seconds:.1f} ms")
+
+
+def _show_cpu(found: dict[str, Any]) -> None:
+    """CPU seconds are what a loaded machine does not change; the rest of a round is waiting."""
+    every = found["cpu_seconds"]
+    kinds = sorted({kind for used in every.values() for kind in used})
+    print("  CPU seconds a round, all processes together:")
+    print(f"    {'':18}" + "".join(f"{how:>13}" for how in every))
+    for kind in kinds:
+        print(f"    {kind:18}" + "".join(f"{of.get(kind, 0.0):13.2f}" for of in every.values()))
+    print(f"    {'in all':18}" + "".join(f"{sum(of.values()):13.2f}" for of in every.values()))
+    print(
+        f"    {'peak memory, MiB':18}" + "".join(f"{of:13.0f}" for of in found["peak_mib"].values())
+    )
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import shutil
 import statistics
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from typing import Any
 
 from audit.cid import cid_of
 from bench.overhead.plain import write_granted
+from bench.overhead.usage import Usage, a_round
 from chain.messages import Purpose
 from federation.app.learning.recipe import CLIP_NORM, recommended_recipe
 from federation.gate.records.datasets.pbcseq import PbcSite, read_pbcseq, split_sites
@@ -38,11 +40,14 @@ closed round (sum, step, IPFS, manifest and transaction)."""
 @dataclass(frozen=True)
 class Audited:
     """``rounds``: seconds from close to close, and of each phase; ``units``: seconds that one chain
-    read, one transaction's receipt and one IPFS object take; ``sites``: folders with records.
+    read, one transaction's receipt and one IPFS object take; ``cpu``: CPU seconds a round, by what
+    they are for; ``peak_mib``: memory; ``sites``: folders with records.
     """
 
     rounds: list[dict[str, float]]
     units: dict[str, float]
+    cpu: dict[str, float]
+    peak_mib: float
     sites: dict[str, Path]
     patients: int
 
@@ -63,14 +68,18 @@ def audited_rounds(folder: Path, site_count: int, rounds: int, keep: Path) -> Au
     """
     with _study(folder, site_count, rounds, keep) as (federation, study, sites, patients):
         print("    rounds", flush=True)
-        run = federation.run_rounds("overhead", rounds=rounds + 1)
-        notes = _notes(federation.layout.coordinator / "progress.jsonl")
+        progress = federation.layout.coordinator / "progress.jsonl"
+        with Usage() as usage, _at_closes(progress, rounds + 1, usage) as used:
+            run = federation.run_rounds("overhead", rounds=rounds + 1)
+        notes = _notes(progress)
         closed = [note for note in notes if note["phase"] == "closed"]
         if not run.succeeded or len(closed) != rounds + 1:
             raise SystemExit(f"{run}: {len(closed)} rounds closed; see {federation.layout.logs}")
         return Audited(
             [_phases(notes, before, after) for before, after in pairwise(closed)],
             _units(federation, study),
+            a_round(used[0], used[-1], rounds),
+            usage.peak_mib,
             sites,
             patients,
         )
@@ -127,6 +136,29 @@ def _keep(folder: Path, kept: Path, record_ids: list[str]) -> Path:
     shutil.copy(folder / "records.db", kept / "records.db")
     write_granted(kept, record_ids)
     return kept
+
+
+@contextmanager
+def _at_closes(progress: Path, rounds: int, usage: Usage) -> Iterator[list[dict[str, float]]]:
+    """CPU seconds as they were when the first and when the last round closed."""
+    used: list[dict[str, float]] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        for wanted in (1, rounds):
+            while not over.is_set():
+                if progress.exists() and progress.read_text().count('"closed"') >= wanted:
+                    used.append(usage.cpu())
+                    break
+                time.sleep(0.1)
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
+    try:
+        yield used
+        watching.join(10)
+    finally:
+        over.set()
 
 
 def _notes(path: Path) -> list[dict[str, Any]]:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.fork_server import open_fork_server
+from bench.overhead.usage import Usage, a_round
 from bench.small_federation import SmallFederation, write_app
 from federation.app.package import stage_app
 from federation.gate.fork_server.launch import supernode_environment
@@ -130,9 +132,18 @@ def exchanged(grid, messages, command):
 '''
 
 
+@dataclass(frozen=True)
+class Plain:
+    """``rounds``: what each answered, see `SERVER`; ``cpu`` and ``peak_mib`` as in `Audited`."""
+
+    rounds: list[dict[str, Any]]
+    cpu: dict[str, float]
+    peak_mib: float
+
+
 def plain_rounds(
     folder: Path, sites: Mapping[str, Path], rounds: int, *, as_shipped: bool
-) -> list[dict[str, Any]]:
+) -> Plain:
     """What each round answered, see `SERVER`; the first, which installs the app, is left out.
 
     ``sites``: the folder of each, with `records.db` and `granted.json`. As shipped, every message
@@ -152,13 +163,17 @@ def plain_rounds(
             run = federation.run(app)
             how = "as shipped" if as_shipped else "polling"
             answers: list[dict[str, Any]] = []
-            for number in range(rounds + 1):
-                answers.append(run.ask(how, len(sites), PATIENCE))
-                print(f"    round {number}: {answers[-1]['seconds']:.1f} s", flush=True)
-                if answers[-1]["replies"] != len(sites):
-                    raise SystemExit(f"a site gave no reply: {answers[-1]}")
+            with Usage() as usage:
+                for number in range(rounds + 1):
+                    answers.append(run.ask(how, len(sites), PATIENCE))
+                    print(f"    round {number}: {answers[-1]['seconds']:.1f} s", flush=True)
+                    if answers[-1]["replies"] != len(sites):
+                        raise SystemExit(f"a site gave no reply: {answers[-1]}")
+                    if number == 0:
+                        before = usage.cpu()
+                cpu = a_round(before, usage.cpu(), rounds)
             run.stop()
-            return answers[1:]
+            return Plain(answers[1:], cpu, usage.peak_mib)
         finally:
             federation.stop()
 

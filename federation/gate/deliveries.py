@@ -22,8 +22,6 @@ from federation.gate.site import SiteConfig, connect, site_folder_from_environme
 
 log = logging.getLogger("assent.deliveries")
 
-#: Most rounds are closed by then, and nothing has to be loaded.
-_LOOK_AFTER_SECONDS = 5.0
 _LONGEST_PAUSE = 5.0
 _LONGEST_MARGIN = 120
 
@@ -83,7 +81,6 @@ def watch() -> None:
         SiteFolderInvalid, PrivateFileUnsafe, DatabaseUnusable, KeyFolderInvalid
     """
     folder = site_folder_from_environment()
-    time.sleep(_LOOK_AFTER_SECONDS)
     config = SiteConfig.load(folder)
     _watch_newest(folder, config)
     try:

@@ -8,6 +8,7 @@ import importlib
 import logging
 import os
 import signal
+import time
 from typing import NoReturn
 
 from federation.gate.fork_server.libraries import FIXED_ENVIRONMENT
@@ -18,12 +19,16 @@ SITE_FOLDER = b"ASSENT_SITE_DIR"
 log = logging.getLogger("assent.afterwards")
 
 
-def run_afterwards(function: str, environment: dict[bytes, bytes], server_pid: int) -> NoReturn:
+def run_afterwards(
+    function: str, pause_seconds: float, environment: dict[bytes, bytes], server_pid: int
+) -> NoReturn:
     """Call a function in this process, which was just forked, and end it.
 
     Parameters
     ----------
     function: "MODULE:FUNCTION", called without arguments.
+    pause_seconds: before anything is loaded. Most often the site's next message ends sooner, and
+        with it this process.
     environment: of the SuperNode whose message ended.
     server_pid: the fork server's process id; this process dies with it.
     """
@@ -35,6 +40,7 @@ def run_afterwards(function: str, environment: dict[bytes, bytes], server_pid: i
         os.environb.clear()
         os.environb.update(environment)
         os.environ.update(FIXED_ENVIRONMENT)
+        time.sleep(pause_seconds)
         module_name, _, function_name = function.partition(":")
         getattr(importlib.import_module(module_name), function_name)()
     except BaseException:

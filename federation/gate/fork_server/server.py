@@ -37,6 +37,7 @@ class ServerConfig:
     gate_timeout_seconds: how long a child waits for a verdict.
     after: "MODULE:FUNCTION", called without arguments after each message that ended well, in a
         process of its own that no app was loaded into; "" for nothing.
+    after_seconds: how long that process waits before it loads anything.
     supernode_pids: the server ends when all of these processes have ended.
     lifeline: a descriptor to read; the server ends when its other end is closed.
     allowed_uid: the one user whose requests are served.
@@ -46,6 +47,7 @@ class ServerConfig:
     gate: str
     gate_timeout_seconds: float
     after: str = ""
+    after_seconds: float = 5.0
     supernode_pids: tuple[int, ...] = ()
     lifeline: int | None = None
     allowed_uid: int = field(default_factory=os.geteuid)
@@ -235,7 +237,8 @@ class ForkServer:
         pid = os.fork()
         if pid == 0:
             self._close_in_child()
-            run_afterwards(self._config.after, environment, server_pid)
+            pause = self._config.after_seconds
+            run_afterwards(self._config.after, pause, environment, server_pid)
         handle = os.pidfd_open(pid)
         self._afterwards[site] = (pid, handle)
         self._watch(handle, lambda: self._end_afterwards(site, pid))

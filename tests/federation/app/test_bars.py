@@ -187,7 +187,6 @@ def test_a_delivery_goes_on_record_shortly_before_the_deadline_and_saves_the_sit
         federation.folder(SILENT),
     )
     monkeypatch.setenv(SITE_DIR, str(folder))
-    monkeypatch.setattr(deliveries, "_LOOK_AFTER_SECONDS", 0.0)
     monkeypatch.setattr(deliveries, "_LONGEST_PAUSE", 0.1)
     looks = _count_looks(monkeypatch)
     with undelivered_round(federation) as (number, driving), ThreadPoolExecutor(1) as pool:

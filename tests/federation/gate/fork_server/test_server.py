@@ -258,7 +258,9 @@ def test_after_a_message_that_ended_well_the_sites_own_process_goes_on_alone(
     one.mkdir()
     other.mkdir()
     server = start_bare_server(
-        tmp_path, 'after="site_after:run"', before=f"sys.path.append({str(tmp_path)!r})"
+        tmp_path,
+        'after="site_after:run", after_seconds=0.0',
+        before=f"sys.path.append({str(tmp_path)!r})",
     )
     try:
         socket_path = tmp_path / "run" / "fork.sock"
