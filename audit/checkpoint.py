@@ -28,8 +28,8 @@ Layout = tuple[tuple[str, tuple[int, ...]], ...]
 
 SCHEMA = "assent-checkpoint-1"
 MAX_HEADER_BYTES = 1 << 16
-MAX_NUMBERS = 40_000
-"""Three float64 for each number of the prior must fit one IPFS object of 1 MiB."""
+MAX_NUMBERS = 1_000_000
+"""Three float64 for each number of the prior must fit one object (`audit.unixfs`)."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -133,36 +133,40 @@ def initial(prior: Mapping[str, FloatArray], layout: Layout, model: str) -> Chec
 
 def write(checkpoint: Checkpoint) -> bytes:
     """The canonical bytes of a checkpoint."""
-    tensors: dict[str, tuple[str, tuple[int, ...], bytes]] = {
+    tensors: dict[str, tuple[str, tuple[int, ...], bytes | memoryview]] = {
         "adam.first_moment": _float_tensor(checkpoint.first_moment),
         "adam.second_moment": _float_tensor(checkpoint.second_moment),
         "adam.powers": _float_tensor(np.array([checkpoint.beta1_power, checkpoint.beta2_power])),
         "adam.step": ("I64", (1,), checkpoint.step.to_bytes(8, "little", signed=True)),
     }
-    for name, array in checkpoint.arrays().items():
-        tensors[f"prior.{name}"] = _float_tensor(array)
+    start = 0
+    for name, shape in checkpoint.layout:
+        array = checkpoint.prior[start : (start := start + prod(shape))]
+        tensors[f"prior.{name}"] = _float_tensor(array.reshape(shape))
     layout = canonical_json.dumps(
         [[name, list(shape)] for name, shape in checkpoint.layout]
     ).decode()
     header: dict[str, Any] = {
         "__metadata__": {"layout": layout, "model": checkpoint.model, "schema": SCHEMA}
     }
-    body = b""
+    body: list[bytes | memoryview] = []
+    size = 0
     for name in sorted(tensors):
         dtype, shape, data = tensors[name]
         header[name] = {
-            "data_offsets": [len(body), len(body) + len(data)],
+            "data_offsets": [size, size + 8 * prod(shape)],
             "dtype": dtype,
             "shape": list(shape),
         }
-        body += data
+        size += 8 * prod(shape)
+        body.append(data)
     text = canonical_json.dumps(header)
     text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + body
+    return b"".join((len(text).to_bytes(8, "little"), text, *body))
 
 
-def _float_tensor(array: FloatArray) -> tuple[str, tuple[int, ...], bytes]:
-    return "F64", array.shape, array.astype("<f8").tobytes()
+def _float_tensor(array: FloatArray) -> tuple[str, tuple[int, ...], memoryview]:
+    return "F64", array.shape, np.ascontiguousarray(array, "<f8").data
 
 
 def read(data: bytes) -> Checkpoint:
@@ -194,7 +198,7 @@ def _read(data: bytes) -> Checkpoint:
     if len(data) < 8 or length > MAX_HEADER_BYTES or 8 + length > len(data):
         raise CheckpointInvalid("a checkpoint whose header does not fit the file")
     header = json.loads(data[8 : 8 + length].decode("utf-8"))
-    body = data[8 + length :]
+    body = memoryview(data)[8 + length :]
     metadata = fields.members(header["__metadata__"], ("layout", "model", "schema"), "__metadata__")
     if metadata["schema"] != SCHEMA:
         raise CheckpointInvalid(f"unknown checkpoint schema {metadata['schema']!r}")

@@ -1,8 +1,11 @@
-"""The one CID that an object has: version 1, one raw block, SHA-256. SHA-256 and CID name each
-other.
+"""The one CID that an object has: version 1, SHA-256. What is hashed is the object itself, one raw
+block, up to 1 MiB, and the root of its blocks above (`audit.unixfs`).
 
-Source: https://github.com/multiformats/cid; codes from the multicodec table (raw 0x55, sha2-256
-0x12, 32 bytes); base32 is RFC 4648 in lower case without padding, multibase prefix "b".
+So 32 bytes name an object: on chain, in signatures, as its CID. The same 32 bytes never name two:
+a block that is the root of a large object is never an object itself.
+
+Source: https://github.com/multiformats/cid; codes from the multicodec table (raw 0x55, dag-pb 0x70,
+sha2-256 0x12, 32 bytes); base32 is RFC 4648 in lower case without padding, multibase prefix "b".
 """
 
 from __future__ import annotations
@@ -13,47 +16,93 @@ import hashlib
 from functools import lru_cache
 
 from audit.errors import AuditError
+from audit.unixfs import MAX_OBJECT_BYTES, MAX_ROOT_BYTES, Buffer, is_large, leaves_of, root_of
 
-MAX_OBJECT_BYTES = 1 << 20
-"""An IPFS block of at most 1 MiB travels between any two nodes; a larger object would need chunks,
-hence another CID.
-"""
+__all__ = [
+    "FILE_PREFIX",
+    "MAX_OBJECT_BYTES",
+    "RAW_PREFIX",
+    "cid_bytes",
+    "cid_of",
+    "cid_of_large",
+    "cid_of_sha256",
+    "digest_of",
+    "is_cid_of_large",
+    "sha256",
+    "sha256_of_cid",
+]
 
-_PREFIX = bytes((0x01, 0x55, 0x12, 0x20))
+RAW_PREFIX = bytes((0x01, 0x55, 0x12, 0x20))
+"""Before the digest of a raw block."""
+FILE_PREFIX = bytes((0x01, 0x70, 0x12, 0x20))
+"""Before the digest of a large object's root, which is DAG-PB."""
 
 
-def sha256(data: bytes) -> bytes:
-    """The 32 bytes that name an object."""
+def sha256(data: Buffer) -> bytes:
+    """SHA-256 of the bytes, as of a document or a file. An object is named by `digest_of`."""
     return hashlib.sha256(data).digest()
+
+
+def digest_of(data: Buffer) -> bytes:
+    """The 32 bytes that name an object: its SHA-256, or its root's above 1 MiB.
+
+    Raises AuditError when it is larger than MAX_OBJECT_BYTES, or itself the root of a large object.
+    """
+    if is_large(len(data)):
+        return sha256(root_of(data))
+    if len(data) <= MAX_ROOT_BYTES and leaves_of(bytes(data)) is not None:
+        raise AuditError("the bytes are the root of a large object, whose name they would have")
+    return sha256(data)
 
 
 @lru_cache(maxsize=1 << 14)
 def cid_of_sha256(digest: bytes) -> str:
-    """The CID of the object whose SHA-256 is ``digest`` (32 bytes). Raises AuditError for another
-    length.
+    """The CID of an object of at most 1 MiB (raw), by the 32 bytes that name it.
+
+    An IPFS node asked for it gives the block that has this SHA-256, so the root of a large object,
+    too (`ipfs.objects`). Raises AuditError for another length.
     """
-    if len(digest) != 32:
-        raise AuditError(f"a SHA-256 digest has 32 bytes, not {len(digest)}")
-    return "b" + base64.b32encode(_PREFIX + digest).decode("ascii").lower().rstrip("=")
+    return _text(RAW_PREFIX, digest)
 
 
-def cid_of(data: bytes) -> str:
-    """The CID of an object. Raises AuditError when it is larger than MAX_OBJECT_BYTES."""
-    if len(data) > MAX_OBJECT_BYTES:
-        raise AuditError(f"an object has at most {MAX_OBJECT_BYTES} bytes, this one {len(data)}")
-    return cid_of_sha256(hashlib.sha256(data).digest())
+@lru_cache(maxsize=1 << 12)
+def cid_of_large(digest: bytes) -> str:
+    """The CID of an object over 1 MiB (DAG-PB), by the 32 bytes that name it."""
+    return _text(FILE_PREFIX, digest)
+
+
+def is_cid_of_large(cid: str) -> bool:
+    """Whether a CID is one of `cid_of_large`."""
+    return cid.startswith("bafybei")
+
+
+def cid_of(data: Buffer) -> str:
+    """The CID of an object. Raises AuditError as `digest_of`."""
+    name = cid_of_large if is_large(len(data)) else cid_of_sha256
+    return name(digest_of(data))
+
+
+def sha256_of_cid(cid: str) -> bytes:
+    """The 32 bytes that name an object with this CID. Raises AuditError for any CID that `cid_of`
+    does not write.
+    """
+    return cid_bytes(cid)[len(RAW_PREFIX) :]
 
 
 @lru_cache(maxsize=1 << 14)
-def sha256_of_cid(cid: str) -> bytes:
-    """The SHA-256 (32 bytes) that a CID names. Raises AuditError for any CID that `cid_of` does not
-    write.
-    """
+def cid_bytes(cid: str) -> bytes:
+    """An object's CID as 36 bytes. Raises AuditError as `sha256_of_cid`."""
     try:
         decoded = base64.b32decode(cid[1:].upper().encode("ascii") + b"=" * (-len(cid[1:]) % 8))
     except (binascii.Error, UnicodeError) as error:
         raise AuditError(f"not a CID in base32: {cid!r}") from error
-    digest = decoded[len(_PREFIX) :]
-    if len(digest) != 32 or cid_of_sha256(digest) != cid:
-        raise AuditError(f"not a CIDv1 of a raw block with SHA-256: {cid!r}")
-    return digest
+    prefix, digest = decoded[: len(RAW_PREFIX)], decoded[len(RAW_PREFIX) :]
+    if len(digest) != 32 or prefix not in (RAW_PREFIX, FILE_PREFIX) or _text(prefix, digest) != cid:
+        raise AuditError(f"not a CIDv1 of an object with SHA-256: {cid!r}")
+    return decoded
+
+
+def _text(prefix: bytes, digest: bytes) -> str:
+    if len(digest) != 32:
+        raise AuditError(f"a SHA-256 digest has 32 bytes, not {len(digest)}")
+    return "b" + base64.b32encode(prefix + digest).decode("ascii").lower().rstrip("=")

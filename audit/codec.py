@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.errors import EncodingRefused
+from audit.unixfs import Buffer
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -133,8 +134,11 @@ def to_bytes(words: WordArray) -> bytes:
     return words.astype("<u8").tobytes()
 
 
-def from_bytes(data: bytes) -> WordArray:
-    """The inverse of `to_bytes`. Raises EncodingRefused when the length is not a multiple of 8."""
+def from_bytes(data: Buffer) -> WordArray:
+    """The inverse of `to_bytes`; read only, where it can be the bytes themselves.
+
+    Raises EncodingRefused when the length is not a multiple of 8.
+    """
     if len(data) % 8:
         raise EncodingRefused(f"a vector has 8 bytes a number; {len(data)} bytes is not a multiple")
-    return np.frombuffer(data, dtype="<u8").astype(np.uint64)
+    return np.frombuffer(data, dtype="<u8").astype(np.uint64, copy=False)

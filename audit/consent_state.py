@@ -196,9 +196,6 @@ class StudyState:
         """
         standing = self.standing
         suspensions = standing.suspensions if standing else 0
-        return sum(
-            facts.sealed is not None
-            and self._known(facts.aborted_at)
-            and facts.aborted_suspensions == suspensions
-            for facts in self.history.rounds.values()
-        )
+        aborts = self.history.charged_aborts
+        known = bisect_left(aborts, self.events, key=lambda abort: abort.moment.position)
+        return known - bisect_left(aborts, suspensions, hi=known, key=lambda a: a.suspensions)

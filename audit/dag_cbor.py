@@ -1,4 +1,4 @@
-"""The little DAG-CBOR that a CAR file of raw blocks needs: its header, and lists of links.
+"""The little DAG-CBOR that a CAR file of objects needs: its header, and lists of links.
 
 Sources: https://ipld.io/specs/codecs/dag-cbor/spec/ (RFC 8949 with definite lengths and shortest
 forms; a link is tag 42 around a byte string of 0x00 and the CID) and the CARv1 specification.
@@ -10,10 +10,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 
-RAW_PREFIX = bytes((0x01, 0x55, 0x12, 0x20))
-"""Before the digest of a raw block."""
 LINK_PREFIX = bytes((0x01, 0x71, 0x12, 0x20))
 """Before the digest of a DAG-CBOR block."""
+
+CID_BYTES = 36
+_LINK_BYTES = 5 + CID_BYTES
 
 
 def cid_text(cid: bytes) -> str:
@@ -24,6 +25,14 @@ def cid_text(cid: bytes) -> str:
 def link_list(cids: Sequence[bytes]) -> bytes:
     """An array of links; at most 65,535."""
     return _head(0x80, len(cids)) + b"".join(_link(cid) for cid in cids)
+
+
+def links_in(block: bytes) -> list[bytes] | None:
+    """The links of a `link_list`; None for any other block."""
+    start = {0x98: 2, 0x99: 3}.get(block[0], 1) if block else 1
+    ends = range(start + _LINK_BYTES, len(block) + 1, _LINK_BYTES)
+    cids = [block[end - CID_BYTES : end] for end in ends]
+    return cids if link_list(cids) == block else None
 
 
 def header(root: bytes) -> bytes:

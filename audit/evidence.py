@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,16 @@ from audit.proofs import MAX_PROOF_NODES
 from chain.events import CONTRACT_NAMES, ContractName, EventRecord
 
 PROOFS, CODE, EVENTS = "chain/proofs.json", "chain/code.json", "chain/events.json"
+
+MAX_EVENTS = 10_000_000
+
+_CONTRACTS: dict[bytes, ContractName] = {name.encode(): name for name in CONTRACT_NAMES}
+_EVENT = re.compile(
+    rb'\{"block_number":(0|[1-9][0-9]{0,15}),"block_timestamp":(0|[1-9][0-9]{0,15}),'
+    rb'"contract":"(%s)","data":"0x([0-9a-f]*)",'
+    rb'"study_id":(0|[1-9][0-9]{0,15}),"topic0":"0x([0-9a-f]{64})"\}' % b"|".join(_CONTRACTS)
+)
+"""One event in canonical JSON, as `EventRecord.to_json` has it: its members in their order."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,6 @@ def parse_evidence(files: Mapping[str, bytes]) -> Evidence:
         raise ProofInvalid(f"the bundle lacks {', '.join(missing)}")
     proofs = canonical_json.loads(files[PROOFS], PROOFS)
     code = canonical_json.loads(files[CODE], CODE)
-    events = canonical_json.loads(files[EVENTS], EVENTS)
     try:
         fields.members(code, CONTRACT_NAMES, CODE)
         accounts = fields.array(proofs, PROOFS, lambda value, where: value, len(CONTRACT_NAMES))
@@ -67,7 +77,10 @@ def parse_evidence(files: Mapping[str, bytes]) -> Evidence:
             name: _contract(account, name, fields.hexadecimal(code[name], f"{CODE} {name}"))
             for name, account in zip(CONTRACT_NAMES, accounts, strict=True)
         }
-        records = fields.array(events, EVENTS, _record, 10_000_000)
+        records = _canonical_records(files[EVENTS])
+        if records is None:  # then this says what is wrong with it
+            events = canonical_json.loads(files[EVENTS], EVENTS)
+            records = fields.array(events, EVENTS, _record, MAX_EVENTS)
     except fields.FieldInvalid as error:
         raise ProofInvalid(str(error)) from error
     return Evidence(contracts, records)
@@ -104,6 +117,34 @@ def _storage(value: Any, where: str) -> StorageEvidence:
 
 def _nodes(value: Any, where: str) -> tuple[bytes, ...]:
     return fields.array(value, where, fields.hexadecimal, MAX_PROOF_NODES)
+
+
+def _canonical_records(data: bytes) -> tuple[EventRecord, ...] | None:
+    """The events of a file in its one canonical form, read without a JSON value of all of it in
+    memory, and with no need to write it again; None when it has any other form.
+    """
+    records: list[EventRecord] = []
+    position, byte = 0, b"["
+    while data[position : position + 1] == byte and len(records) < MAX_EVENTS:
+        found = _EVENT.match(data, position + 1)
+        if found is None:
+            return None
+        block, time, contract, content, study, topic = found.groups()
+        numbers = int(block), int(time), int(study)
+        if max(numbers) > canonical_json.LARGEST_SAFE_INTEGER or len(content) % 2:
+            return None
+        records.append(
+            EventRecord(
+                _CONTRACTS[contract],
+                numbers[0],
+                numbers[1],
+                bytes.fromhex(topic.decode("ascii")),
+                numbers[2],
+                bytes.fromhex(content.decode("ascii")),
+            )
+        )
+        position, byte = found.end(), b","
+    return tuple(records) if data[position:] == b"]" else None
 
 
 def _record(value: Any, where: str) -> EventRecord:

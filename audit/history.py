@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar
 
-from audit.round_state import BaseChange, Moment, RoundFacts
+from audit.round_state import BaseChange, ChargedAbort, Moment, RoundFacts
 from chain.events import Event, RolledBack
 from chain.messages import Grant, Terms
 
@@ -158,6 +158,7 @@ class History:
     revocations: dict[str, list[Moment]] = field(default_factory=dict)
     rounds: dict[int, RoundFacts] = field(default_factory=dict)
     bases: list[BaseChange] = field(default_factory=list)
+    charged_aborts: list[ChargedAbort] = field(default_factory=list)
     rollbacks: list[RollbackFacts] = field(default_factory=list)
     commits: dict[str, list[Moment]] = field(default_factory=dict)
     bars: dict[str, list[BarChange]] = field(default_factory=dict)
@@ -184,6 +185,7 @@ class History:
             revocations=_forked(self.revocations),
             rounds={number: facts.fork() for number, facts in self.rounds.items()},
             bases=[*self.bases],
+            charged_aborts=[*self.charged_aborts],
             rollbacks=[*self.rollbacks],
             commits=_forked(self.commits),
             bars=_forked(self.bars),

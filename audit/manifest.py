@@ -6,7 +6,7 @@ compares, so the two cannot drift apart.
 
 from __future__ import annotations
 
-import re
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,15 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit import canonical_json, fields
-from audit.cid import cid_of_sha256, sha256, sha256_of_cid
+from audit.cid import cid_of_large, cid_of_sha256, digest_of, is_cid_of_large, sha256_of_cid
 from audit.errors import AuditError, ManifestInvalid
+from audit.unixfs import is_large
 from chain.messages import Commitment, Round, Terms, terms_hash
 
-SCHEMA = "assent-manifest-1"
-MAX_NUMBERS = 100_000
-"""Of a sum; an object of 1 MiB holds no checkpoint with more."""
-
-_DECIMALS = re.compile(r"(?:0|-?[1-9][0-9]{0,18})(?:,(?:0|-?[1-9][0-9]{0,18}))*")
+SCHEMA = "assent-manifest-2"
 
 
 @dataclass(frozen=True)
@@ -54,13 +51,17 @@ class Deployed(Protocol):
 
 @dataclass(frozen=True)
 class ObjectRef:
-    """An object by its SHA-256 (32 bytes), which also gives its CID."""
+    """An object by the SHA-256 (32 bytes) that names it (`audit.cid.digest_of`).
+
+    ``is_large``: it has more than 1 MiB; its CID then is that of its root.
+    """
 
     sha256: bytes
+    is_large: bool = False
 
     @property
     def cid(self) -> str:
-        return cid_of_sha256(self.sha256)
+        return cid_of_large(self.sha256) if self.is_large else cid_of_sha256(self.sha256)
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class ManifestFacts:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What `build` and `parse` give; hashes are 32 bytes, ``sum`` integers in grid steps [D]."""
+    """What `build` and `parse` give; hashes are 32 bytes, ``sum_hash`` of `hash_of_sum`."""
 
     contracts: Contracts
     study: int
@@ -120,7 +121,7 @@ class Manifest:
     seal_block: int
     contributions: tuple[Contribution, ...]
     count: int
-    sum: tuple[int, ...]
+    sum_hash: bytes
     checkpoint: ObjectRef
     rho: int
     rho_spent: int
@@ -162,7 +163,7 @@ class Manifest:
                 for part in self.contributions
             ],
             "count": self.count,
-            "sum": [str(number) for number in self.sum],
+            "sum_hash": fields.hex_of(self.sum_hash),
             "checkpoint": _object_to_json(self.checkpoint),
             "rho": str(self.rho),
             "rho_spent": str(self.rho_spent),
@@ -208,15 +209,24 @@ def manifest_of(facts: ManifestFacts) -> Manifest:
             for site, commitment, vector in zip(*parts, strict=True)
         ),
         count=facts.count,
-        sum=tuple(int(number) for number in facts.total),
+        sum_hash=hash_of_sum(facts.total),
         checkpoint=_reference(facts.checkpoint),
         rho=facts.rho,
         rho_spent=facts.rho_spent,
     )
 
 
+def hash_of_sum(total: NDArray[np.int64]) -> bytes:
+    """SHA-256 (32 bytes) of the unmasked sum in grid steps, int64 [D], as 8 D bytes, each number
+    little endian. The sum itself is whatever the masked vectors add up to.
+    """
+    return hashlib.sha256(np.ascontiguousarray(total, "<i8").data).digest()
+
+
 def _reference(data: bytes | ObjectRef) -> ObjectRef:
-    return data if isinstance(data, ObjectRef) else ObjectRef(sha256(data))
+    if isinstance(data, ObjectRef):
+        return data
+    return ObjectRef(digest_of(data), is_large(len(data)))
 
 
 def build(facts: ManifestFacts) -> bytes:
@@ -272,26 +282,11 @@ def _parse(value: Any) -> Manifest:
         seal_block=fields.integer(seal["block"], "seal.block"),
         contributions=fields.array(value["contributions"], "contributions", _contribution, 10_000),
         count=fields.integer(value["count"], "count"),
-        sum=_sum(value["sum"]),
+        sum_hash=fields.bytes32(value["sum_hash"], "sum_hash"),
         checkpoint=_object(value["checkpoint"], "checkpoint"),
         rho=fields.decimal(value["rho"], "rho"),
         rho_spent=fields.decimal(value["rho_spent"], "rho_spent"),
     )
-
-
-def _sum(value: Any) -> tuple[int, ...]:
-    """Integers of 64 bits as decimal strings: all at once, or one by one to name what is wrong."""
-    if isinstance(value, list) and len(value) <= MAX_NUMBERS and all(type(n) is str for n in value):
-        joined = ",".join(value)
-        if joined.count(",") == len(value) - 1 and _DECIMALS.fullmatch(joined):
-            numbers = tuple(map(int, value))
-            if min(numbers) >= -(2**63) and max(numbers) < 2**63:
-                return numbers
-    return fields.array(value, "sum", _int64, MAX_NUMBERS)
-
-
-def _int64(value: Any, where: str) -> int:
-    return fields.decimal(value, where, -(2**63), 2**63 - 1)
 
 
 def _contribution(value: Any, where: str) -> Contribution:
@@ -337,9 +332,10 @@ def _commitment_to_json(commitment: Commitment) -> dict[str, Any]:
 def _object(value: Any, where: str) -> ObjectRef:
     fields.members(value, ("sha256", "cid"), where)
     digest = fields.bytes32(value["sha256"], f"{where}.sha256")
-    if sha256_of_cid(fields.text(value["cid"], f"{where}.cid")) != digest:
+    cid = fields.text(value["cid"], f"{where}.cid")
+    if sha256_of_cid(cid) != digest:
         raise fields.FieldInvalid(f"{where}.cid names another object than {where}.sha256")
-    return ObjectRef(digest)
+    return ObjectRef(digest, is_cid_of_large(cid))
 
 
 def _object_to_json(ref: ObjectRef) -> dict[str, str]:

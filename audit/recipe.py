@@ -6,14 +6,19 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, groupby, pairwise, repeat
 from math import isfinite
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from audit import canonical_json, fields
-from audit.checkpoint import Layout, check_layout, read_layout, size_of
+from audit.checkpoint import MAX_NUMBERS, Layout, check_layout, read_layout, size_of
 from audit.errors import CheckpointInvalid, RecipeInvalid
 
-SCHEMA = "assent-recipe-2"
+SCHEMA = "assent-recipe-3"
 
 _MEMBERS = (
     "schema",
@@ -74,13 +79,21 @@ class Recipe:
             )
         size = size_of(self.layout)
         for name in ("gradient_scale", "learning_rate"):
-            values = getattr(self, name)
-            if len(values) != size or not all(isfinite(value) and value > 0 for value in values):
+            values = np.array(getattr(self, name), dtype=np.float64)
+            fit = values.shape == (size,) and np.isfinite(values).all() and (values > 0).all()
+            if not fit:
                 raise RecipeInvalid(f"{name} must be {size} finite numbers above 0")
         if not (0 <= self.beta1 < 1 and 0 <= self.beta2 < 1):
             raise RecipeInvalid("beta1 and beta2 must lie in [0, 1)")
         if not (isfinite(self.adam_epsilon) and self.adam_epsilon > 0):
             raise RecipeInvalid("adam_epsilon must be a finite number above 0")
+
+    @cached_property
+    def rates(self) -> NDArray[np.float64]:
+        """The learning rates, float64 [D]; read only."""
+        array = np.array(self.learning_rate, dtype=np.float64)
+        array.setflags(write=False)
+        return array
 
     @property
     def size(self) -> int:
@@ -92,8 +105,8 @@ class Recipe:
         value: dict[str, Any] = {name: getattr(self, name) for name in _MEMBERS if name != "schema"}
         value["schema"] = SCHEMA
         value["layout"] = [[name, list(shape)] for name, shape in self.layout]
-        value["gradient_scale"] = list(self.gradient_scale)
-        value["learning_rate"] = list(self.learning_rate)
+        value["gradient_scale"] = _runs(self.gradient_scale)
+        value["learning_rate"] = _runs(self.learning_rate)
         return canonical_json.dumps(value)
 
     def hash(self) -> bytes:
@@ -115,11 +128,34 @@ def parse(data: bytes) -> Recipe:
             adaptation_rate=fields.number(value["adaptation_rate"], "adaptation_rate"),
             support_visits=fields.integer(value["support_visits"], "support_visits"),
             adaptation_steps=fields.integer(value["adaptation_steps"], "adaptation_steps"),
-            gradient_scale=fields.array(value["gradient_scale"], "gradient_scale", fields.number),
-            learning_rate=fields.array(value["learning_rate"], "learning_rate", fields.number),
+            gradient_scale=_read_runs(value["gradient_scale"], "gradient_scale"),
+            learning_rate=_read_runs(value["learning_rate"], "learning_rate"),
             beta1=fields.number(value["beta1"], "beta1"),
             beta2=fields.number(value["beta2"], "beta2"),
             adam_epsilon=fields.number(value["adam_epsilon"], "adam_epsilon"),
         )
     except fields.FieldInvalid as error:
         raise RecipeInvalid(f"recipe: {error}") from error
+
+
+def _runs(values: tuple[float, ...]) -> list[list[float | int]]:
+    """[value, how many times it stands there] of each run of equal values: a million numbers
+    that share one constant take one line.
+    """
+    return [[value, sum(1 for _ in run)] for value, run in groupby(values)]
+
+
+def _read_runs(value: Any, where: str) -> tuple[float, ...]:
+    """The inverse of `_runs`. Raises fields.FieldInvalid, also where a run could be longer."""
+
+    def run(pair: Any, place: str) -> tuple[float, int]:
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise fields.FieldInvalid(f"{place} must be [number, count]")
+        return fields.number(pair[0], place), fields.integer(pair[1], place, 1, MAX_NUMBERS)
+
+    runs = fields.array(value, where, run, MAX_NUMBERS)
+    if any(before == after for (before, _), (after, _) in pairwise(runs)):
+        raise fields.FieldInvalid(f"{where} has two runs of one number beside each other")
+    if sum(count for _, count in runs) > MAX_NUMBERS:
+        raise fields.FieldInvalid(f"{where} has more than {MAX_NUMBERS} numbers")
+    return tuple(chain.from_iterable(repeat(number, count) for number, count in runs))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from audit.fields import hex_of
 from audit.remedies import Withdrawal
@@ -27,8 +27,7 @@ class Kind(StrEnum):
     """
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(NamedTuple):
     """One thing that must hold. ``object`` names what it is about, e.g. a file or a round."""
 
     name: str

@@ -27,6 +27,13 @@ class Committing(NamedTuple):
     commitment: Commitment
 
 
+class ChargedAbort(NamedTuple):
+    """A round that was aborted after its seal; ``suspensions``: how many the study had by then."""
+
+    moment: Moment
+    suspensions: int
+
+
 class BaseChange(NamedTuple):
     """From ``moment`` on the next round starts from the checkpoint of ``round``, which closed.
 
@@ -42,8 +49,8 @@ class RoundFacts:
     """Every event of one round, each with its moment; what has not happened is None or empty.
 
     ``follows``: the closed round whose checkpoint it must start from; 0 for the initial one.
-    ``deliveries``: masked digests that members put on record. ``sealed_suspensions`` and
-    ``aborted_suspensions``: how often the study had been suspended at the seal and at the abort.
+    ``deliveries``: masked digests that members put on record. ``sealed_suspensions``: how
+    often the study had been suspended at the seal.
     """
 
     number: int
@@ -59,7 +66,6 @@ class RoundFacts:
     closed_at: Moment | None = None
     aborted: Aborted | None = None
     aborted_at: Moment | None = None
-    aborted_suspensions: int = 0
 
     def fork(self) -> RoundFacts:
         """The same facts, to which events can be added while others read these."""

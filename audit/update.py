@@ -62,19 +62,26 @@ def apply_round(
     if not 1 <= count < 2**53:
         raise UpdateRefused(f"a cohort of {count} has no mean")
     _require_subnormal_numbers()
-    gradient = total.astype(np.float64) * 2.0**-terms.fraction_bits / np.float64(count)
-    first = recipe.beta1 * base.first_moment + (1.0 - recipe.beta1) * gradient
-    second = recipe.beta2 * base.second_moment + (1.0 - recipe.beta2) * gradient * gradient
+    gradient = total.astype(np.float64)
+    gradient *= 2.0**-terms.fraction_bits
+    gradient /= np.float64(count)
+    # each array is used again when its number is spent: clearing new memory takes most of the time
+    first = recipe.beta1 * base.first_moment
+    second = (1.0 - recipe.beta1) * gradient
+    first += second
+    np.multiply(1.0 - recipe.beta2, gradient, out=second)
+    second *= gradient
+    second += np.multiply(recipe.beta2, base.second_moment, out=gradient)
     power1 = base.beta1_power * recipe.beta1
     power2 = base.beta2_power * recipe.beta2
-    rate = np.array(recipe.learning_rate, dtype=np.float64)
     with np.errstate(all="ignore"):  # whatever is not finite is refused below
-        step = (
-            rate
-            * (first / (1.0 - power1))
-            / (np.sqrt(second / (1.0 - power2)) + recipe.adam_epsilon)
-        )
-        prior = base.prior - step
+        step = np.divide(first, 1.0 - power1, out=gradient)
+        step *= recipe.rates
+        scale = second / (1.0 - power2)
+        np.sqrt(scale, out=scale)
+        scale += recipe.adam_epsilon
+        step /= scale
+        prior = np.subtract(base.prior, step, out=step)
     try:
         return Checkpoint(
             prior, first, second, power1, power2, base.step + 1, base.layout, base.model

@@ -1,13 +1,11 @@
 """Events of the three contracts, their decoding, and the running hash over them. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
-from eth_abi.abi import decode as abi_decode
 from eth_abi.abi import encode as abi_encode
-from eth_abi.exceptions import DecodingError
-from eth_utils.crypto import keccak
 
 from chain.event_types import (
     CONTRACT_NAMES,
@@ -40,8 +38,9 @@ from chain.event_types import (
     VersionActivated,
     VersionProposed,
 )
-from chain.solidity import Hint, abi_type, from_abi, members, to_abi
-from chain.words import WORD, reader_of, words_in
+from chain.hashing import keccak
+from chain.solidity import abi_type, members, to_abi
+from chain.words import WORD, values_reader
 
 __all__ = [
     "CONTRACT_NAMES",
@@ -165,40 +164,21 @@ def decode(record: EventRecord) -> Event:
     Raises UndecodableEvent for an unknown topic and for data that is not exactly the event's ABI
     encoding (its re-encoding must give the same bytes, so that no two records mean the same).
     """
-    event = _BY_TOPIC.get((record.contract, record.topic0))
+    event: Any = _BY_TOPIC.get((record.contract, record.topic0))
     if event is None:
         raise UndecodableEvent(f"{record.contract} has no event with topic 0x{record.topic0.hex()}")
-    fields = members(event)[1:]
     try:
-        sizes = [words_in(hint) for _, hint in fields]
-        read = _read_any if None in sizes else _read_words
-        values = read(record.data, fields)
-    except (DecodingError, OverflowError, StopIteration, ValueError) as error:
+        values = _reader_of(event)(record.data)
+    except ValueError as error:
         raise UndecodableEvent(f"the data of {event.__name__} cannot be read: {error}") from error
-    if values is None:
-        raise UndecodableEvent(f"the data of {event.__name__} is not its canonical encoding")
-    return event(study_id=record.study_id, **values)
+    found: Event = event(record.study_id, *values)
+    return found
 
 
-_Fields = Sequence[tuple[str, Hint]]
-
-
-def _read_any(data: bytes, fields: _Fields) -> dict[str, Any] | None:
-    """The members; None when encoding them gives other bytes."""
-    types = [abi_type(hint) for _, hint in fields]
-    raw = abi_decode(types, data)
-    if abi_encode(types, raw) != data:
-        return None
-    return {name: from_abi(item, hint) for item, (name, hint) in zip(raw, fields, strict=True)}
-
-
-def _read_words(data: bytes, fields: _Fields) -> dict[str, Any] | None:
-    """As `_read_any`, for members of fixed size."""
-    words = (data[place : place + WORD] for place in range(0, len(data), WORD))
-    values = {name: reader_of(hint)(words) for name, hint in fields}
-    if sum(words_in(hint) or 0 for _, hint in fields) * WORD != len(data):
-        return None
-    return values
+@cache
+def _reader_of(event: Any) -> Callable[[bytes], list[Any]]:
+    """Reads what an event's data holds."""
+    return values_reader([hint for _, hint in members(event)[1:]])
 
 
 def encode(event: Event, block_number: int, block_timestamp: int) -> EventRecord:

@@ -6,10 +6,9 @@ refuses values that do not fit (ValueError).
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
-from eth_abi.abi import encode
-from eth_utils.crypto import keccak
-
+from chain.hashing import keccak
 from chain.off_chain_messages import Erased, ErasureRequest, ReceiptKey, Replayed
 from chain.purposes import Purpose
 from chain.signed_messages import (
@@ -39,7 +38,7 @@ from chain.signing import (
     registry_domain,
     signer_of_account,
 )
-from chain.solidity import abi_type, to_abi
+from chain.solidity import Address, Bytes32, Uint32, Uint64, Uint256
 from chain.structs import (
     AbortReason,
     ChallengeRecord,
@@ -56,6 +55,7 @@ from chain.structs import (
     Study,
     Terms,
 )
+from chain.words import values_writer
 
 __all__ = [
     "AbortReason",
@@ -111,6 +111,12 @@ __all__ = [
 ]
 
 
+_SEALED = values_writer(
+    (Uint256, Address, Uint64, Uint32, Bytes32, tuple[Address, ...], tuple[Commitment, ...])
+)
+
+
+@lru_cache(maxsize=64)  # of a dynamic struct, and every round's manifest names it
 def terms_hash(terms: Terms) -> bytes:
     """EIP-712 struct hash of the terms, as `StudyRegistry.hashTerms`."""
     return terms.struct_hash()
@@ -146,10 +152,8 @@ def seal_digest(
     """What a sealed round is, as `RoundLedger` computes it; members in the order of Terms.sites."""
     if len(members) != len(commitments):
         raise ValueError(f"{len(members)} members cannot have {len(commitments)} commitments")
-    kinds = ["uint256", "address", "uint64", "uint32", "bytes32", "address[]"]
-    values = [chain_id, ledger, study_id, round_, parent_hash, list(members)]
-    sealed = to_abi(tuple(commitments), tuple[Commitment, ...])
-    return keccak(encode([*kinds, abi_type(Commitment) + "[]"], [*values, sealed]))
+    values = (chain_id, ledger, study_id, round_, parent_hash, tuple(members), tuple(commitments))
+    return keccak(_SEALED(values))
 
 
 def token_id(study_id: int, site: str, index: int) -> int:

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
+from coincurve import PublicKey
 from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
-from eth_keys.datatypes import PrivateKey, Signature
-from eth_keys.exceptions import BadSignature
+from eth_keys.datatypes import PrivateKey
 from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
-from eth_utils.exceptions import ValidationError
 
+from chain.hashing import keccak
 from chain.solidity import abi_type, camel, check_members, members, to_abi
 
 # Half the order of secp256k1: OpenZeppelin's ECDSA refuses a larger s (malleability, EIP-2).
@@ -129,8 +128,8 @@ class SignedMessage(Struct):
 @lru_cache(maxsize=64)
 def _separator(domain: Domain) -> bytes:
     """hashStruct of the domain, EIP-712."""
-    said = (keccak(text=domain.name), keccak(text="1"), domain.chain_id, domain.contract)
-    return keccak(keccak(text=_DOMAIN_TYPE) + b"".join(map(_word, said)))
+    said = (keccak(domain.name.encode()), keccak(b"1"), domain.chain_id, domain.contract)
+    return keccak(keccak(_DOMAIN_TYPE.encode()) + b"".join(map(_word, said)))
 
 
 @cache
@@ -142,7 +141,7 @@ def _prefix_of_words(cls: Any) -> bytes | None:
     named = [f"{member['type']} {member['name']}" for member in cls.type_members()]
     if not all(_ONE_WORD.match(member) for member in named):
         return None
-    return keccak(text=f"{cls.__name__}({','.join(named)})")
+    return keccak(f"{cls.__name__}({','.join(named)})".encode())
 
 
 def _word(value: Any) -> bytes:
@@ -173,11 +172,17 @@ def recover(digest: bytes, signature: bytes) -> str:
     if int.from_bytes(signature[32:64]) > _HALF_ORDER:
         raise ValueError("the signature is malleable (s in the upper half); contracts refuse it")
     try:
-        parsed = Signature(signature_bytes=signature[:64] + bytes([signature[64] - 27]))
-        public_key = parsed.recover_public_key_from_msg_hash(digest)
-        return str(_checksummed(public_key.to_canonical_address()))
-    except (BadSignature, ValidationError) as error:
+        compact = signature[:64] + bytes((signature[64] - 27,))
+        public_key = PublicKey.from_signature_and_message(compact, digest, hasher=None)
+    except ValueError as error:
         raise ValueError(f"no key fits the signature: {error}") from error
+    return _account_of_key(public_key.format(compressed=False))
+
+
+@lru_cache(maxsize=4096)
+def _account_of_key(public_key: bytes) -> str:
+    """Of an uncompressed point (65 bytes; yellow paper, appendix F)."""
+    return str(_checksummed(keccak(public_key[1:])[12:]))
 
 
 def account_of_signer(signer: bytes) -> str:

@@ -6,6 +6,7 @@ here and camelCase there.
 Specification: https://docs.soliditylang.org/en/latest/abi-spec.html
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from enum import IntEnum
 from functools import cache, lru_cache
@@ -117,8 +118,34 @@ def check_members(value: Any) -> None:
 
     Raises ValueError that names the struct and the field: a node would fail without a reason.
     """
-    for name, hint in members(type(value)):
-        _check(getattr(value, name), hint, f"{type(value).__name__}.{name}")
+    struct: Any = type(value)
+    for name, hint, fits in _fitting(struct):
+        held = getattr(value, name)
+        if not fits(held):
+            _check(held, hint, f"{type(value).__name__}.{name}")
+
+
+@cache
+def _fitting(struct: Any) -> tuple[tuple[str, Hint, Callable[[Any], bool]], ...]:
+    """For each field a short test that the common values pass; `_check` judges the others."""
+    return tuple((name, hint, _fits(hint)) for name, hint in members(struct))
+
+
+def _fits(hint: Hint) -> Callable[[Any], bool]:
+    if _is_array(hint):
+        return lambda value: False
+    if isinstance(hint, type):
+        return lambda value: isinstance(value, hint)
+    name = abi_type(hint)
+    if name.startswith("uint"):
+        limit = 1 << int(name.removeprefix("uint"))
+        return lambda value: type(value) is int and 0 <= value < limit
+    if name == "address":
+        return lambda value: type(value) is str and len(value) == 42 and _has_checksum(value)
+    if name.startswith("bytes") and name != "bytes":
+        size = int(name.removeprefix("bytes"))
+        return lambda value: type(value) is bytes and len(value) == size
+    return lambda value: False
 
 
 def _check(value: Any, hint: Hint, where: str) -> None:
@@ -151,6 +178,6 @@ def _check(value: Any, hint: Hint, where: str) -> None:
 
 
 # The checksum is a hash, and one act names the same few addresses several times.
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=65_536)
 def _has_checksum(address: str) -> bool:
     return bool(is_checksum_address(address))

@@ -1,4 +1,5 @@
-"""Objects on IPFS: one raw block each, so that an object's SHA-256 and its CID say the same.
+"""Objects on IPFS, each by the SHA-256 of one block: itself up to 1 MiB, above the root of its
+blocks (`audit.unixfs`), so that the 32 bytes on chain and the CID say the same.
 
 Whatever comes from IPFS is believed only after it has been hashed; whatever goes there is pinned
 and read back before anything on chain names it.
@@ -14,7 +15,15 @@ from typing import Any, Self
 import ipfshttpclient
 import ipfshttpclient.exceptions
 
-from audit.cid import MAX_OBJECT_BYTES, cid_of
+from audit.cid import cid_of, cid_of_large, cid_of_sha256, is_cid_of_large, sha256, sha256_of_cid
+from audit.errors import AuditError
+from audit.unixfs import (
+    BLOCK_BYTES,
+    MAX_OBJECT_BYTES,
+    MAX_ROOT_BYTES,
+    is_large,
+    leaves_of,
+)
 
 # Of an argument that ipfshttpclient hands to urllib3; nothing that a user could act on.
 warnings.filterwarnings("ignore", "The 'strict' parameter", FutureWarning)
@@ -53,7 +62,7 @@ class ObjectStore:
         """Stores, pins and reads back one object.
 
         Returns:
-            Its CID (version 1, codec raw, sha2-256, base32).
+            Its CID (version 1, codec raw or above 1 MiB dag-pb, sha2-256, base32).
 
         Raises:
             ObjectStoreUnreachable, ObjectCorrupt, ObjectStoreError.
@@ -63,9 +72,8 @@ class ObjectStore:
                 f"object of {len(data)} bytes is over the limit of {MAX_OBJECT_BYTES}"
             )
         cid = cid_of(data)
-        options = {"cid-codec": "raw", "mhtype": "sha2-256", "pin": "true"}
         try:
-            stored = self._client.block.put(io.BytesIO(data), opts=options)["Key"]
+            stored = self._add(data) if is_large(len(data)) else self._put_block(data)
         except ipfshttpclient.exceptions.Error as error:
             raise self._unreachable(cid, error) from error
         if stored != cid:
@@ -74,35 +82,88 @@ class ObjectStore:
             raise ObjectCorrupt(f"IPFS returned other bytes for {cid} right after storing it")
         return cid
 
+    def _put_block(self, data: bytes) -> str:
+        options = {"cid-codec": "raw", "mhtype": "sha2-256", "pin": "true"}
+        return str(self._client.block.put(io.BytesIO(data), opts=options)["Key"])
+
+    def _add(self, data: bytes) -> str:
+        options = {
+            "cid-version": "1",
+            "hash": "sha2-256",
+            "raw-leaves": "true",
+            "chunker": f"size-{BLOCK_BYTES}",
+            "trickle": "false",
+            "pin": "true",
+        }
+        # a file object, since the library takes bytes for a file's path
+        return str(self._client.add(io.BytesIO(data), opts=options)["Hash"])
+
     def get(self, cid: str) -> bytes:
         """Fetches one object and checks that it hashes to its CID.
+
+        The CID of a raw block fetches a large object, too, when its root has that SHA-256: so the
+        32 bytes on chain suffice (`audit.cid.cid_of_sha256`).
 
         Raises:
             ObjectStoreUnreachable, ObjectMissing, ObjectCorrupt.
         """
+        block = self._get_block(cid)
+        leaves = leaves_of(block)
+        if leaves is None:
+            if is_cid_of_large(cid):
+                raise ObjectCorrupt(f"{cid} is no file as objects are kept here: its root differs")
+            return block
+        return b"".join([self._get_block(cid_of_sha256(leaf.sha256)) for leaf in leaves])
+
+    def cid_of(self, digest: bytes) -> str:
+        """The CID of an object that the node holds, by the 32 bytes that name it; that of a raw
+        block when the node does not hold it.
+
+        Raises:
+            ObjectStoreUnreachable, ObjectCorrupt.
+        """
+        cid = cid_of_sha256(digest)
+        size = self._size(cid)
+        if size is None or size > MAX_ROOT_BYTES or leaves_of(self._get_block(cid)) is None:
+            return cid
+        return cid_of_large(digest)
+
+    def _get_block(self, cid: str) -> bytes:
+        try:
+            digest = sha256_of_cid(cid)
+        except AuditError as error:
+            raise ObjectMissing(f"no object has the name {cid!r}") from error
         try:
             data: bytes = self._client.block.get(cid, opts={"offline": "true"})
         except ipfshttpclient.exceptions.ErrorResponse as error:
             raise ObjectMissing(f"IPFS node {self._api} does not hold object {cid}") from error
         except ipfshttpclient.exceptions.Error as error:
             raise self._unreachable(cid, error) from error
-        if cid_of(data) != cid:
+        if sha256(data) != digest:
             raise ObjectCorrupt(f"IPFS node {self._api} returned bytes that are not object {cid}")
         return data
 
     def holds(self, cid: str) -> bool:
-        """Whether the node itself has the object; its bytes are not looked at.
+        """Whether the node itself has the object, every block of it; the bytes are not looked at.
 
         Raises:
-            ObjectStoreUnreachable.
+            ObjectStoreUnreachable, ObjectCorrupt.
         """
+        size = self._size(cid)
+        if size is None or size > MAX_ROOT_BYTES:
+            return size is not None
+        leaves = leaves_of(self._get_block(cid)) or ()
+        return all(self._size(cid_of_sha256(leaf.sha256)) == leaf.size for leaf in leaves)
+
+    def _size(self, cid: str) -> int | None:
+        """Bytes of a block; None when the node does not have it."""
         try:
-            self._client.block.stat(cid, opts={"offline": "true"})
+            found = self._client.block.stat(cid, opts={"offline": "true"})
         except ipfshttpclient.exceptions.ErrorResponse:
-            return False
+            return None
         except ipfshttpclient.exceptions.Error as error:
             raise self._unreachable(cid, error) from error
-        return True
+        return int(found["Size"])
 
     def _unreachable(self, cid: str, error: Exception) -> ObjectStoreUnreachable:
         return ObjectStoreUnreachable(

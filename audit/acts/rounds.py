@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from audit.acts.refusal import refuse, require
 from audit.history import History
-from audit.round_state import BaseChange, Committing, Moment, RoundFacts
+from audit.round_state import BaseChange, ChargedAbort, Committing, Moment, RoundFacts
 from chain import events as ev
 from chain.messages import RoundState
 
@@ -73,4 +73,6 @@ def closed(history: History, event: ev.Closed, moment: Moment) -> None:
 def aborted(history: History, event: ev.Aborted, moment: Moment) -> None:
     facts = round_in(history, event.round, RoundState.OPEN, RoundState.SEALED)
     facts.aborted, facts.aborted_at = event, moment
-    facts.aborted_suspensions = history.standings[-1].suspensions
+    if facts.sealed:
+        suspensions = history.standings[-1].suspensions
+        history.charged_aborts.append(ChargedAbort(moment, suspensions))

@@ -6,13 +6,17 @@ from dataclasses import dataclass, field
 
 from audit.bundle import Bundle
 from audit.bundle_index import OBJECTS
-from audit.cid import cid_of_sha256, sha256
+from audit.car import CarObjects
+from audit.checkpoint import Checkpoint
+from audit.cid import cid_of_large, cid_of_sha256, digest_of
 from audit.consent_state import StudyState
+from audit.errors import AuditError
 from audit.evidence import Evidence
 from audit.proofs import Header
 from audit.recipe import Recipe
 from audit.remedies import Withdrawal
 from audit.report import Recorder
+from audit.unixfs import Buffer, blocks_of
 from chain.events import ContractName
 from chain.messages import Domain, ledger_domain, registry_domain
 
@@ -37,24 +41,36 @@ class Context:
     withdrawals: tuple[Withdrawal, ...] = ()
     objects_hashed: dict[str, bool] = field(default_factory=dict)
     """By CID, whether an object that was read is what its CID names."""
-    newest: tuple[bytes, bytes] | None = None
-    """SHA-256 and bytes of the checkpoint made last, which the next round starts from."""
+    newest: tuple[bytes, Checkpoint] | None = None
+    """The checkpoint made last, with its SHA-256: the next round starts from it."""
+
+    _buffer: bytearray = field(default_factory=bytearray)
 
     @property
     def study(self) -> int:
         return self.bundle.study
 
+    def cid(self, digest: bytes) -> str:
+        """The CID of the object that 32 bytes name: a large one's, where the bundle has that."""
+        cid, objects = cid_of_sha256(digest), self.bundle.objects
+        if cid not in objects and (large := cid_of_large(digest)) in objects:
+            return large
+        return cid
+
     def object(self, digest: bytes) -> bytes | None:
-        """An object by its SHA-256, hashed; None when the bundle lacks it or holds other bytes,
-        which is added as `objects.cid`.
+        """An object by the 32 bytes that name it, hashed; None when the bundle lacks it or holds
+        other bytes, which is added as `objects.cid`.
         """
-        if self.newest is not None and self.newest[0] == digest:
-            return self.newest[1]
-        cid = cid_of_sha256(digest)
-        data = self.bundle.objects.get(cid)
+        view = self.view(digest)
+        return None if view is None else bytes(view)
+
+    def view(self, digest: bytes) -> Buffer | None:
+        """As `object`, but the bytes are there only until the next object is read."""
+        cid = self.cid(digest)
+        data = self._read(cid)
         if data is None:
             return None
-        same = sha256(data) == digest
+        same = _is_named(data, digest)
         if not same and cid not in self.objects_hashed:
             self.record.fail("objects.cid", place_of(cid), "its bytes are not what its CID names")
         self.objects_hashed[cid] = same
@@ -64,11 +80,24 @@ class Context:
         """Whether the bundle holds, under its CID, just the bytes that were made here and hashed
         to `digest`; they need not be hashed again.
         """
-        cid = cid_of_sha256(digest)
-        if self.bundle.objects.get(cid) != data:
+        cid = self.cid(digest)
+        held = self._read(cid)
+        if held is None or len(held) != len(data):
             return False
-        self.objects_hashed[cid], self.newest = True, (digest, data)
+        pairs = zip(blocks_of(held), blocks_of(data), strict=True)
+        if not all(bytes(one) == bytes(other) for one, other in pairs):  # views compare slowly
+            return False
+        self.objects_hashed[cid] = True
         return True
+
+    def _read(self, cid: str) -> Buffer | None:
+        objects = self.bundle.objects
+        if not isinstance(objects, CarObjects):
+            return objects.get(cid)
+        view = objects.read_into(cid, self._buffer)
+        if view is not None and isinstance(view.obj, bytearray):
+            self._buffer = view.obj
+        return view
 
     @property
     def registry_domain(self) -> Domain:
@@ -88,3 +117,10 @@ class Context:
             "ConsentToken": contracts.consent_token,
             "RoundLedger": contracts.ledger,
         }[contract]
+
+
+def _is_named(data: Buffer, digest: bytes) -> bool:
+    try:
+        return digest_of(data) == digest
+    except AuditError:  # the root of a large object, say
+        return False

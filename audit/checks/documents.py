@@ -9,7 +9,7 @@ import zipfile
 
 from audit import canonical_json, checkpoint, recipe
 from audit.checks.context import Context, place_of
-from audit.cid import cid_of_sha256, sha256
+from audit.cid import sha256
 from audit.fields import hex_of
 from audit.history import VersionFacts
 from chain.messages import Terms
@@ -106,7 +106,7 @@ def _check_recipe(context: Context, version: VersionFacts, found: recipe.Recipe)
 
 
 def _check_initial(context: Context, version: int, terms: Terms) -> None:
-    where = place_of(cid_of_sha256(terms.initial_checkpoint))
+    where = place_of(context.cid(terms.initial_checkpoint))
     data = context.object(terms.initial_checkpoint)
     if data is None:
         context.record.fail(
@@ -114,6 +114,7 @@ def _check_initial(context: Context, version: int, terms: Terms) -> None:
         )
         return
     first = checkpoint.read(data)
+    context.newest = (terms.initial_checkpoint, first)
     known = context.recipes.get(version)
     fits = known is None or (known.layout, known.model) == (first.layout, first.model)
     untouched = first.step == 0 and not first.first_moment.any() and not first.second_moment.any()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from audit.bundle import EVIDENCE_FILES
 from audit.bundle_index import OBJECTS
-from audit.car import root_of
+from audit.car import CarObjects, root_of
 from audit.checks.context import Context
 from audit.cid import sha256
 from audit.fields import hex_of
@@ -31,8 +31,9 @@ def check_files(context: Context) -> None:
             )
     if listed == held and not wrong:
         record.add("files", "bundle.json", True, f"{len(held)} files, complete and hashed")
-    root = root_of(bundle.objects)
-    detail = f"{len(bundle.objects)} objects with the root {root}"
+    objects = bundle.objects
+    root = objects.root if isinstance(objects, CarObjects) else root_of(objects)
+    detail = f"{len(objects)} objects with the root {root}"
     if root != bundle.root:
         detail += f", bundle.json says {bundle.root}"
     record.add("objects.root", OBJECTS, root == bundle.root, detail)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from audit.bundle_index import OBJECTS
 from audit.checks.context import Context, place_of
-from audit.cid import cid_of_sha256, sha256_of_cid
+from audit.cid import sha256_of_cid
 
 
 def check_references(context: Context) -> None:
@@ -18,7 +18,7 @@ def check_references(context: Context) -> None:
         if facts.closed:
             wanted |= {facts.closed.checkpoint_hash, facts.closed.manifest_hash}
             wanted |= set(facts.closed.masked_hashes)
-    cids = {cid_of_sha256(digest) for digest in wanted}
+    cids = {context.cid(digest) for digest in wanted}
     unwanted = sorted(cid for cid in context.bundle.objects if cid not in cids)
     for cid in unwanted:
         context.record.fail("objects.referenced", place_of(cid), "nothing refers to it")
@@ -33,7 +33,7 @@ def _check_objects(context: Context) -> None:
     hashed = context.objects_hashed
     for cid in context.bundle.objects:
         if cid not in hashed:
-            context.object(sha256_of_cid(cid))
+            context.view(sha256_of_cid(cid))
     if all(hashed.values()):
         context.record.add("objects.cid", OBJECTS, True, f"{len(hashed)}, each what its CID names")
 

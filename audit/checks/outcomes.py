@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from audit import checkpoint
-from audit.bundle import Bundle
 from audit.checks.context import Context, place_of
-from audit.cid import cid_of_sha256, sha256
+from audit.cid import digest_of, is_cid_of_large
 from audit.codec import WordArray, from_bytes
 from audit.consent_state import StudyState
 from audit.errors import AuditError
@@ -17,9 +17,10 @@ from audit.manifest import Manifest, ManifestFacts, ObjectRef, manifest_of, pars
 from audit.report import CheckFailed, Kind
 from audit.round_state import RoundFacts
 from audit.sum_bound import require_plausible_sum
+from audit.unixfs import Buffer, is_large
 from audit.update import apply_round, unmask_sum
 from chain.events import Closed, Sealed
-from chain.messages import Round, Terms
+from chain.messages import Commitment, Round, Terms
 
 
 def check_outcomes(context: Context) -> None:
@@ -33,10 +34,12 @@ def check_outcomes(context: Context) -> None:
                 _check_round(context, state, facts, facts.sealed, facts.closed)
 
 
-def _need(context: Context, digest: bytes, what: str, name: str) -> bytes:
-    """An object by its SHA-256, checked. Ends the group when it is missing or another."""
-    cid = cid_of_sha256(digest)
-    data = context.object(digest)
+def _need(context: Context, digest: bytes, what: str, name: str) -> Buffer:
+    """An object by its SHA-256, checked; its bytes are there until the next is read. Ends the group
+    when it is missing or another.
+    """
+    cid = context.cid(digest)
+    data = context.view(digest)
     if data is not None:
         context.record.add(name, place_of(cid), True, what)
         return data
@@ -50,26 +53,27 @@ def _check_round(
 ) -> None:
     record, where = context.record, f"round {facts.number}"
     terms = state.history.versions[facts.opened.version].terms
-    manifest_bytes = _need(
-        context, closed.manifest_hash, f"manifest of {where}", "outcome.manifest"
+    manifest_bytes = bytes(
+        _need(context, closed.manifest_hash, f"manifest of {where}", "outcome.manifest")
     )
-    stated = parse(manifest_bytes)
-    contributors = tuple(part.site for part in stated.contributions)
-    record.add(
-        "outcome.contributors",
-        where,
-        contributors == sealed.members,
-        f"{len(contributors)} contributions, {len(sealed.members)} members sealed: the same sites",
-    )
-    total = unmask_sum(_vectors(context, terms, where, sealed, closed))
+    commitments = tuple(entry.commitment for entry in facts.sealed_commitments())
+    count = sum(commitment.cohort_size for commitment in commitments)
+    try:
+        total = unmask_sum(_vectors(context, terms, where, sealed, closed))
+    except (AuditError, CheckFailed):
+        _check_contributors(context, where, sealed, parse(manifest_bytes))
+        raise
+    wanted = manifest_of(_facts(context, facts, terms, sealed, closed, commitments, count, total))
+    # what is written as it must be needs no reading
+    stated = wanted if wanted.to_bytes() == manifest_bytes else parse(manifest_bytes)
+    _check_contributors(context, where, sealed, stated)
     record.add(
         "outcome.sum",
         where,
-        tuple(int(number) for number in total) == stated.sum,
+        wanted.sum_hash == stated.sum_hash,
         f"the {len(sealed.members)} masked vectors add up to the manifest's sum of {total.size}"
         " numbers",
     )
-    count = sum(entry.commitment.cohort_size for entry in facts.sealed_commitments())
     record.add(
         "outcome.count", where, count == stated.count, f"{count} patients in the sealed cohorts"
     )
@@ -77,8 +81,7 @@ def _check_round(
     made = _check_checkpoint(context, facts, terms, total, count, closed.checkpoint_hash)
     if made is None:
         return
-    wanted = manifest_of(_facts(context.bundle, state, facts, sealed, closed, total, count, made))
-    _compare(context, where, wanted, stated)
+    _compare(context, where, replace(wanted, checkpoint=made), stated)
     record.add(
         "outcome.vector-link",
         where,
@@ -89,28 +92,50 @@ def _check_round(
     )
 
 
+def _check_contributors(context: Context, where: str, sealed: Sealed, stated: Manifest) -> None:
+    contributors = tuple(part.site for part in stated.contributions)
+    context.record.add(
+        "outcome.contributors",
+        where,
+        contributors == sealed.members,
+        f"{len(contributors)} contributions, {len(sealed.members)} members sealed: the same sites",
+    )
+
+
 def _check_checkpoint(
     context: Context, facts: RoundFacts, terms: Terms, total: Any, count: int, wanted: bytes
-) -> bytes | None:
-    """The SHA-256 of what the round makes of its base; None when the recipe is not there."""
+) -> ObjectRef | None:
+    """What the round makes of its base; None when the recipe is not there."""
     record, where = context.record, f"round {facts.number}"
     recipe = context.recipes.get(facts.opened.version)
     if recipe is None:
         record.fail("outcome.checkpoint", where, "not recomputed: the recipe is missing or invalid")
         return None
-    base = _need(context, facts.opened.base, f"base of {where}", "outcome.base")
-    data = checkpoint.write(apply_round(checkpoint.read(base), total, count, terms, recipe))
-    made = sha256(data)
-    cid = cid_of_sha256(wanted)
+    base = _base(context, facts.opened.base, f"base of {where}")
+    after = apply_round(base, total, count, terms, recipe)
+    data = checkpoint.write(after)
+    made = digest_of(data)
+    cid = context.cid(wanted)
     record.add(
         "outcome.checkpoint",
         place_of(cid),
         made == wanted,
         f"applying {where} to its base gives {hex_of(made)}, the ledger says {hex_of(wanted)}",
     )
-    if made != wanted or not context.is_known(made, data):
-        checkpoint.read(_need(context, wanted, f"checkpoint of {where}", "outcome.checkpoint"))
-    return made
+    if made == wanted and context.is_known(made, data):
+        context.newest = (made, after)
+    else:
+        stated = _need(context, wanted, f"checkpoint of {where}", "outcome.checkpoint")
+        checkpoint.read(bytes(stated))
+    return ObjectRef(made, is_large(len(data)))
+
+
+def _base(context: Context, digest: bytes, what: str) -> checkpoint.Checkpoint:
+    """What a round starts from, which is most often what the round before it made."""
+    if context.newest is not None and context.newest[0] == digest:
+        context.record.add("outcome.base", place_of(context.cid(digest)), True, what)
+        return context.newest[1]
+    return checkpoint.read(bytes(_need(context, digest, what, "outcome.base")))
 
 
 def _vectors(
@@ -121,7 +146,7 @@ def _vectors(
         yield _words(data, terms, site)
 
 
-def _words(data: bytes, terms: Terms, site: str) -> WordArray:
+def _words(data: Buffer, terms: Terms, site: str) -> WordArray:
     words = from_bytes(data)
     if words.size != terms.vector_length:
         raise AuditError(
@@ -131,19 +156,24 @@ def _words(data: bytes, terms: Terms, site: str) -> WordArray:
 
 
 def _facts(
-    bundle: Bundle,
-    state: StudyState,
+    context: Context,
     facts: RoundFacts,
+    terms: Terms,
     sealed: Sealed,
     closed: Closed,
-    total: Any,
+    commitments: tuple[Commitment, ...],
     count: int,
-    made: bytes,
+    total: Any,
 ) -> ManifestFacts:
+    """All that a manifest names, of which the checkpoint alone is as the ledger says."""
     opened = facts.opened
+
+    def reference(digest: bytes) -> ObjectRef:
+        return ObjectRef(digest, is_cid_of_large(context.cid(digest)))
+
     return ManifestFacts(
-        deployment=bundle.contracts,
-        study_id=bundle.study,
+        deployment=context.bundle.contracts,
+        study_id=context.study,
         round_number=facts.number,
         round=Round(
             state=facts.state,
@@ -162,22 +192,24 @@ def _facts(
             checkpoint_hash=bytes(32),
             manifest_hash=bytes(32),
         ),
-        terms=state.history.versions[opened.version].terms,
+        terms=terms,
         members=sealed.members,
-        commitments=tuple(entry.commitment for entry in facts.sealed_commitments()),
-        masked=tuple(ObjectRef(digest) for digest in closed.masked_hashes),
+        commitments=commitments,
+        masked=tuple(map(reference, closed.masked_hashes)),
         parent_hash=sealed.parent_hash,
         seal_block=facts.sealed_at.block if facts.sealed_at else 0,
         count=count,
         total=total,
-        checkpoint=ObjectRef(made),
+        checkpoint=reference(closed.checkpoint_hash),
         rho=sealed.rho,
         rho_spent=sealed.rho_spent,
     )
 
 
 def _compare(context: Context, where: str, wanted: Manifest, stated: Manifest) -> None:
-    differing = sorted(_differences(wanted.to_json(), stated.to_json(), ""))
+    differing = []
+    if wanted != stated:
+        differing = sorted(_differences(wanted.to_json(), stated.to_json(), ""))
     detail = "every field is what chain and objects say"
     if differing:
         detail = f"chain and objects say otherwise of {', '.join(differing[:8])}"

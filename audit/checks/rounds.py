@@ -24,11 +24,12 @@ def check_rounds(context: Context) -> None:
         f"{len(state.history.rounds)} rounds, numbered without a gap",
     )
     keys: dict[bytes, str] = {}
+    last_sealed = spent = 0
     for facts in state.history.rounds.values():
         where = f"round {facts.number}"
         terms = state.history.versions[facts.opened.version].terms
         with context.record.group("round.open", where):
-            _check_open(context, state, facts, terms)
+            _check_open(context, state, facts, terms, last_sealed, spent)
         for committing in facts.commitments:
             place = f"{where}, site {committing.site}, attempt {committing.commitment.attempt}"
             with context.record.group("round.commitment", place):
@@ -39,6 +40,7 @@ def check_rounds(context: Context) -> None:
         if facts.sealed:
             with context.record.group("round.seal", where):
                 _check_seal(context, state, facts, terms)
+            last_sealed, spent = facts.number, spent + facts.sealed.rho
         if facts.closed:
             with context.record.group("round.close", where):
                 check_close(context, state, facts, terms)
@@ -47,10 +49,16 @@ def check_rounds(context: Context) -> None:
                 check_abort(context, state, facts, terms)
 
 
-def _check_open(context: Context, state: StudyState, facts: RoundFacts, terms: Terms) -> None:
+def _check_open(
+    context: Context,
+    state: StudyState,
+    facts: RoundFacts,
+    terms: Terms,
+    sealed: int,
+    spent: int,
+) -> None:
+    """``sealed``: the last round sealed before; ``spent``: rho of all of those (1e-18)."""
     record, where, opened = context.record, f"round {facts.number}", facts.opened
-    earlier = [state.history.rounds[number] for number in range(1, facts.number)]
-    sealed = max((f.number for f in earlier if f.sealed), default=0)
     closed = facts.follows
     record.add(
         "round.previous",
@@ -75,7 +83,6 @@ def _check_open(context: Context, state: StudyState, facts: RoundFacts, terms: T
     record.add("round.deadlines", where, found == deadlines, "as the terms say, from the opening")
     pinned = opened.pinned_block == facts.opened_at.block - 1
     record.add("round.pinned-block", where, pinned, f"block {opened.pinned_block}, just before")
-    spent = sum(f.sealed.rho for f in earlier if f.sealed)
     room = spent + rho_of_round(terms.noise_multiplier) <= terms.rho_ceiling
     record.add("round.room", where, room, f"{spent} of {terms.rho_ceiling} spent (rho in 1e-18)")
     _check_may_open(context, state, facts, terms)

@@ -10,7 +10,7 @@ from eth_account.signers.local import LocalAccount
 from numpy.typing import NDArray
 
 from audit import checkpoint, codec
-from audit.cid import sha256
+from audit.cid import digest_of
 from audit.manifest import Contracts, Manifest, ManifestFacts, manifest_of
 from audit.recipe import Recipe
 from audit.update import apply_round, unmask_sum
@@ -122,14 +122,14 @@ def close(
     manifest = closing.manifest(sealed.manifest(total, count, made))
     domain = ledger_domain(sealed.contracts.chain_id, sealed.contracts.ledger)
     digest = sealed.sealed.seal_digest
-    hashes = tuple(sha256(data) for data in sealed.masked)
+    hashes = tuple(digest_of(data) for data in sealed.masked)
     signing = {**keys, **closing.signers}
-    closure = Closure(digest, sha256(made), sha256(manifest))
+    closure = Closure(digest, digest_of(made), digest_of(manifest))
     event = ev.Closed(
         study_id=sealed.opened.study_id,
         round=sealed.opened.round,
-        checkpoint_hash=sha256(made),
-        manifest_hash=sha256(manifest),
+        checkpoint_hash=digest_of(made),
+        manifest_hash=digest_of(manifest),
         masked_hashes=hashes,
         delivery_signatures=tuple(
             Delivery(digest, masked).sign(signing[member], domain)

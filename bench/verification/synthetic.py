@@ -23,7 +23,7 @@ from eth_utils.address import to_checksum_address
 
 from audit import canonical_json, checkpoint
 from audit.bundle_writer import write_bundle
-from audit.cid import cid_of, sha256
+from audit.cid import cid_of, digest_of, sha256
 from audit.manifest import Contracts
 from audit.proofs import parse_header
 from audit.recipe import Recipe
@@ -179,7 +179,7 @@ class SyntheticStudy:
         self._base = checkpoint.initial(prior, layout, self.recipe.model)
         first = checkpoint.write(self._base)
         self.objects.add(first)
-        self._base_hash = sha256(first)
+        self._base_hash = digest_of(first)
         self.documents = {
             "protocol": b"A protocol.",
             "dpia": b"An assessment.",

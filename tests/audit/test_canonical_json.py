@@ -40,7 +40,10 @@ plain = st.recursive(
 )
 
 
-@given(values | plain)
+constants = st.floats(1e-4, 1e16) | st.integers(-(2**54), 2**54).map(float) | st.just(-0.0)
+
+
+@given(values | plain | st.lists(constants | constants.map(lambda number: -number)))
 def test_the_bytes_are_those_of_the_peer(value):
     """Also where they are written by the faster encoder."""
     assert canonical_json.dumps(value) == rfc8785.dumps(value)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from audit import cid
 from audit.errors import AuditError
+from audit.unixfs import BLOCK_BYTES, root_of
 
 
 def test_the_known_cid_of_a_raw_block():
@@ -40,6 +41,22 @@ def test_no_other_spelling_of_a_cid_is_read_as_the_same_hash(data, where, letter
 def test_other_names_are_refused(name):
     with pytest.raises(AuditError):
         cid.sha256_of_cid(name)
+
+
+@pytest.mark.parametrize("size", [BLOCK_BYTES + 1, 2 * BLOCK_BYTES, 3 * BLOCK_BYTES - 5])
+def test_an_object_over_a_mebibyte_is_named_by_its_root(size):
+    data = bytes(size)
+    name = cid.cid_of(data)
+    assert name.startswith("bafybei")
+    assert cid.is_cid_of_large(name)
+    assert not cid.is_cid_of_large(cid.cid_of(b""))
+    assert cid.sha256_of_cid(name) == cid.digest_of(data) == hashlib.sha256(root_of(data)).digest()
+    assert cid.cid_of_large(cid.digest_of(data)) == name
+
+
+def test_a_root_is_no_object_since_two_would_have_one_name():
+    with pytest.raises(AuditError, match="root of a large object"):
+        cid.digest_of(root_of(bytes(BLOCK_BYTES + 1)))
 
 
 def test_an_object_over_the_limit_has_no_cid():

@@ -30,6 +30,36 @@ def test_a_recipe_comes_back_from_its_bytes_and_hash_is_of_them():
     assert SAMPLE.size == 3
 
 
+def test_a_constant_of_many_numbers_is_written_once():
+    large = replace(
+        SAMPLE,
+        layout=(("mean", (recipe.MAX_NUMBERS,)),),
+        gradient_scale=(1.0,) * recipe.MAX_NUMBERS,
+        learning_rate=(0.1,) * (recipe.MAX_NUMBERS - 1) + (0.2,),
+    )
+    assert len(large.to_bytes()) < 500
+    assert recipe.parse(large.to_bytes()) == large
+    assert large.rates[-1] == 0.2
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        [1, 1, 1],
+        [[1, 1], [1, 2]],
+        [[1, 0], [2, 3]],
+        [[1, 3, 1]],
+        [[1, 2.5]],
+        [[1, recipe.MAX_NUMBERS], [2, recipe.MAX_NUMBERS]],
+    ],
+    ids=["plain", "one run in two", "an empty run", "too long", "half a number", "too many"],
+)
+def test_constants_in_another_form_are_refused(runs):
+    value = json.loads(SAMPLE.to_bytes())
+    with pytest.raises(RecipeInvalid):
+        recipe.parse(canonical_json.dumps({**value, "gradient_scale": runs}))
+
+
 def test_bytes_that_are_not_canonical_are_refused():
     with pytest.raises(NotCanonical):
         recipe.parse(json.dumps(json.loads(SAMPLE.to_bytes()), indent=1).encode())
