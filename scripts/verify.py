@@ -12,7 +12,7 @@ import typer
 from audit.disclosure import Disclosure
 from audit.replays import MAX_BYTES as MAX_REPLAY_BYTES
 from audit.replays import SignedReplay
-from audit.report import Report
+from audit.report import Report, RoundSummary
 from audit.verify import verify_folder
 from scripts.console import BadInput, JsonOption, say, show_json, show_table, tick
 from scripts.keys import read_x25519
@@ -59,7 +59,7 @@ def verify(
     if as_json:
         show_json(report.to_json())
     else:
-        _show(report, every=every)
+        _show(report, every=every, given=bool(trust_block))
     raise typer.Exit(report.exit_code)
 
 
@@ -86,14 +86,11 @@ def _replays(files: Sequence[Path]) -> list[SignedReplay]:
     return found
 
 
-def _show(report: Report, *, every: bool) -> None:
+def _show(report: Report, *, every: bool, given: bool) -> None:
     show_table(
         f"Study {report.study} on chain {report.chain_id}",
-        ("round", "state", "sites", "patients", "rho spent", "why it ended"),
-        [
-            (r.number, r.state, len(r.members), r.cohort, f"{r.rho_spent / 1e18:.6f}", r.reason)
-            for r in report.rounds
-        ],
+        ("round", "state", "sites", "patients", "rho in total", "why it ended"),
+        [(r.number, r.state, len(r.members), r.cohort, _rho(r), r.reason) for r in report.rounds],
     )
     rows = (
         [(tick(c.ok), c.name, c.object, c.kind.value, c.detail) for c in report.checks]
@@ -116,7 +113,10 @@ def _show(report: Report, *, every: bool) -> None:
     )
     attested = sum(check.kind.value == "attested" for check in report.checks)
     if attested:
-        say(f"{attested} checks rest on what a site attested: see `--all`.")
+        say(
+            f"{attested} checks rest on what a site attested, or on the proven contract's own rule:"
+            " see `--all`."
+        )
     replayed = {check.object for check in report.checks if check.name == "replay" and check.ok}
     sealed = sum(len(round_.members) for round_ in report.rounds)
     if sealed:
@@ -130,11 +130,21 @@ def _show(report: Report, *, every: bool) -> None:
         f"{len(report.failed)} of {len(report.checks)} checks do not hold, up to {end}.",
         style="bold red",
     )
-    if not report.trusted:
+    if not report.trusted and given:
+        say(
+            "The bundle does not end with the block that you trust. Ask two sites again for the"
+            f" hash of block {report.block_number}: if it is not the one above, somebody shows you"
+            " another history."
+        )
+    elif not report.trusted:
         say(
             "The bundle is not anchored: ask two sites for the hash of that block and give it "
             "with --trust-block."
         )
+
+
+def _rho(one: RoundSummary) -> str:
+    return f"{one.rho_spent / 1e18:.6f}" if one.rho else "not charged"
 
 
 def _by_name(report: Report) -> list[tuple[object, ...]]:

@@ -56,7 +56,13 @@ CLAIMS: Final = (
     ),
     Claim(
         "each member signed its delivery, over the masked vector that is there",
-        ("round.delivery", "round.delivery-record", "outcome.masked", "outcome.vector-link"),
+        (
+            "round.delivery",
+            "round.delivery-record",
+            "outcome.masked",
+            "outcome.vector-link",
+            "replay",
+        ),
     ),
     Claim(
         "sum and count are those of the masked vectors and sealed cohorts",
@@ -117,7 +123,7 @@ CLAIMS: Final = (
     ),
     Claim(
         "the block is the one that you trust, and proves contracts, code, ABI and storage",
-        ("anchor", "header", "contract", "successor"),
+        ("anchor", "header", "evidence", "contract", "contracts", "successor"),
     ),
 )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scripts.connection import StudyNumber, connect
-from scripts.console import BadInput, JsonOption, say, show_json, show_table
+from scripts.console import BadInput, JsonOption, say, show_json
 from scripts.trusted_block import TrustBlock
 
 if TYPE_CHECKING:
@@ -60,18 +60,12 @@ def cohorts(
     if not found:
         say(f"No site has committed to round {round_} ({name}), {until}.")
         return
-    rows = [
-        (
-            one["site"],
-            one["attempt"],
-            one["cohort_size"],
-            "yes" if one["sealed_in"] else "no",
-            one["cohort_root"],
-        )
-        for one in found
-    ]
-    title = f"Round {round_} of study {study} ({name}), {until}"
-    show_table(title, ("site", "commitment", "patients", "sealed in", "cohort root"), rows)
+    say(f"Round {round_} of study {study} ({name}), {until}")
+    for one in found:
+        sealed = "sealed in" if one["sealed_in"] else "NOT sealed into the round"
+        say(f"site {one['site']}: commitment {one['attempt']}, {sealed},")
+        say(f"{one['cohort_size']} patients, cohort root")
+        say(f"  {one['cohort_root']}")  # whole on a line: it is compared and copied
     if facts.sealed is None:
         say("The round is not sealed: a site may commit again, and its root then changes.")
 
