@@ -47,7 +47,7 @@ def result_of(
     """
     chain, study = coordinator.chain, coordinator.config.study_id
     sealed_round = chain.ledger.round(study, round_number)
-    commitments = [chain.ledger.commitment_of(study, round_number, site) for site in members]
+    commitments = chain.ledger.commitments_of(study, round_number, members)
     count = sum(commitment.cohort_size for commitment in commitments)
     total = unmask_sum([from_bytes(data) for data in masked])
     require_plausible_sum(total, count, len(members), terms)

@@ -79,7 +79,8 @@ def recompute_round(chain: Chain, store: ObjectStore, study_id: int, number: int
         raise AuditError(
             f"the manifest of round {number} names masked vectors that its members did not sign"
         )
-    count = sum(chain.ledger.commitment_of(study_id, number, site).cohort_size for site in members)
+    commitments = chain.ledger.commitments_of(study_id, number, members)
+    count = sum(commitment.cohort_size for commitment in commitments)
     total = unmask_sum(
         [from_bytes(store.get(entry.masked.cid)) for entry in manifest.contributions]
     )
