@@ -13,6 +13,10 @@ from chain.errors import ChainError, ChainUnreachable
 from chain.rpc import NodeProvider
 from chain.transactions import Fees
 
+#: A node that mines each transaction as it comes (Hardhat) lets others wait for the whole request:
+#: those who ask it about an act that they accept, for a person.
+_MOST_SENT = 20
+
 
 @dataclass(frozen=True)
 class View:
@@ -98,7 +102,9 @@ class RelayNode:
     def send(self, forms: Sequence[tuple[bytes, bytes]]) -> list[ChainError | None]:
         """Hands over (hash, raw) in order; None where the node has the transaction now."""
         asked = [("eth_sendRawTransaction", ["0x" + raw.hex()]) for _, raw in forms]
-        answers = self._provider.make_many(asked)
+        answers = []
+        for start in range(0, len(asked), _MOST_SENT):
+            answers += self._provider.make_many(asked[start : start + _MOST_SENT])
         refused = [place for place, one in enumerate(answers) if isinstance(one, ChainError)]
         # Sent before, mined already, or (Hardhat) mined and reverted: of these it knows the hash.
         known = self._provider.make_many(
