@@ -17,12 +17,14 @@ from typing import Any
 import torch
 
 from audit import canonical_json
-from federation.app.learning import meta_gradient
+from federation.app.learning import known_slopes, meta_gradient, point, straight_lines, usable
 from federation.app.learning.deterministic import deterministic
 
 SCHEMA = "assent-environment-1"
-#: What computes rows, noise and masks.
+#: Libraries that compute rows, noise and masks.
 _LIBRARIES = ("cryptography", "numpy", "torch")
+#: What computes rows, in chunks whose sizes are in these modules.
+_COMPUTING = (known_slopes, meta_gradient, point, straight_lines, usable)
 _THREAD_VARIABLES = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -40,9 +42,10 @@ def environment_facts(app_hash: bytes) -> dict[str, Any]:
         "schema": SCHEMA,
         "app": app_hash.hex(),
         "chunks": {
-            name: value
-            for name, value in vars(meta_gradient).items()
-            if name.isupper() and isinstance(value, int)
+            f"{module.__name__.rpartition('.')[2]}.{name}": value
+            for module in _COMPUTING
+            for name, value in vars(module).items()
+            if name.isupper() and name[0] != "_" and type(value) is int
         },
         "cpu": {"features": _cpu_features(), "used": torch.backends.cpu.get_cpu_capability()},
         "libraries": {name: _library(name) for name in _LIBRARIES},

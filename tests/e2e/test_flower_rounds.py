@@ -15,8 +15,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from audit.replays import SignedReplay, Verdict
 from chain.messages import RoundState
 from scripts.local.federation import LocalFederation
+from scripts.main import call
 from stack.flower import Value
 from stack.flower_run import FlowerRun, run_app
 from tests.federation.processes import phases, processes_of
@@ -90,6 +92,20 @@ def test_two_rounds_close_with_every_site(federation: SmallFederation) -> None:
         assert members(federation, number) == set(federation.keys)
     assert ledger.round(study, 2).base == ledger.round(study, 1).checkpoint_hash
     assert ledger.rho_spent(study) == 2 * ledger.rho_of_round(study, 1)
+
+
+def test_a_site_replays_its_round_bit_for_bit_in_the_environment_of_the_round(
+    federation: SmallFederation, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the approved app in a process of its own, as the fork server's child was."""
+    file = tmp_path / "replay.json"
+    assert call(["site", "replay", str(federation.folder("site-2")), "1", "--out", str(file)]) == 0
+    assert "Replayed bit for bit." in capsys.readouterr().out
+    signed = SignedReplay.parse(file.read_bytes())
+    assert signed.report.verdict is Verdict.REPLAYED
+    assert signed.report.changed == ()
+    account = federation.keys["site-2"].public.account
+    assert signed.signer(federation.chain.consent.domain) == account
 
 
 def test_an_altered_app_is_refused_before_one_line_of_it_runs(

@@ -19,6 +19,7 @@ from safetensors.numpy import load, save
 from audit import canonical_json
 from audit.errors import ReplayInvalid
 from audit.replays import Part, ReplayReport, SignedReplay, Verdict
+from federation.app.chain_facts import closed_event
 from federation.app.replay import NothingToReplay, replay_round
 from federation.app.site_round import Withheld
 from federation.gate import replay_window
@@ -31,7 +32,7 @@ from federation.gate.replay_window import (
     end_replay_windows,
     replay_until,
 )
-from federation.gate.replaying import ReplayRefused, replay
+from federation.gate.replaying import ReplayRefused, replay, sign_replay
 from federation.gate.site import SiteConfig
 from federation.gate.snapshots import ERASED, Snapshots
 from federation.gate.status import read_status
@@ -90,26 +91,22 @@ def kept(federation: SmallFederation, number: int, tmp_path: Path) -> Kept:
     return Kept(federation, number, folder)
 
 
-def test_the_approved_app_computes_a_round_again_in_a_process_of_its_own(
-    kept: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "replay.json"
-    assert call(["site", "replay", str(kept.folder), str(kept.number), "--out", str(file)]) == 0
-    assert "Replayed bit for bit." in capsys.readouterr().out
-    signed = SignedReplay.parse(file.read_bytes())
-    report = signed.report
-    assert report.verdict is Verdict.REPLAYED
+def test_a_site_computes_the_very_hashes_of_its_commitment_and_delivery_again(kept: Kept) -> None:
+    report = kept.replay()
+    assert (report.verdict, report.changed) == (Verdict.REPLAYED, ())
     account = kept.federation.keys[SITE].public.account
     commitment = kept.federation.commitments(kept.number)[SITE]
     assert (report.site, report.round_number) == (account, kept.number)
     assert report.recomputed == report.committed == commitment.vector_hash
     then = hashlib.sha256(canonical_json.dumps(report.then)).digest()
     assert then == commitment.environment_hash
-    # A fork server tells its children to use one thread; these tests' own process does not.
-    assert all(name.startswith("threads.") for name in report.changed)
+    closed = closed_event(kept.federation.chain, kept.federation.study_id, kept.number)[1]
+    assert report.masked == report.delivered
+    assert report.masked in closed.masked_hashes
 
     domain = kept.federation.chain.consent.domain
-    assert signed.signer(domain) == account
+    signed = SignedReplay.parse(sign_replay(kept.folder, report).to_bytes())
+    assert (signed.report, signed.signer(domain)) == (report, account)
     forged = replace(signed, report=replace(report, replayed_at=1))
     assert forged.signer(domain) != account
     pretended = report.to_json() | {"missing": "a piece"}
@@ -260,7 +257,7 @@ def test_after_its_window_a_round_has_receipts_left_and_no_replay(
         assert receipts.of(kept.federation.holders[SITE][0].token_id)
 
 
-def test_a_replay_that_cannot_be_made_ends_with_code_1_and_says_why(
+def test_what_the_approved_app_cannot_replay_ends_with_code_1_and_the_reason(
     kept: Kept, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with kept.database() as connection:
