@@ -340,3 +340,11 @@ def test_nothing_is_written_into_a_bundle(written: Written, tmp_path: Path) -> N
         assert answer.code == 2
         assert "in the bundle" in answer.words
     assert not (written.folder / "out").exists()
+
+
+def test_verify_tells_a_missing_hash_from_another_one(written: Written) -> None:
+    bare = assent("verify", str(written.folder))
+    assert bare.code == 1 and "The bundle is not anchored" in bare.words
+    other = assent("verify", str(written.folder), "--trust-block", "0x" + "ab" * 32)
+    assert other.code == 1 and "does not end with the block that you trust" in other.words
+    assert "not charged" in other.words, "of the round that was aborted before its seal"
