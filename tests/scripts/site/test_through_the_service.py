@@ -28,10 +28,12 @@ from chain.messages import (
     token_id,
 )
 from federation.app.admit import admit, cohort_root
+from federation.gate.journal import Journal
 from federation.gate.kept_cohort import KeptCohort
 from federation.gate.keys import SiteKeys
 from federation.gate.private_files import write_private_file
 from federation.gate.site import Site
+from federation.gate.snapshots import KeptSnapshot, Snapshots
 from scripts.keys import read_x25519
 from study.disclosure_envelope import open_disclosure
 from study.service_client import ServiceClient
@@ -379,6 +381,10 @@ def test_an_erasure_waits_for_the_patient_and_is_confirmed_to_them(place: Place)
     place.asks(holder, "/v1/me/erasure", {"request": signed})
     live = erase()
     assert (live.code, "is not revoked" in live.words) == (1, True), live
+    number = hospital.world.open_round(hospital.study_id)
+    with closing(Journal.open(hospital.folder / "state.db")) as journal:
+        kept = journal.reserve(hospital.study_id, number, 1, b"", b"")
+        Snapshots(journal).save(kept, b"frame", {0: ("p7", b"what was read of p7")})
 
     signature = Revocation(token).sign(holder, domain)
     chain.consent.revoke_by_sig(token, signer_of_account(holder.address), signature)
@@ -386,6 +392,11 @@ def test_an_erasure_waits_for_the_patient_and_is_confirmed_to_them(place: Place)
     assert (done.code, "Erased: p7" in done.words) == (0, True), done
     with closing(SiteKeys.open(hospital.folder / "keys")) as keys:
         assert keys.record_of(commitment) is None
+    # Nor does a round that is under way keep what its replay would have needed of the record.
+    with closing(Journal.open(hospital.folder / "state.db")) as journal:
+        assert Snapshots(journal).load(kept) == KeptSnapshot(b"frame", {}, erased=True)
+    coordinator = hospital.world.chain(hospital.world.coordinator)
+    coordinator.ledger.abort(hospital.study_id, number)
     (told,) = place.asks(holder, "/v1/me/erasure")
     assert told["confirmed_at"] is not None
     assert told["confirmed_by"] == hospital.account
