@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.outbox import relay_repository
+from api.outbox import relay_node, relay_repository
 from api.outbox.relayer import Relayer
 from api.outbox.starting import RelayerRefused, start_relayer
 from chain.errors import ChainUnreachable
@@ -40,8 +40,14 @@ def _relay(relayer: Relayer, client: TestClient, *act_ids: str) -> list[Any]:
 
 
 def test_many_acts_go_together_and_each_is_told_its_block_and_token(
-    client: TestClient, relayer: Relayer, outbox: Outbox, patients: Patients, gate: RpcGate
+    client: TestClient,
+    relayer: Relayer,
+    outbox: Outbox,
+    patients: Patients,
+    gate: RpcGate,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(relay_node, "_MOST_SENT", 4)  # more than one request's
     acts = [patients.grant() for _ in range(6)]
     ids = [_bring(client, act) for act in acts]
     gate.seen.clear()
