@@ -19,7 +19,6 @@ from audit.cid import cid_of, cid_of_large, cid_of_sha256, is_cid_of_large, sha2
 from audit.errors import AuditError
 from audit.unixfs import (
     BLOCK_BYTES,
-    MAX_OBJECT_BYTES,
     MAX_ROOT_BYTES,
     is_large,
     leaves_of,
@@ -67,11 +66,10 @@ class ObjectStore:
         Raises:
             ObjectStoreUnreachable, ObjectCorrupt, ObjectStoreError.
         """
-        if len(data) > MAX_OBJECT_BYTES:
-            raise ObjectStoreError(
-                f"object of {len(data)} bytes is over the limit of {MAX_OBJECT_BYTES}"
-            )
-        cid = cid_of(data)
+        try:
+            cid = cid_of(data)
+        except AuditError as error:
+            raise ObjectStoreError(f"this cannot be stored: {error}") from error
         try:
             stored = self._add(data) if is_large(len(data)) else self._put_block(data)
         except ipfshttpclient.exceptions.Error as error:
@@ -87,16 +85,16 @@ class ObjectStore:
         return str(self._client.block.put(io.BytesIO(data), opts=options)["Key"])
 
     def _add(self, data: bytes) -> str:
-        options = {
-            "cid-version": "1",
-            "hash": "sha2-256",
-            "raw-leaves": "true",
-            "chunker": f"size-{BLOCK_BYTES}",
-            "trickle": "false",
-            "pin": "true",
-        }
         # a file object, since the library takes bytes for a file's path
-        return str(self._client.add(io.BytesIO(data), opts=options)["Hash"])
+        added = self._client.add(
+            io.BytesIO(data),
+            cid_version=1,
+            raw_leaves=True,
+            chunker=f"size-{BLOCK_BYTES}",
+            pin=True,
+            opts={"hash": "sha2-256"},
+        )
+        return str(added["Hash"])
 
     def get(self, cid: str) -> bytes:
         """Fetches one object and checks that it hashes to its CID.
