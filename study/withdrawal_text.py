@@ -25,7 +25,14 @@ RETIRED = (
     "A retired model is one that no later round may build on. Copies that somebody kept are not"
     " undone by that; the limit above holds for them too."
 )
-_BEYOND_COUNTING = 1000
+_BEYOND_COUNTING = 14.0
+"""Epsilon from which a factor (a million and more) tells a person nothing but that it is large."""
+_OUTCOME = {
+    Remedy.NOT_USED: "no model has anything of your record",
+    Remedy.BOUNDED: "the models stay; what they can tell of your record has the limit below",
+    Remedy.RETIRED: "no later model builds on those that may have your record",
+    Remedy.RETRAINED: "the newer models were made without your record",
+}
 
 
 @dataclass(frozen=True)
@@ -81,12 +88,17 @@ def patient_report(withdrawal: Withdrawal) -> PatientReport:
 
 def limit(bound: Bound) -> str:
     """What an (epsilon, delta) guarantee says to a person (Dwork and Roth 2014, section 2.3)."""
-    factor = math.exp(bound.epsilon)
-    times = f"{factor:,.1f}" if factor < _BEYOND_COUNTING else f"more than {_BEYOND_COUNTING:,}"
+    if bound.epsilon < _BEYOND_COUNTING:
+        factor = math.exp(bound.epsilon)
+        # a bound, so never rounded down
+        times = f"{math.ceil(10 * factor) / 10:,.1f}" if factor < 100 else f"{math.ceil(factor):,}"
+        likely = f"is at most {times} times as likely"
+    else:
+        likely = "may be a million times as likely, or more,"
     rounds = "the one round" if bound.rounds == 1 else f"the {bound.rounds} rounds"
     return (
-        f"whatever anybody learns from these rounds, models included, is at most {times} times as"
-        " likely with your record in them as without it, but for a chance of one in"
+        f"whatever anybody learns from these rounds, models included, {likely} with your"
+        " record in them as without it, but for a chance of one in"
         f" {round(1 / bound.delta):,} (epsilon {bound.epsilon:.3g} at delta {bound.delta:.1g}, over"
         f" {rounds} that may have used it, abandoned ones included)"
     )
@@ -123,11 +135,12 @@ def _halting(withdrawal: Withdrawal) -> str:
 
 
 def _finishing(withdrawal: Withdrawal) -> str:
-    finishing = withdrawal.finishing
+    finishing, remedy = withdrawal.finishing, withdrawal.remedy
+    outcome = f"{_OUTCOME[remedy]} (class: {remedy.value})"
     if finishing.ended is not None:
-        return f"{withdrawal.remedy.value}; final since {moment(finishing.ended)}"
+        return f"{outcome}; final since {moment(finishing.ended)}"
     return (
-        f"{withdrawal.remedy.value} so far; until {moment(finishing.deadline)} the reviewers may"
+        f"{outcome}, so far; until {moment(finishing.deadline)} the reviewers may"
         " take the study back to before your record"
     )
 

@@ -41,7 +41,7 @@ def test_reviewers_go_back_behind_a_withdrawn_record(desk: Desk, tmp_path: Path)
     wide = {"COLUMNS": "200"}
     listed = desk.assent(f"study withdrawals {number}", env=wide).words
     assert "bounded by the DP guarantee" in listed
-    assert f"assent irb sign-rollback {number} --to 1" in listed
+    assert f"assent irb sign-rollback {number} OUT.json --to 1 --key FILE" in listed
     told = desk.must(f"patient withdrawal {token}").words
     assert "The study goes on with models that may have been made with your record." in told
     assert "from block" in told
