@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,16 @@ from audit.cid import cid_of_sha256, sha256
 from audit.manifest import parse as parse_manifest
 from chain.deployment import Deployment
 from chain.messages import RoundState
-from federation.app import round_driver
+from federation.app import round_driver, round_result
 from federation.app.coordinator import Coordinator
 from federation.app.round_result import RoundResult, result_of
+from federation.gate import gate
+from federation.gate.checked_round import (
+    RoundNotChecked,
+    checked_round,
+    note_checked,
+    require_checked,
+)
 from federation.gate.fork_server.verdict import GateRefused
 from federation.gate.gate import decide
 from federation.gate.site import SITE_DIR, SiteConfig
@@ -262,6 +270,25 @@ class TestBase:
         close_and_open(federation, federation.chain.ledger.round_count(1))
         ask(federation)
 
+    def test_an_app_that_comes_before_its_round_waits_for_it_but_not_for_ever(
+        self, federation: SmallFederation, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The coordinator orders a round early; the base that is checked is still that round's."""
+        number = federation.chain.ledger.round_count(1)
+        federation.coordinator().chain.ledger.abort(1, number)
+        note_checked(folder, 1, number)
+        monkeypatch.setattr(gate, "_NEXT_ROUND_SECONDS", 0.1)
+        refusal(federation, "NO_ROUND_OPEN")
+        monkeypatch.setattr(gate, "_NEXT_ROUND_SECONDS", 60.0)
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(ask, federation)
+            assert not wait([asked], timeout=0.3).done
+            federation.open_round()
+            asked.result()
+        assert checked_round(folder, 1) == number + 1
+        with pytest.raises(RoundNotChecked, match=f"round {number + 1} .* round {number + 2};"):
+            require_checked(folder, 1, number + 2)
+
 
 def close_and_open(federation: SmallFederation, number: int) -> int:
     """Closes the round that is open and opens the next."""
@@ -279,4 +306,5 @@ def lie(
     """The coordinator closes with something else; the ledger cannot know."""
     with monkeypatch.context() as patch:
         patch.setattr(round_driver, "result_of", result)
+        patch.setattr(round_result, "require_plausible_sum", lambda *_: None)
         close_and_open(federation, federation.chain.ledger.round_count(1))
