@@ -174,6 +174,7 @@ def test_stopping_leaves_no_process_and_no_file_elsewhere(site: MovedSite) -> No
     assert {path.name for path in site.user.home.iterdir()} == {
         "installation",
         "passphrase",
+        "record-tally.db",  # what all the hospital's studies share
         "site",
         "site.backup",
     }
