@@ -10,12 +10,11 @@ from typing import Annotated
 import typer
 
 from audit.disclosure import Disclosure
-from audit.replays import MAX_BYTES as MAX_REPLAY_BYTES
-from audit.replays import SignedReplay
 from audit.report import Report, RoundSummary
 from audit.verify import verify_folder
 from scripts.console import BadInput, JsonOption, say, show_json, show_table, tick
 from scripts.keys import read_x25519
+from scripts.replay_files import read_replays
 from scripts.trusted_block import TrustBlock, hash_of
 
 
@@ -54,7 +53,7 @@ def verify(
     evidence holds.
     """
     report = verify_folder(
-        bundle, hash_of(trust_block), _opened(disclosure or [], key), _replays(replay or [])
+        bundle, hash_of(trust_block), _opened(disclosure or [], key), read_replays(replay or [])
     )
     if as_json:
         show_json(report.to_json())
@@ -76,14 +75,6 @@ def _opened(files: Sequence[Path], key: Path | None) -> list[Disclosure]:
             raise BadInput(f"{file} is larger than {MAX_BYTES} bytes")
         opened.append(open_disclosure(file.read_bytes(), private))
     return opened
-
-
-def _replays(files: Sequence[Path]) -> list[SignedReplay]:
-    found = []
-    for file in files:
-        with file.open("rb") as opened:
-            found.append(SignedReplay.parse(opened.read(MAX_REPLAY_BYTES + 1)))
-    return found
 
 
 def _show(report: Report, *, every: bool, given: bool) -> None:

@@ -106,9 +106,12 @@ def _checks(facts: EvidenceFacts) -> Section:
         good = f"{one.holding} of {one.every}" if one.every else "–"
         kinds = ", ".join(f"{kind.value} {count}" for kind, count in one.kinds) or "nothing of it"
         rows.append((one.claim.words, good, kinds))
+    replayed = {one.object for one in facts.report.checks if one.name == "replay" and one.ok}
+    sealed = sum(len(one.members) for one in facts.report.rounds)
     caption = "What must be so; how many of its checks hold, and how far they go"
     table = Table(caption, ("claim", "checks that hold", "kind"), tuple(rows), (9, 2, 4))
-    parts: list[Part] = [Text(VERIFIED), table]
+    replays = f"Replayed, by the sites' word: {len(replayed)} of {sealed} sealed contributions."
+    parts: list[Part] = [Text(VERIFIED), table, Text(replays)]
     if facts.report.faults:
         words = "Broken duties, on record with their consequence"
         parts.append(_check_table(words, facts.report.faults, facts))

@@ -115,12 +115,17 @@ NOT_VERIFIABLE: Final = Table(
     ("claim", "what raises the price of lying"),
     (
         (
+            "that every counted record moved the sum: an unusable one, or one at its hospital's"
+            " ceiling, counts and adds nothing",
+            "nothing does: it is so that nobody can tell",
+        ),
+        (
             "that a hospital trained on what it committed to, and its records are true",
             "a reviewer may demand a replay, a patient a receipt; who does not answer is barred",
         ),
         (
             "that a masked vector is the one committed to",
-            "the site signs that it is; a replay shows it",
+            "the site signs that it is; a replay computes it again, by the site's own word",
         ),
         (
             "that nobody keeps and uses a retired checkpoint",
@@ -146,7 +151,8 @@ RISKS: Final = Table(
         (
             "a person is found in the model",
             "clipping, noise and a ceiling that the ledger enforces; abandoned rounds are charged",
-            "epsilon above; several studies, or several sites, of one person add up",
+            "epsilon above; several studies add up, to a ceiling that each hospital keeps for"
+            " itself, and records of one person at several hospitals beyond it",
         ),
         (
             "a hospital's part is read",

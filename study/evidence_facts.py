@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from audit.consent_state import StudyState
 from audit.history import RollbackFacts, VersionFacts
 from audit.manifest import Contracts
 from audit.privacy import RHO_UNIT, epsilon_canonne_kamath_steinke, log_slack_of_round
+from audit.replays import SignedReplay
 from audit.report import Report
 from audit.round_state import Moment, RoundFacts
 from audit.verify import prove_history, verify
@@ -142,13 +144,16 @@ class EvidenceFacts:
         return _SECONDS.sub(lambda m: moment(int(m[0])), text)
 
 
-def read_facts(path: Path, trust_block: bytes | None) -> EvidenceFacts:
+def read_facts(
+    path: Path, trust_block: bytes | None, replays: Sequence[SignedReplay] = ()
+) -> EvidenceFacts:
     """Read and verify a bundle. Raises BundleUnusable.
 
-    ``trust_block``: as `audit.verify.verify` takes it; the report fails without it.
+    ``trust_block``, ``replays``: as `audit.verify.verify` takes them; the report fails without the
+    first.
     """
     bundle = read_bundle(path)
-    report = verify(bundle, trust_block)
+    report = verify(bundle, trust_block, replays=replays)
     state, _ = prove_history(bundle, trust_block)
     if state is None or not state.history.versions or report.block_time is None:
         return EvidenceFacts(bundle, report, None)

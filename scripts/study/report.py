@@ -19,6 +19,13 @@ def report(
         Path, typer.Option("--out", metavar="DIR", help="The folder for report.html, report.pdf.")
     ],
     trust_block: TrustBlock = "",
+    replay: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="What a site reports of a replay; may be repeated, as for `assent verify`.",
+        ),
+    ] = None,
     json_: JsonOption = False,
 ) -> None:
     """Write a report for an ethics board and a data protection officer, from the bundle alone.
@@ -26,6 +33,7 @@ def report(
     The bundle is verified first. When it does not hold the report says so on top and on every page,
     and the exit code is 1.
     """
+    from scripts.replay_files import read_replays
     from scripts.study.report_figures import as_svg, drawing
     from scripts.study.report_page import report_page
     from scripts.study.report_pdf import report_pdf
@@ -36,7 +44,7 @@ def report(
     if out.resolve().is_relative_to(bundle.resolve()):
         raise BadInput(f"{out} lies in the bundle, which holds nothing else: choose another")
     warn(f"Verifying {bundle} ...")
-    facts = read_facts(bundle, hash_of(trust_block))
+    facts = read_facts(bundle, hash_of(trust_block), read_replays(replay or []))
     written = board_report(facts)
     parts = (part for section in written.sections for part in section.parts)
     names = [part.name for part in parts if isinstance(part, Figure)]

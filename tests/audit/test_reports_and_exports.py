@@ -28,11 +28,14 @@ from rocrate.rocrate import ROCrate
 
 from audit.bundle import read_bundle
 from audit.consent_state import StudyState
+from audit.replays import SignedReplay
 from audit.verify import prove_history, verify_folder
+from chain.messages import consent_domain
 from study.claims import claim_of, standings
 from study.prov_json import object_name, round_name
 from study.ro_crate import BUNDLE
 from tests.audit.conftest import Written
+from tests.audit.reported import replayed
 from tests.hospital import assent
 
 
@@ -348,3 +351,23 @@ def test_verify_tells_a_missing_hash_from_another_one(written: Written) -> None:
     other = assent("verify", str(written.folder), "--trust-block", "0x" + "ab" * 32)
     assert other.code == 1 and "does not end with the block that you trust" in other.words
     assert "not charged" in other.words, "of the round that was aborted before its seal"
+
+
+def test_a_report_counts_the_replays_that_it_is_given(
+    written: Written, page: str, tmp_path: Path
+) -> None:
+    assert "by the sites' word: 0 of 19 sealed" in words_of(page)
+    bundle = read_bundle(written.folder)
+    state, _ = prove_history(bundle, written.trust_block)
+    assert state is not None and state.history.rounds[1].sealed is not None
+    site = state.history.rounds[1].sealed.members[0]
+    key = next(one for one in written.accounts if one.address == site)
+    file = tmp_path / "replay.json"
+    domain = consent_domain(bundle.contracts.chain_id, bundle.contracts.consent_token)
+    signed = SignedReplay.sign(replayed(bundle, state, 1, site), domain, key)
+    file.write_bytes(signed.to_bytes())
+    trusted = ("--trust-block", "0x" + written.trust_block.hex())
+    command = ("study", "report", str(written.folder), *trusted, "--replay", str(file))
+    assert assent(*command, "--out", str(tmp_path / "out")).code == 0
+    words = words_of((tmp_path / "out/report.html").read_text(encoding="utf-8"))
+    assert "by the sites' word: 1 of 19 sealed" in words
