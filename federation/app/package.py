@@ -25,6 +25,8 @@ _VERIFIER = (
     "remedies.py",
     "replay_draw.py",
 )
+#: Of chain/, what nobody in a round does: deploy, gather evidence, read what people have signed.
+_OTHERS_ACTS = ("compile.py", "deploy.py", "evidence.py", "passkeys.py", "signed_act.py")
 #: Of federation/app/learning/, what only comparisons run.
 _COMPARISONS = (
     "baselines.py",
@@ -33,7 +35,12 @@ _COMPARISONS = (
     "nested.py",
     "survey.py",
 )
-_LEFT_OUT = {"audit": _VERIFIER, "federation/app": _COMPARISONS, "twin": ("trajectory",)}
+_LEFT_OUT = {
+    "audit": _VERIFIER,
+    "chain": _OTHERS_ACTS,
+    "federation/app": _COMPARISONS,
+    "twin": ("trajectory",),
+}
 
 
 def stage_app(folder: Path) -> Path:
