@@ -118,6 +118,15 @@ def test_a_large_object_of_another_shape_is_refused(tmp_path: Path) -> None:
         opened(tmp_path, first + last + good[len(first) : -len(last)])
 
 
+def test_a_small_file_of_very_much_is_refused(tmp_path: Path) -> None:
+    """Roots that all link to the same block, each in another number."""
+    objects = by_cid(*(b"\x05" * (BLOCK_BYTES * count) for count in range(2, 17)))
+    data = car_of(objects)
+    assert len(data) < 2 * BLOCK_BYTES < MAX_OBJECT_BYTES * 4 < sum(map(len, objects.values()))
+    with pytest.raises(CarInvalid, match="four times"):
+        opened(tmp_path, data)
+
+
 def test_each_object_is_asked_for_once_and_none_is_kept() -> None:
     asked: list[str] = []
 
