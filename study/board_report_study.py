@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from audit.cid import cid_of_sha256
 from audit.errors import AuditError
 from audit.fields import hex_of
 from audit.recipe import parse as parse_recipe
@@ -123,13 +122,13 @@ def identifiers(facts: EvidenceFacts, study: StudyFacts) -> Section:
         *((label, address) for address, label in _reviewers(study).items()),
     )
     made = tuple(
-        (str(one.number), study.state_of(one), cid_of_sha256(one.closed.checkpoint_hash))
+        (str(one.number), study.state_of(one), study.cid(one.closed.checkpoint_hash))
         for one in study.rounds
         if one.closed
     )
     parts: list[Part] = [Facts(rows)]
     if made:
-        made = (("0", "the first", cid_of_sha256(terms.initial_checkpoint)), *made)
+        made = (("0", "the first", study.cid(terms.initial_checkpoint)), *made)
         columns = ("round", "state", "checkpoint (CID)")
         parts.append(Table("Checkpoints, as they lie on IPFS", columns, made, (1, 2, 9)))
     return Section("Identifiers, for auditors", tuple(parts))

@@ -9,10 +9,11 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from audit.bundle import Bundle, read_bundle
+from audit.cid import cid_of_large, cid_of_sha256, is_cid_of_large, sha256_of_cid
 from audit.consent_state import StudyState
 from audit.history import RollbackFacts, VersionFacts
 from audit.manifest import Contracts
@@ -92,6 +93,12 @@ class StudyFacts:
     privacy: Spending
     charges: tuple[RoundSpending, ...]
     acts: tuple[Act, ...]
+    large: frozenset[bytes] = frozenset()
+    """What names the bundle's objects over 1 MiB, 32 bytes each: their CIDs have another codec."""
+
+    def cid(self, digest: bytes) -> str:
+        """The CID of an object or document, by the 32 bytes that name it."""
+        return cid_of_large(digest) if digest in self.large else cid_of_sha256(digest)
 
     @property
     def all_consents(self) -> ConsentCounts:
@@ -157,8 +164,9 @@ def read_facts(
     state, _ = prove_history(bundle, trust_block)
     if state is None or not state.history.versions or report.block_time is None:
         return EvidenceFacts(bundle, report, None)
+    large = frozenset(sha256_of_cid(cid) for cid in bundle.objects if is_cid_of_large(cid))
     study = study_facts(state.state_at(report.block_number, report.block_time))
-    return EvidenceFacts(bundle, report, study)
+    return EvidenceFacts(bundle, report, replace(study, large=large))
 
 
 def study_facts(state: StudyState) -> StudyFacts:

@@ -12,7 +12,6 @@ from typing import Any
 
 from prov.model import ProvDocument
 
-from audit.cid import cid_of_sha256
 from audit.fields import hex_of
 from audit.history import VersionFacts
 from audit.manifest import Contracts
@@ -39,9 +38,9 @@ def prov_document(contracts: Contracts, facts: StudyFacts) -> ProvDocument:
     return _Writer(contracts, facts).write()
 
 
-def object_name(digest: bytes) -> str:
-    """How the document names an object or a document: by SHA-256 (32 bytes), as its CID."""
-    return f"ipfs:{cid_of_sha256(digest)}"
+def object_name(facts: StudyFacts, digest: bytes) -> str:
+    """How the document names an object or a document by the 32 bytes that do: as its CID."""
+    return f"ipfs:{facts.cid(digest)}"
 
 
 def round_name(number: int) -> str:
@@ -140,7 +139,7 @@ class _Writer:
             said["assent:rho_spent"] = str(facts.sealed.rho_spent)
         document.activity(name, _when(facts.opened_at), ended, said)
         document.used(name, f"terms:{opened.version}", _when(facts.opened_at))
-        document.used(name, object_name(opened.base), _when(facts.opened_at))
+        document.used(name, object_name(self.facts, opened.base), _when(facts.opened_at))
         coordinator = self.history.versions[opened.version].terms.coordinator
         self._part(name, coordinator, "coordinator", f"terms:{opened.version}")
         for member in facts.sealed.members if facts.sealed else ():
@@ -160,7 +159,7 @@ class _Writer:
         manifest = self._object(facts.closed.manifest_hash, f"manifest of round {facts.number}")
         document.wasGeneratedBy(made, name, over)
         document.wasGeneratedBy(manifest, name, over)
-        document.wasDerivedFrom(made, object_name(facts.opened.base), name)
+        document.wasDerivedFrom(made, object_name(self.facts, facts.opened.base), name)
 
     def _rollbacks(self) -> None:
         for rollback in self.history.rollbacks:
@@ -174,7 +173,9 @@ class _Writer:
             for number in self.history.lineage(event.from_round):
                 closed = self.history.rounds[number].closed if number > event.to_round else None
                 if closed is not None:
-                    self.document.wasInvalidatedBy(object_name(closed.checkpoint_hash), act, when)
+                    self.document.wasInvalidatedBy(
+                        object_name(self.facts, closed.checkpoint_hash), act, when
+                    )
 
     def _part(self, act: str, address: str, role: str, plan: str | None = None) -> None:
         other = {"prov:role": self._kind(role)}
@@ -185,7 +186,7 @@ class _Writer:
         return self.document.valid_qualified_name(f"assent:{name}")
 
     def _object(self, digest: bytes, label: str) -> str:
-        name = object_name(digest)
+        name = object_name(self.facts, digest)
         if not self.document.get_record(name):
             said = {"prov:label": label, "assent:sha256": digest.hex()}
             self.document.entity(name, said)

@@ -14,7 +14,6 @@ from typing import Any
 from rocrate.model.contextentity import ContextEntity  # type: ignore[import-untyped]
 from rocrate.rocrate import ROCrate  # type: ignore[import-untyped]
 
-from audit.cid import cid_of_sha256
 from audit.fields import hex_of
 from audit.round_state import RoundFacts
 from study.data_use_text import describe_conditions, describe_disease, describe_purposes
@@ -108,14 +107,14 @@ def _round(
         "participant": [
             {"@id": _account(facts, site)} for site in (one.sealed.members if one.sealed else ())
         ],
-        "object": {"@id": _object(crate, one.opened.base, "Checkpoint").id},
-        "instrument": {"@id": _object(crate, terms.app_hash, "Approved training app").id},
+        "object": {"@id": _object(crate, study, one.opened.base, "Checkpoint").id},
+        "instrument": {"@id": _object(crate, study, terms.app_hash, "Approved training app").id},
     }
     if one.over_at:
         properties["endTime"] = datetime.fromtimestamp(one.over_at.time, UTC).isoformat()
     if one.closed:
         name = f"Checkpoint of round {one.number}"
-        properties["result"] = {"@id": _object(crate, one.closed.checkpoint_hash, name).id}
+        properties["result"] = {"@id": _object(crate, study, one.closed.checkpoint_hash, name).id}
     return _add(crate, round_id(facts, one.number), properties)
 
 
@@ -125,8 +124,8 @@ def _status(one: RoundFacts) -> str:
     return "FailedActionStatus" if one.aborted else "ActiveActionStatus"
 
 
-def _object(crate: ROCrate, digest: bytes, name: str) -> Any:
-    identifier = f"ipfs://{cid_of_sha256(digest)}"
+def _object(crate: ROCrate, study: StudyFacts, digest: bytes, name: str) -> Any:
+    identifier = f"ipfs://{study.cid(digest)}"
     known = crate.dereference(identifier)
     if known is not None:
         return known

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import json
 import re
@@ -27,12 +28,14 @@ from prov.model import (
 from rocrate.rocrate import ROCrate
 
 from audit.bundle import read_bundle
+from audit.cid import cid_of_large
 from audit.consent_state import StudyState
 from audit.replays import SignedReplay
 from audit.verify import prove_history, verify_folder
 from chain.messages import consent_domain
 from study.claims import claim_of, standings
-from study.prov_json import object_name, round_name
+from study.evidence_facts import StudyFacts, read_facts
+from study.prov_json import object_name, prov_json, round_name
 from study.ro_crate import BUNDLE
 from tests.audit.conftest import Written
 from tests.audit.reported import replayed
@@ -46,6 +49,7 @@ class Made:
     report: Path
     crate: Path
     state: StudyState
+    facts: StudyFacts
     block: bytes
 
 
@@ -58,9 +62,9 @@ def made(written: Written, tmp_path_factory: pytest.TempPathFactory) -> Made:
         assert answer.code == 0, answer.words
         assert answer.json["ok"]
         assert all(Path(file).stat().st_size for file in answer.json["files"])
-    state, _ = prove_history(read_bundle(written.folder), written.trust_block)
-    assert state is not None
-    return Made(folder / "report", folder / "export", state, written.trust_block)
+    facts = read_facts(written.folder, written.trust_block).study
+    assert facts is not None
+    return Made(folder / "report", folder / "export", facts.state, facts, written.trust_block)
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +117,8 @@ def test_every_checkpoint_is_derived_from_its_base_and_generated_by_its_round(ma
     for number in closed_rounds(made.state):
         facts = made.state.history.rounds[number]
         assert facts.closed is not None
-        checkpoint, name = object_name(facts.closed.checkpoint_hash), round_name(number)
-        assert (checkpoint, object_name(facts.opened.base), name) in derived
+        checkpoint, name = object_name(made.facts, facts.closed.checkpoint_hash), round_name(number)
+        assert (checkpoint, object_name(made.facts, facts.opened.base), name) in derived
         assert (checkpoint, name) in generated
     assert len(derived) == len(closed_rounds(made.state))
 
@@ -126,11 +130,13 @@ def test_provenance_names_who_gave_what_and_what_was_taken_back(made: Made) -> N
         facts = made.state.history.rounds[number]
         assert facts.closed is not None and facts.sealed is not None
         given = zip(facts.closed.masked_hashes, facts.sealed.members, strict=True)
-        assert attributed >= {(object_name(data), f"account:{site}") for data, site in given}
+        assert attributed >= {
+            (object_name(made.facts, data), f"account:{site}") for data, site in given
+        }
     third = made.state.history.rounds[3].closed
     assert third is not None
     taken_back = [str(one.args[0]) for one in document.get_records(ProvInvalidation)]
-    assert taken_back == [object_name(third.checkpoint_hash)]
+    assert taken_back == [object_name(made.facts, third.checkpoint_hash)]
     activities = document.get_records(ProvActivity)
     kinds = [str(next(iter(one.get_asserted_types()))) for one in activities]
     assert all(
@@ -371,3 +377,13 @@ def test_a_report_counts_the_replays_that_it_is_given(
     assert assent(*command, "--out", str(tmp_path / "out")).code == 0
     words = words_of((tmp_path / "out/report.html").read_text(encoding="utf-8"))
     assert "by the sites' word: 1 of 19 sealed" in words
+
+
+def test_a_large_checkpoint_has_the_cid_that_ipfs_gives_it(made: Made, written: Written) -> None:
+    closed = made.state.history.rounds[1].closed
+    assert closed is not None
+    digest = closed.checkpoint_hash
+    facts = dataclasses.replace(made.facts, large=frozenset({digest}))
+    contracts = read_bundle(written.folder).contracts
+    assert cid_of_large(digest) in prov_json(contracts, facts)
+    assert cid_of_large(digest) not in prov_json(contracts, made.facts)
