@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from eth_utils.address import is_checksum_address
 from eth_utils.crypto import keccak
@@ -13,6 +13,7 @@ from chain.artifacts import DEPLOYED_NAMES, FurtherName, artifact
 from chain.blocks import Finality, block_of, raw_block
 from chain.errors import ContractMissing, WrongChain, WrongCode
 from chain.events import ContractName
+from chain.rpc import Call, NodeProvider
 
 _SCHEMA = "assent-deployment-2"
 
@@ -125,9 +126,13 @@ def check_deployment(w3: Web3, deployment: Deployment) -> None:
     genesis = block_of(raw_block(w3, 0)).hash
     if genesis != deployment.genesis_hash:
         raise WrongChain("genesis block", deployment.genesis_hash.hex(), genesis.hex())
-    for name in DEPLOYED_NAMES:
-        address = deployment.address(name)
-        code = bytes(w3.eth.get_code(Web3.to_checksum_address(address)))
+    addresses = [deployment.address(name) for name in DEPLOYED_NAMES]
+    asked: list[Call] = [("eth_getCode", [address, "latest"]) for address in addresses]
+    answers = cast(NodeProvider, w3.provider).make_many(asked)
+    for name, address, answer in zip(DEPLOYED_NAMES, addresses, answers, strict=True):
+        if isinstance(answer, Exception):
+            raise answer
+        code = bytes.fromhex(answer[2:])
         if not code:
             raise ContractMissing(name, address)
         if keccak(code) != deployment.code_hashes[name]:
