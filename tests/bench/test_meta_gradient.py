@@ -15,7 +15,7 @@ from bench.meta_gradient.peers import (
 from bench.meta_gradient.prior_peers import prior_higher, prior_loop
 from federation.app.learning.point import PointSettings
 
-SETTINGS = PointSettings()
+SETTINGS = PointSettings(steps=2, counts=(1, 3))
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
@@ -30,9 +30,9 @@ def test_peers_give_the_products_gradients(name):
     vmapped = maml_torchopt_vmapped(model, several, at, SETTINGS)()
     np.testing.assert_allclose(vmapped, ours, rtol=1e-8, atol=1e-10)
 
-    ours = prior_step(model, several[:2]).ours()
+    ours = prior_step(model, several[:1]).ours()
     for peer in (prior_loop, prior_higher):
-        theirs = peer(model, several[:2], start_of(model))
+        theirs = peer(model, several[:1], start_of(model))
         np.testing.assert_allclose(theirs, ours, rtol=1e-8, atol=1e-10)
 
 

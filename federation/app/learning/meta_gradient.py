@@ -4,7 +4,7 @@ vmapped over patients.
 For every k from 0 to the number of support visits, the prior adapts to a patient's first k visits
 and predicts the visits after them. The patient's loss is the mean, over every k that leaves a later
 visit, of the mean negative log predictive density of the later observations; its gradient is taken
-through the adaptation.
+through the adaptation. A model that knows that gradient (`ClosedForm`) is asked for it.
 """
 
 from __future__ import annotations

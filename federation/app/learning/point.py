@@ -100,7 +100,8 @@ def updates(
 ) -> FloatArray:
     """Each patient's contribution, float64 [patients, P], a direction to descend, not clipped.
 
-    A patient whose numbers are not finite gives zero. Raises ValueError for an unknown name.
+    A patient whose numbers are not finite gives zero. Raises ValueError for an unknown name. A
+    model that says `LevelAndTrend` or `KnowsItsSlope` gives the same sooner.
     """
     try:
         rule = _RULES[name]
