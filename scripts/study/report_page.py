@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from itertools import count
 
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 
 from study.report_parts import BoardReport
 
@@ -64,9 +63,9 @@ nav ol { columns: 2; } footer { margin-top: 3rem; color: #444; font-size: .9rem;
 <col style="width: {{ 100 * width // part.widths | sum }}%">{% endfor %}</colgroup>
 {% set classes = part.numeric %}
 <tr>{% for column in part.columns %}
-<th scope="col"{{ number if classes[loop.index0] }}>{{ column }}</th>{% endfor %}</tr>
+<th scope="col"{{ (number if classes[loop.index0] else '') | safe }}>{{ column }}</th>{% endfor %}</tr>
 {% for row in part.rows %}<tr>{% for cell in row %}
-<td{{ number if classes[loop.index0] }}>{{ cell }}</td>{% endfor %}</tr>
+<td{{ (number if classes[loop.index0] else '') | safe }}>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</table></div>
 {% elif kind == "Figure" %}<figure>{{ figures[part.name] | safe }}
 <figcaption id="caption-{{ part.name }}">Figure {{ pictures() }}. {{ part.caption }}</figcaption>
@@ -90,7 +89,7 @@ def report_page(report: BoardReport, figures: Mapping[str, str]) -> str:
         report=report,
         figures=figures,
         role="note" if report.holds else "alert",
-        number=Markup(' class="number"'),
+        number=' class="number"',
         tables=count(1).__next__,
         pictures=count(1).__next__,
     )
