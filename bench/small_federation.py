@@ -203,7 +203,7 @@ class SmallFederation:
         environment = {**os.environ, **FIXED_ENVIRONMENT}
         environment["PATH"] = f"{TOOLS}{os.pathsep}{environment['PATH']}"
         if not self._as_shipped:
-            environment["FLWR_SUPEREXEC_TASK_POLL_INTERVAL"] = "0.1"
+            environment["FLWR_SUPEREXEC_TASK_POLL_INTERVAL"] = "0.25"
         environment.pop("PYTHONPATH", None)
         environment.update(extra or {})
         environment["FLWR_HOME"] = str(self.home(name))

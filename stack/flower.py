@@ -22,12 +22,12 @@ from stack.process import TOOLS, ManagedProcess
 
 CONNECTION = "assent"
 
-# No reports to anyone, no look-ups of newer versions; a task is picked up within a tenth of a
+# No reports to anyone, no look-ups of newer versions; a task is picked up within a quarter of a
 # second.
 QUIET = {
     "FLWR_TELEMETRY_ENABLED": "0",
     "FLWR_DISABLE_UPDATE_CHECK": "1",
-    "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.1",
+    "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.25",
 }
 
 Value = str | int | float | bool

@@ -137,7 +137,8 @@ def supernode_environment(
     result["PATH"] = os.pathsep.join(folders)
     result[SOCKET_VARIABLE] = str(socket_path)
     result["ASSENT_SITE_DIR"] = str(site_folder)
-    result["FLWR_SUPEREXEC_TASK_POLL_INTERVAL"] = "0.1"  # seconds; Flower's default is 1
+    # Seconds; Flower's default is 1. Ten looks a second would keep a twentieth of a core busy.
+    result["FLWR_SUPEREXEC_TASK_POLL_INTERVAL"] = "0.25"
     result.update(FIXED_ENVIRONMENT)
     if shutil.which(PROGRAM, path=result["PATH"]) != str(BIN_FOLDER / PROGRAM):
         raise UnusableEnvironmentError(
