@@ -63,7 +63,8 @@ nav ol { columns: 2; } footer { margin-top: 3rem; color: #444; font-size: .9rem;
 <col style="width: {{ 100 * width // part.widths | sum }}%">{% endfor %}</colgroup>
 {% set classes = part.numeric %}
 <tr>{% for column in part.columns %}
-<th scope="col"{{ (number if classes[loop.index0] else '') | safe }}>{{ column }}</th>{% endfor %}</tr>
+<th scope="col"{{ (number if classes[loop.index0] else '') | safe }}>{{ column }}</th>
+{% endfor %}</tr>
 {% for row in part.rows %}<tr>{% for cell in row %}
 <td{{ (number if classes[loop.index0] else '') | safe }}>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</table></div>
