@@ -26,7 +26,7 @@ from ipfs.objects import ObjectStore, ObjectStoreError
 #: How long an app that came early waits, where its site has done its part of the newest round. More
 #: than closing a round and opening one takes; less than the gate's own time limit.
 _NEXT_ROUND_SECONDS = 10.0
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.1
 
 
 def decide(app_dir: Path, fab_hash: str) -> None:
@@ -67,13 +67,13 @@ def _wait_for_next_round(chain: Chain, folder: Path, study_id: int) -> None:
     the app is judged by the newest round: it may be asked for that once more.
     """
     newest = chain.ledger.round_count(study_id)
+    if not newest or checked_round(folder, study_id) != newest:
+        return
+    if chain.ledger.round(study_id, newest).state == RoundState.OPEN:
+        return
     deadline = time.monotonic() + _NEXT_ROUND_SECONDS
-    while newest and checked_round(folder, study_id) == newest:
-        over = chain.ledger.round(study_id, newest).state != RoundState.OPEN
-        if not over or time.monotonic() > deadline:
-            return
+    while chain.ledger.round_count(study_id) == newest and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
-        newest = chain.ledger.round_count(study_id)
 
 
 def _check_head(chain: Chain, config: SiteConfig) -> None:
