@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from audit.bundle_writer import write_bundle
-from audit.cid import cid_of_sha256
 from chain import events as ev
 from chain.chain import Chain
 from chain.evidence import collect
@@ -58,7 +57,7 @@ class _Fetched(Mapping[str, bytes]):
 
     def __init__(self, store: ObjectStore, digests: Iterable[bytes], tell: Progress) -> None:
         self._store, self._tell = store, tell
-        self._cids = frozenset(cid_of_sha256(digest) for digest in digests)
+        self._cids = frozenset(store.cid_of(digest) for digest in digests)
         self._done = 0
 
     def __getitem__(self, cid: str) -> bytes:

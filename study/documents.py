@@ -6,8 +6,10 @@ import hashlib
 from dataclasses import dataclass
 
 from audit import canonical_json
-from audit.cid import cid_of_sha256
+from audit.cid import cid_of_sha256, digest_of
+from audit.errors import AuditError
 from audit.recipe import Recipe
+from audit.unixfs import BLOCK_BYTES, is_large
 from chain.chain import Chain
 from chain.messages import Terms
 from ipfs.objects import ObjectStore
@@ -53,15 +55,24 @@ class StudyDocuments:
     checkpoint: bytes
 
     def publish(self, store: ObjectStore) -> None:
-        """Pins all of them, where sites and reviewers find them by the hashes in the terms."""
-        for data in (
-            self.protocol,
-            self.consent_text,
-            self.dpia,
-            self.recipe.to_bytes(),
-            self.app,
-            self.checkpoint,
-        ):
+        """Pins all of them, where sites and reviewers find them by the hashes in the terms.
+
+        Raises audit.errors.AuditError, naming the document, when one is over 1 MiB: its hash would
+        not find it. A checkpoint may be larger.
+        """
+        named = {
+            "protocol": self.protocol,
+            "consent text": self.consent_text,
+            "dpia": self.dpia,
+            "recipe": self.recipe.to_bytes(),
+            "app": self.app,
+        }
+        for name, data in named.items():
+            if is_large(len(data)):
+                raise AuditError(
+                    f"{name}: {len(data)} bytes, and at most {BLOCK_BYTES} are allowed"
+                )
+        for data in (*named.values(), self.checkpoint):
             store.put(data)
 
     def hashes(self) -> dict[str, bytes]:
@@ -72,7 +83,7 @@ class StudyDocuments:
             "dpia_hash": hashlib.sha256(self.dpia).digest(),
             "app_hash": hashlib.sha256(self.app).digest(),
             "recipe_hash": self.recipe.hash(),
-            "initial_checkpoint": hashlib.sha256(self.checkpoint).digest(),
+            "initial_checkpoint": digest_of(self.checkpoint),
         }
 
 

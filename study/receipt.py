@@ -26,7 +26,7 @@ SCHEMA = "assent-receipt-1"
 _NUMBERS = ("chain_id", "round", "attempt", "status", "count")
 
 _WHY = {
-    Status.ADMITTED: "your record was in it",
+    Status.ADMITTED: "your record was counted in it",
     Status.REVOKED: "your record was not in it: your consent was revoked",
     Status.EXPIRED: "your record was not in it: your consent had expired or was about to",
     Status.NOT_YET_BEGUN: "your record was not in it: your consent had not begun",

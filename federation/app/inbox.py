@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from audit.cid import sha256
+from audit.cid import digest_of
 from chain.messages import Delivery, Domain, RoundState, Terms, ledger_domain, recover
 from federation.app.coordinator import Coordinator, MaskedDelivery
 from federation.app.reply import WithheldCode
@@ -63,7 +63,7 @@ class Inbox:
         self._early = []
 
     def _signer(self, delivery: MaskedDelivery, seal_digest: bytes) -> str:
-        digest = Delivery(seal_digest, sha256(delivery.masked)).digest(self._domain())
+        digest = Delivery(seal_digest, digest_of(delivery.masked)).digest(self._domain())
         try:
             return recover(digest, delivery.signature)
         except ValueError:

@@ -6,7 +6,6 @@ Runs in a process of its own with the approved app of the round's version (see
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.checkpoint import read as read_checkpoint
-from audit.cid import cid_of_sha256
+from audit.cid import cid_of_sha256, digest_of
 from audit.codec import from_bytes, sum_rows, to_bytes, unwrap, wrap
 from audit.cohort import Status, vector_hash
 from audit.privacy import site_variance
@@ -175,7 +174,7 @@ class _Replay:
         def masked_hash(vector: IntArray) -> bytes:
             seal = self._sealed.seal_digest
             masked = mask(vector, attempt.mask_private, self._site, seal, members)
-            return hashlib.sha256(to_bytes(masked)).digest()
+            return digest_of(to_bytes(masked))
 
         made = replace(
             report,

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from audit.cid import sha256
+from audit.cid import digest_of
 from audit.errors import AuditError
 from audit.recipe import Recipe
 from chain.errors import (
@@ -219,7 +219,7 @@ class RoundDriver:
         except AuditError as error:
             # The same sum would be refused again: reviewers must look at base and recipe first.
             raise self._aborted(type(error).__name__, str(error), again=False) from error
-        checkpoint_hash, manifest_hash = sha256(result.checkpoint), sha256(result.manifest)
+        checkpoint_hash, manifest_hash = digest_of(result.checkpoint), digest_of(result.manifest)
         deployment = self._chain.deployment
         closure = Closure(self._seal_digest, checkpoint_hash, manifest_hash).sign(
             self.coordinator.account, ledger_domain(deployment.chain_id, deployment.ledger)
@@ -230,7 +230,7 @@ class RoundDriver:
                 self.round_number,
                 checkpoint_hash,
                 manifest_hash,
-                [sha256(data) for data in masked],
+                [digest_of(data) for data in masked],
                 [delivery.signature for delivery in deliveries],
                 closure,
             )

@@ -6,7 +6,6 @@ commitment on chain, and nothing after it but the masked vector, once.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ import numpy as np
 
 from audit.checkpoint import Checkpoint
 from audit.checkpoint import read as read_checkpoint
-from audit.cid import cid_of_sha256
+from audit.cid import cid_of_sha256, digest_of
 from audit.codec import sum_rows, to_bytes, wrap
 from audit.cohort import vector_hash
 from audit.privacy import site_variance
@@ -288,7 +287,7 @@ class SiteRound:
                     sealed.members,
                 )
             )
-            message = Delivery(sealed.digest, hashlib.sha256(masked).digest())
+            message = Delivery(sealed.digest, digest_of(masked))
             domain = ledger_domain(self._chain_id, self._ledger)
             return masked, message.sign(self._site.keys.account, domain)
 

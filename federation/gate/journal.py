@@ -15,6 +15,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+from audit.cid import digest_of
 from federation.gate.journal_schema import (
     ATTEMPT,
     KIND,
@@ -266,7 +267,7 @@ class Journal:
             masked, signature = make()
             connection.execute(
                 "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?)",
-                (*key, seal_digest, hashlib.sha256(masked).digest(), masked, signature),
+                (*key, seal_digest, digest_of(masked), masked, signature),
             )
             return Delivery(masked, signature)
 

@@ -5,11 +5,9 @@ That is the last closed round, or the one that reviewers went back to: the site'
 
 from __future__ import annotations
 
-import hashlib
-
 from audit.checkpoint import read as read_checkpoint
 from audit.checkpoint import write as write_checkpoint
-from audit.cid import cid_of_sha256
+from audit.cid import cid_of_sha256, digest_of
 from audit.codec import from_bytes
 from audit.errors import AuditError
 from audit.manifest import parse as parse_manifest
@@ -87,4 +85,4 @@ def recompute_round(chain: Chain, store: ObjectStore, study_id: int, number: int
     require_plausible_sum(total, count, len(members), terms)
     base = read_checkpoint(store.get(cid_of_sha256(closed.base)))
     checkpoint = apply_round(base, total, count, terms, recipe)
-    return hashlib.sha256(write_checkpoint(checkpoint)).digest()
+    return digest_of(write_checkpoint(checkpoint))

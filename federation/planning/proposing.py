@@ -100,7 +100,10 @@ def propose(
     except ValueError as error:
         raise PlanInvalid(f"design: {error}") from None
     _refuse_unregistered(chain, plan)
-    documents.publish(store)
+    try:
+        documents.publish(store)
+    except AuditError as error:
+        raise PlanInvalid(str(error)) from None
     if study_id is None:
         assert plan.committee is not None
         committee = plan.committee

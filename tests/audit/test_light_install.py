@@ -52,10 +52,6 @@ def wanted_by_extra(wheel: Path) -> list[str]:
     return [match["package"] for match in found if match]
 
 
-REPORTING = ("jinja2", "reportlab", "prov", "rocrate")
-"""What `assent study report` and `export` need besides."""
-
-
 @pytest.fixture(scope="module")
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment of its own, filled from uv's cache."""
@@ -69,7 +65,6 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     install = [*uv, "pip", "install", "--quiet", "--offline", "--python", python]
     pinned = ["--constraint", ROOT / "requirements.lock"]
     subprocess.run([*install, *pinned, *wanted_by_extra(wheel)], check=True)
-    subprocess.run([*install, *pinned, *REPORTING], check=True)
     subprocess.run([*install, "--no-deps", wheel], check=True)
     return python
 

@@ -112,7 +112,7 @@ def test_the_committed_vector_holds_against_its_root_and_no_other(
     root_ = json.loads(vector)["root"]
     verdict, words = shown.check(vector, "0x" + root_)
     assert verdict == "holds"
-    assert "your record was in it" in words
+    assert "your record was counted in it" in words
     assert words.endswith("what the hospital committed to, not what it computed with.")
     assert shown.check(vector + "\n", root_.upper())[0] == "holds"
     verdict, words = shown.check(vector, "ab" * 32)

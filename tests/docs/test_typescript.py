@@ -148,7 +148,7 @@ def test_an_app_of_40_lines_goes_from_an_enrolment_to_a_checked_receipt(
     assert "may be used for: " in out
     assert f"token {token}" in out
     assert f"hospital {site.address} committed to" in out
-    assert f"your record was in it (round {number})" in out
+    assert f"your record was counted in it (round {number})" in out
 
 
 def test_the_page_shows_that_app_in_under_40_lines() -> None:
