@@ -47,6 +47,7 @@ from federation.app.train import clipped_rows, read_records
 from federation.gate.journal_schema import Attempt
 from federation.gate.kept_cohort import KeptCohort
 from federation.gate.record_cap import record_ids_of
+from federation.gate.record_tally import RoundSettled
 from federation.gate.site import Site
 from federation.gate.snapshots import Snapshots
 
@@ -120,7 +121,11 @@ class SiteRound:
                     WithheldCode.COHORT_TOO_SMALL,
                     f"{cohort.size} tokens are active and the study needs {self._terms.min_cohort}",
                 )
-            attempt, root = self._prepare(cohort)
+            try:
+                attempt, root = self._prepare(cohort)
+            except RoundSettled as error:
+                self._withhold_when_over(error)
+                raise
             try:
                 self._chain.ledger.commit(
                     self._study, self._number, self._commitment(attempt, cohort, root)
@@ -134,6 +139,16 @@ class SiteRound:
             except LedgerDeadlinePassed as error:
                 raise Withheld(WithheldCode.DEADLINE_PASSED, str(error)) from error
             return
+
+    def _withhold_when_over(self, error: Exception) -> None:
+        """What was settled while we looked is over; what the ledger holds open is not."""
+        state = self._round().state
+        if state == RoundState.ABORTED:
+            raise Withheld(WithheldCode.ROUND_ABORTED, "the ledger says ABORTED") from error
+        if state != RoundState.OPEN:
+            raise Withheld(WithheldCode.NOT_OPEN, f"the ledger says {state.name}") from error
+        if chain_time(self._chain) >= self._opened.seal_deadline:
+            raise Withheld(WithheldCode.DEADLINE_PASSED, "the seal deadline passed") from error
 
     def _refuse_when_barred(self) -> None:
         """Before anything is computed: the ledger would not take the commitment."""

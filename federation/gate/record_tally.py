@@ -63,6 +63,10 @@ class RecordTallyRefused(Exception):
     """The tally of records cannot be used, or does not fit the round. Names the file."""
 
 
+class RoundSettled(RecordTallyRefused):
+    """The ledger has decided the round; nothing can be held for it."""
+
+
 @dataclass(frozen=True)
 class SiteAccount:
     """One of the hospital's accounts in one study; addresses as EIP-55 strings."""
@@ -143,12 +147,13 @@ class RecordTally:
             The records without room; they must contribute exactly zero.
 
         Raises:
-            RecordTallyRefused: the account is unknown, or the round is settled already.
+            RecordTallyRefused: the account is unknown.
+            RoundSettled: the round is settled already.
         """
         with self._transaction() as connection:
             place, settled = self._place(connection, account)
             if round_number <= settled:
-                raise RecordTallyRefused(
+                raise RoundSettled(
                     f"{self.path} has settled round {round_number} of {account}; it takes no new"
                     " attempt. Ask the chain node's operator whether blocks were lost"
                 )

@@ -16,7 +16,8 @@ from audit.privacy import epsilon_canonne_kamath_steinke, site_variance
 from chain.messages import RoundState, rho_of_round, split_token_id
 from federation.app.models import model_named
 from federation.app.noise import draw, noise_key
-from federation.app.site_round import SiteRound
+from federation.app.reply import WithheldCode
+from federation.app.site_round import SiteRound, Withheld
 from federation.app.train import cohort_series, contribution
 from federation.gate.backup import restore_backup, write_backup
 from federation.gate.receipts import RoundReceipts
@@ -181,3 +182,17 @@ def test_the_usual_ceiling_is_epsilon_10_at_delta_1e_6() -> None:
     at, above = RECORD_RHO_CEILING / 10**18, RECORD_RHO_CEILING / 10**18 + 1e-3
     assert epsilon_canonne_kamath_steinke(at, 1e-6) <= 10
     assert epsilon_canonne_kamath_steinke(above, 1e-6) > 10
+
+
+def test_a_round_that_is_over_before_its_records_are_held_is_no_fault_of_the_tally(
+    federation: SmallFederation,
+) -> None:
+    ledger, study = federation.coordinator().chain.ledger, federation.study_id
+    number = federation.open_round()
+    part = SiteRound(Site(federation.folder(SITE)), study, number)
+    ledger.abort(study, number)  # between the site's look at the round and its next step
+    with tally_of(federation, caught_up=False) as tally:
+        tally.add(part._site.cap.account)
+    with pytest.raises(Withheld) as refused:
+        part._commit_until_current()
+    assert refused.value.code == WithheldCode.ROUND_ABORTED
