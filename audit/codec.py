@@ -46,8 +46,10 @@ def clip_and_encode(gradients: FloatArray, clipping_norm: int, fraction_bits: in
         raise EncodingRefused(
             f"gradients must be float64 [n, D], not {gradients.dtype} {gradients.shape}"
         )
-    rows = [_encode_row(row, clipping_norm, fraction_bits) for row in gradients]
-    return np.array(rows, dtype=np.int64).reshape(gradients.shape)
+    found = np.empty(gradients.shape, dtype=np.int64)  # not of Python's integers, 9 times as large
+    for index, row in enumerate(gradients):
+        found[index] = _encode_row(row, clipping_norm, fraction_bits)
+    return found
 
 
 def _encode_row(row: FloatArray, clipping_norm: int, fraction_bits: int) -> list[int]:
