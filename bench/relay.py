@@ -11,8 +11,8 @@ process of its own. Each round meets the service with the writer off, then on, w
   each page is the same, and no act comes meanwhile;
 * reads beside acts: the page of the confirmed act, while acts come at their rate.
 
-A ratio is the median over the rounds of on over off. At last twice as many acts come as fast as
-they are taken, until the last is confirmed. Acts are signed before anything is measured.
+A ratio is the median over the rounds of on over off. At last 48 clients bring twice as many acts as
+fast as they are taken, until the last is confirmed. Acts are signed before anything is measured.
 Milliseconds are as the client sees them; a share of CPU is a process's seconds of CPU over seconds
 that passed (1 is one core).
 """
@@ -118,7 +118,7 @@ class _Measuring:
         with self._service.worker():
             last, before = self._last_act(), cpu()
             count = 2 * self._count
-            burst = self._acts("--users", "16", count=count)
+            burst = self._acts("--users", "48", count=count)
             self._service.wait_settled()
             used = {name: value - before.get(name, 0.0) for name, value in cpu().items()}
             self._measured["burst"] = _figures([burst]) | {

@@ -59,6 +59,8 @@ class LogLinearModel:
         )
         self._rows = torch.tensor([i for i, _ in entries], dtype=torch.int64)
         self._columns = torch.tensor([j for _, j in entries], dtype=torch.int64)
+        # NumPy takes a tensor of one index for a number.
+        self._places = self._rows.numpy(), self._columns.numpy()
 
     @property
     def name(self) -> str:
@@ -149,7 +151,7 @@ class LogLinearModel:
     ) -> FloatArray:
         named = unflatten(prior, self.prior_layout)
         triangle = np.eye(2 * len(self.labs))
-        triangle[self._rows, self._columns] = named["correlation"]
+        triangle[self._places] = named["correlation"]
         length = np.sqrt((triangle**2).sum(axis=1, keepdims=True))
         unit, sd = triangle / length, np.exp(named["log_sd"]).reshape(-1, 1)
         found = slopes(
@@ -243,7 +245,7 @@ class LogLinearModel:
         free = (by_factor - along[:, np.newaxis] * unit[:, :, np.newaxis]) * (sd / length).reshape(
             -1, 1, 1
         )
-        return (sd * along).T, free[self._rows, self._columns].T
+        return (sd * along).T, free[self._places].T
 
     def _design(self, times: Tensor, channel: Tensor) -> Tensor:
         labs = torch.arange(len(self.labs))

@@ -11,7 +11,7 @@ const suite = new CipherSuite({
 })
 const words = [
   '',
-  'was in it',
+  'was counted in it',
   'was not in it: the consent was revoked',
   'was not in it: the consent had expired or was about to',
   'was not in it: the consent had not begun',

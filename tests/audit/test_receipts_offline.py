@@ -73,7 +73,7 @@ def test_every_token_of_every_round_has_its_receipt(written: Written, bundle: Bu
             words = receipt_of(shown, index).verify_in(bundle, history)
             assert words.startswith(f"Hospital {shown.site} committed on the chain")
             assert words.endswith("what the hospital committed to, not what it computed with.")
-            was_in = "your record was in it." in words
+            was_in = "your record was counted in it." in words
             assert was_in == (status is Status.ADMITTED)
             told.add((status, words.partition("record")[2].partition("This")[0]))
     assert {status for status, _ in told} >= {Status.ADMITTED, Status.REVOKED, Status.EXPIRED}

@@ -32,7 +32,8 @@ def ipfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 class Reviewed:
     """A study with one closed round, all of whose objects are on IPFS, and its service.
 
-    `silent`: a site that was asked for a replay of the round and never answered, on record.
+    `silent`: a site that was asked for a replay of the round and never answered, on record; ""
+    unless the module says `A_SITE_IS_SILENT`.
     """
 
     study: RealStudy
@@ -46,17 +47,23 @@ class Reviewed:
 
 @pytest.fixture(scope="module")
 def reviewed(
-    module_world: World, ipfs: str, tmp_path_factory: pytest.TempPathFactory
+    module_world: World,
+    ipfs: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Reviewed]:
     module_world.sites = module_world.sites[:3]
-    study = RealStudy(module_world, {"answer_seconds": 1})
+    is_silent = getattr(request.module, "A_SITE_IS_SILENT", False)
+    study = RealStudy(module_world, {"answer_seconds": 1} if is_silent else {})
     for site in module_world.sites:
         for _ in range(2):
             study.patient(site)
-    asked, silent = study.round(), module_world.sites[0].address
-    challenge(module_world, study.number, asked, silent, 0, module_world.reviewers[0])
-    module_world.wait(2)
-    study.chain.ledger.fault(study.number, asked, silent, 0)
+    asked, silent = study.round(), ""
+    if is_silent:
+        silent = module_world.sites[0].address
+        challenge(module_world, study.number, asked, silent, 0, module_world.reviewers[0])
+        module_world.wait(2)
+        study.chain.ledger.fault(study.number, asked, silent, 0)
     with ObjectStore(ipfs) as store:
         for data in {*study.files.values(), *study.objects.values()}:
             store.put(data)

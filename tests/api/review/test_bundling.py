@@ -30,6 +30,8 @@ from api.service import Service
 from audit.verify import verify_folder
 from tests.api.review.conftest import Reviewed
 
+A_SITE_IS_SILENT = True
+
 
 def bundling_process(service: Service) -> subprocess.Popen[bytes]:
     return subprocess.Popen(

@@ -263,7 +263,7 @@ RECEIPT = "`study.receipt`, which `assent patient open-receipt` uses"
 @answered(SITE, "gives a receipt of another status than it committed to", RECEIPT)
 def receipt_with_another_status(s: Stage) -> None:
     good = s.receipt()
-    assert "your record was in it" in good.verify(s.coordinator)
+    assert "your record was counted in it" in good.verify(s.coordinator)
     renamed = replace(good, status=Status.EXPIRED)
     with pytest.raises(ReceiptInvalid, match="path does not lead"):
         Receipt.parse(renamed.to_bytes())

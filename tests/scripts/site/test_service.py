@@ -71,6 +71,7 @@ def test_status_shows_connection_budget_cohort_and_own_commitments(started: Hosp
             "is_member": False,
             "delivered": False,
             "on_record": False,
+            "replay_until": 0,
         }
     ]
     shown = assent("site", "status", started.folder)

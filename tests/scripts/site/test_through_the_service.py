@@ -224,7 +224,7 @@ def test_receipts_reach_the_patient_alone_and_say_what_they_prove(place: Place) 
     options = ["--receipt-key", receipt_key, "--out", place.folder / "open.json"]
     opened = place.patient("open-receipt", sealed, *options, service=False)
     assert opened.code == 0, opened
-    assert f"round {number}; by that commitment, your record was in it" in opened.words
+    assert f"round {number}; by that commitment, your record was counted in it" in opened.words
     assert "broken off: it changed no model" in opened.words
     assert "what the hospital committed to, not what it computed with" in opened.words
 

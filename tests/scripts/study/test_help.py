@@ -14,6 +14,7 @@ WITHOUT_JSON = {
     ("irb", "sign-resume"),
     ("irb", "sign-rollback"),
     ("patient", "assemble"),
+    ("patient", "guardian-sign"),
     ("patient", "message"),
     ("patient", "sign-revocation"),
     ("patient", "vectors"),

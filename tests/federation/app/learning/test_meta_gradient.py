@@ -43,10 +43,13 @@ def patient(seed: int, visits: int) -> PatientSeries:
 class Differentiated:
     """The same model, which does not know its own gradient."""
 
+    def __init__(self, model: LogLinearModel = MODEL) -> None:
+        self._model = model
+
     def __getattr__(self, name: str) -> object:
         if name == "loss_gradients":
             raise AttributeError(name)
-        return getattr(MODEL, name)
+        return getattr(self._model, name)
 
 
 BOTH = pytest.mark.parametrize(
@@ -83,6 +86,21 @@ def test_the_closed_form_is_the_derivative_that_torch_finds(support_visits):
             rtol=1e-8,
             atol=1e-11,
         )
+
+
+@pytest.mark.parametrize("labs", [1, 2])
+def test_the_closed_form_is_that_of_a_model_with_few_labs_too(labs):
+    few = LogLinearModel(LABS[:labs], name="few-labs")
+    at = flatten(few.initial_prior(), few.prior_layout)
+    at += 0.3 * np.random.default_rng(1).standard_normal(at.size)
+    times, channel = np.repeat([0.0, 0.7, 2.0, 3.5], labs), np.tile(np.arange(labs), 4)
+    series = [PatientSeries(times, channel, np.linspace(1.0, 9.0, len(times)))]
+    np.testing.assert_allclose(
+        meta_gradients(few, at, series, VISITS),
+        meta_gradients(Differentiated(few), at, series, VISITS),
+        rtol=1e-8,
+        atol=1e-11,
+    )
 
 
 def test_the_loss_is_the_mean_log_density_that_adapt_and_predict_give():
