@@ -79,6 +79,14 @@ class SignedActInvalid(Exception):
     """A file is not a signed act, or not one for this chain. The message names the member."""
 
 
+def save_new(path: Path, value: dict[str, Any]) -> None:
+    """Writes JSON to a new file of mode 0600. Raises FileExistsError."""
+    data = json.dumps(value, indent=2).encode() + b"\n"
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+
+
 @dataclass(frozen=True)
 class SignedAct:
     """One act with its signature.
@@ -156,9 +164,7 @@ class SignedAct:
 
     def save(self, path: Path) -> None:
         """Writes a new file of mode 0600. Raises FileExistsError."""
-        data = json.dumps(self.to_json(), indent=2).encode() + b"\n"
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
-            file.write(data)
+        save_new(path, self.to_json())
 
     @classmethod
     def load(cls, path: Path) -> SignedAct:

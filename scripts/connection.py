@@ -34,6 +34,16 @@ DeploymentFile = Annotated[
         help="Which contracts on which chain: the coordinator's deployment file.",
     ),
 ]
+MaybeRpc = Annotated[
+    str | None,
+    typer.Option(metavar="URL", envvar="ASSENT_RPC", help="A chain node that you trust."),
+]
+MaybeDeploymentFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--deployment", metavar="FILE", envvar="ASSENT_DEPLOYMENT", help="The deployment file."
+    ),
+]
 Ipfs = Annotated[
     str,
     typer.Option(

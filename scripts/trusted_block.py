@@ -18,8 +18,8 @@ TrustBlock = Annotated[
 ]
 
 
-def hash_of(text: str) -> bytes | None:
-    """What --trust-block names, 32 bytes; None for nothing. Raises BadInput."""
+def hash_of(text: str, option: str = "--trust-block") -> bytes | None:
+    """The block hash that an option names, 32 bytes; None for nothing. Raises BadInput."""
     if not text:
         return None
     digits = text.removeprefix("0x")
@@ -28,7 +28,5 @@ def hash_of(text: str) -> bytes | None:
     except ValueError:
         value = b""
     if len(value) != 32:
-        raise BadInput(
-            f"--trust-block {text!r} is no block hash: give 0x and 64 hexadecimal digits"
-        )
+        raise BadInput(f"{option} {text!r} is no block hash: give 0x and 64 hexadecimal digits")
     return value

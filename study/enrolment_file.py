@@ -19,12 +19,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chain.messages import Domain, Enrolment, consent_domain, recover
+from chain.signed_act import save_new
 
 SCHEMA = "assent-enrolment-2"
 _MEMBERS = ("schema", "chain_id", "consent_token", "enrolment", "signature")
@@ -79,11 +79,9 @@ class EnrolmentFile:
             FileExistsError: there is one.
         """
         try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            save_new(path, self.to_json())
         except FileExistsError:
             raise FileExistsError(f"{path} exists; name another file") from None
-        with os.fdopen(handle, "wb") as file:
-            file.write(self.to_bytes())
 
     @classmethod
     def load(cls, path: Path) -> EnrolmentFile:

@@ -15,7 +15,6 @@ person mend it.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from chain.chain import Chain
 from chain.clients.base import Receipt
 from chain.guardians import Rotation, quorum_signatures
 from chain.messages import Domain, Revocation
-from chain.signed_act import SignedActInvalid, read_typed_data
+from chain.signed_act import SignedActInvalid, read_typed_data, save_new
 from study.other_signers import SignerUnusable, require_guardian_account
 
 SCHEMA = "assent-guardian-part-1"
@@ -53,9 +52,7 @@ class GuardianPart:
             "signer": "0x" + self.signer.hex(),
             "signature": "0x" + self.signature.hex(),
         }
-        data = json.dumps(value, indent=2).encode() + b"\n"
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
-            file.write(data)
+        save_new(path, value)
 
     @classmethod
     def load(cls, path: Path) -> GuardianPart:

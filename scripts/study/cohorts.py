@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.connection import StudyNumber, connect
+from scripts.connection import MaybeDeploymentFile, MaybeRpc, StudyNumber, connect
 from scripts.console import BadInput, JsonOption, say, show_json
 from scripts.trusted_block import TrustBlock
 
@@ -18,14 +18,8 @@ if TYPE_CHECKING:
 def cohorts(
     study: StudyNumber,
     round_: Annotated[int, typer.Argument(min=1, help="Which round.", metavar="ROUND")],
-    rpc: Annotated[
-        str | None,
-        typer.Option(metavar="URL", envvar="ASSENT_RPC", help="A chain node that you trust."),
-    ] = None,
-    deployment: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", envvar="ASSENT_DEPLOYMENT", help="The deployment file."),
-    ] = None,
+    rpc: MaybeRpc = None,
+    deployment: MaybeDeploymentFile = None,
     bundle: Annotated[
         Path | None,
         typer.Option(metavar="BUNDLE", help="Read it in a bundle instead, offline."),

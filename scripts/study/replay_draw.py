@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from scripts.console import BadInput, JsonOption, say, show_json, show_table
-from scripts.exit_codes import REFUSED
+from scripts.proven_history import proven_history
 from scripts.trusted_block import TrustBlock, hash_of
 
 
@@ -35,13 +35,12 @@ def replay_draw(
     among the contributions that were sealed before it. Whoever repeats this draws the same. The
     bundle has to reach that block, and to hold for --trust-block.
     """
-    from audit.bundle import read_bundle
     from audit.replay_draw import draw_replays, sealed_contributions
-    from audit.verify import prove_history
 
-    held, digest, trusted = read_bundle(bundle), hash_of(block_hash), hash_of(trust_block)
+    digest = hash_of(block_hash, "--hash")
     if digest is None:
         raise BadInput("--hash: name the block's hash; `assent study block` says what a node has")
+    held, state = proven_history(bundle, trust_block)
     if held.block_number < block:
         raise BadInput(
             f"{bundle} ends with block {held.block_number}: gather one that reaches block {block},"
@@ -49,11 +48,6 @@ def replay_draw(
         )
     if held.block_number == block and held.block_hash != digest:
         raise BadInput(f"{bundle} ends with block {block}, of hash 0x{held.block_hash.hex()}")
-    state, checks = prove_history(held, trusted)
-    failed = [(one.name, one.object, one.detail) for one in checks if not one.ok]
-    if failed or state is None:
-        show_table("The bundle does not prove its history", ("check", "object", "detail"), failed)
-        raise typer.Exit(REFUSED)
     among = sealed_contributions(state, block)
     contracts = held.contracts
     drawn = draw_replays(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.connection import StudyNumber, connect
+from scripts.connection import MaybeDeploymentFile, MaybeRpc, StudyNumber, connect
 from scripts.console import BadInput, JsonOption, say, show_json, show_table, warn
 from scripts.trusted_block import TrustBlock, hash_of
 
@@ -17,14 +17,8 @@ if TYPE_CHECKING:
 
 def withdrawals(
     study: StudyNumber,
-    rpc: Annotated[
-        str | None,
-        typer.Option(metavar="URL", envvar="ASSENT_RPC", help="A chain node that you trust."),
-    ] = None,
-    deployment: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", envvar="ASSENT_DEPLOYMENT", help="The deployment file."),
-    ] = None,
+    rpc: MaybeRpc = None,
+    deployment: MaybeDeploymentFile = None,
     bundle: Annotated[
         Path | None,
         typer.Option(metavar="BUNDLE", help="Work it out of a bundle instead, offline."),

@@ -12,7 +12,7 @@ from audit.cid import cid_of, cid_of_large, cid_of_sha256, digest_of
 from audit.unixfs import BLOCK_BYTES, MAX_OBJECT_BYTES, blocks_of, root_of
 from ipfs.objects import ObjectCorrupt, ObjectMissing, ObjectStore, ObjectStoreError
 from stack.binaries import ipfs_binary
-from stack.kubo import KuboDaemon
+from tests.kubo import kubo_api
 
 LARGE = bytes(BLOCK_BYTES) + b"\x01" * BLOCK_BYTES + b"the end"
 SMALL = b"at most a mebibyte"
@@ -20,12 +20,8 @@ SMALL = b"at most a mebibyte"
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("ipfs")
-    daemon = KuboDaemon(folder / "repository", folder / "kubo.log")
-    daemon.start()
-    daemon.wait_for_api()
-    yield daemon.api
-    daemon.stop()
+    with kubo_api(tmp_path_factory.mktemp("ipfs")) as api:
+        yield api
 
 
 @pytest.fixture(scope="module")

@@ -9,23 +9,18 @@ from pathlib import Path
 import pytest
 
 from ipfs.objects import ObjectStore
-from stack.kubo import KuboDaemon
-from stack.process import ProcessGroup
 from tests.api.review.serving import Served, serving
 from tests.audit.acts import challenge
 from tests.audit.real_study import RealStudy
+from tests.kubo import kubo_api
 from tests.world import World
 
 
 @pytest.fixture(scope="session")
 def ipfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An IPFS node of the tests' own; its API's address."""
-    folder = tmp_path_factory.mktemp("ipfs")
-    daemon = KuboDaemon(folder / "repository", folder / "kubo.log")
-    with ProcessGroup() as group:
-        group.start(daemon)
-        daemon.wait_for_api()
-        yield daemon.api
+    with kubo_api(tmp_path_factory.mktemp("ipfs")) as api:
+        yield api
 
 
 @dataclass(frozen=True)

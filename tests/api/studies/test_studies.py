@@ -10,9 +10,9 @@ from api.app import create_app
 from api.index.indexer import Indexer
 from api.service import Service
 from ipfs.objects import ObjectStore
-from stack.kubo import KuboDaemon
 from study.documents import consent_text_document
 from study.overview import replay, spending
+from tests.kubo import kubo_api
 from tests.world import World, sha256
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -21,12 +21,8 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.fixture(scope="module")
 def ipfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An IPFS node with the consent text alone."""
-    folder = tmp_path_factory.mktemp("ipfs")
-    daemon = KuboDaemon(folder / "repository", folder / "kubo.log")
-    daemon.start()
-    daemon.wait_for_api()
-    yield daemon.api
-    daemon.stop()
+    with kubo_api(tmp_path_factory.mktemp("ipfs")) as api:
+        yield api
 
 
 def without_chain(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import tempfile
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ from federation.gate.journal_schema import (
 from federation.gate.private_database import DatabaseUnusable
 from federation.gate.private_files import PrivateFileUnsafe
 from federation.gate.snapshots import KeptSnapshot, Snapshots
+from tests.federation.gate.dying import dies_at
 
 SEAL = hashlib.sha256(b"seal").digest()
 OTHER_SEAL = hashlib.sha256(b"another seal").digest()
@@ -461,34 +463,6 @@ class TestKilled:
         answer("abandoned", lambda: journal.abandon_round(1, 2) is None)
         journal.close()
 
-    def die_at(self, path: Path, statement: int, answers: int) -> bool:
-        """Live in a child that exits before its SQL statement with this number; False if done."""
-        child = os.fork()
-        if child == 0:
-            seen = 0
-            connect = sqlite3.connect
-
-            def count(_sql):
-                nonlocal seen
-                seen += 1
-                if seen == statement:
-                    os._exit(9)
-
-            def connect_and_count(*args, **kwargs):
-                connection = connect(*args, **kwargs)
-                connection.set_trace_callback(count)
-                return connection
-
-            sqlite3.connect = connect_and_count
-            try:
-                self.life(path, answers)
-                os._exit(0)
-            finally:
-                os._exit(1)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        assert code in (0, 9)
-        return code == 9
-
     def heard(self, log: Path):
         """Every answer by name; one question must never have had two answers."""
         by_name: dict[str, str] = {}
@@ -503,7 +477,7 @@ class TestKilled:
             statement += 1
             path, log = tmp_path / f"{statement}.db", tmp_path / f"{statement}.txt"
             answers = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-            died = self.die_at(path, statement, answers)
+            died = dies_at(statement, partial(self.life, path, answers))
             self.check_kept(path, self.heard(log))
             self.life(path, answers)
             assert self.heard(log).keys() == set(self.NAMES)
@@ -516,7 +490,7 @@ class TestKilled:
         path, log = tmp_path / "state.db", tmp_path / "answers.txt"
         answers = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         statement = step
-        while self.die_at(path, statement, answers):
+        while dies_at(statement, partial(self.life, path, answers)):
             statement += 1
             self.check_kept(path, self.heard(log))
         assert self.heard(log).keys() == set(self.NAMES)

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import stat
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from federation.gate.private_database import DatabaseUnusable
 from federation.gate.private_files import PrivateFileUnsafe
 from federation.gate.record_cap import Fate, catch_up
 from federation.gate.record_tally import RecordTally, RecordTallyRefused, SiteAccount
+from tests.federation.gate.dying import dies_at
 
 RHO = 10
 CEILING = 25
@@ -207,32 +209,6 @@ class TestADyingProcess:
         os.write(done, b"held")
         tally.close()
 
-    def dies_at(self, path: Path, ledger: Ledger, statement: int, done: int) -> bool:
-        child = os.fork()
-        if child == 0:
-            seen, connect = 0, sqlite3.connect
-
-            def count(_sql):
-                nonlocal seen
-                seen += 1
-                if seen == statement:
-                    os._exit(9)
-
-            def connect_and_count(*args, **kwargs):
-                connection = connect(*args, **kwargs)
-                connection.set_trace_callback(count)
-                return connection
-
-            sqlite3.connect = connect_and_count
-            try:
-                self.life(path, ledger, done)
-                os._exit(0)
-            finally:
-                os._exit(1)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        assert code in (0, 9)
-        return code == 9
-
     def test_never_counts_too_little_and_never_twice(self, tmp_path):
         ledger, statement, died = Ledger(), 0, True
         ledger.counts[1], ledger.commitments[ONE, 1] = 2, 1
@@ -246,7 +222,7 @@ class TestADyingProcess:
             hold(first, ONE, 1, {"p", "q"})
             first.close()
             done = os.open(log, os.O_WRONLY | os.O_CREAT)
-            died = self.dies_at(path, ledger, statement, done)
+            died = dies_at(statement, partial(self.life, path, ledger, done))
             again = RecordTally(path)
             heard = bool(log.read_bytes())
             assert again.totals({"q"}) == {"q": RHO}
