@@ -16,7 +16,6 @@ signed in advance ends a consent as soon as anyone carries it: files are written
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +43,7 @@ from chain.messages import (
     enrolment_proof,
     signer_of_account,
 )
+from chain.new_file import save_new
 from chain.solidity import abi_type, camel, members
 
 SCHEMA = "assent-signed-act-1"
@@ -77,14 +77,6 @@ _ACTS: dict[str, type[Act]] = {kind.__name__: kind for kind in _DOMAIN_NAMES}
 
 class SignedActInvalid(Exception):
     """A file is not a signed act, or not one for this chain. The message names the member."""
-
-
-def save_new(path: Path, value: dict[str, Any]) -> None:
-    """Writes JSON to a new file of mode 0600. Raises FileExistsError."""
-    data = json.dumps(value, indent=2).encode() + b"\n"
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
 
 
 @dataclass(frozen=True)

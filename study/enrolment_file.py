@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from chain.messages import Domain, Enrolment, consent_domain, recover
-from chain.signed_act import save_new
+from chain.new_file import save_new
 
 SCHEMA = "assent-enrolment-2"
 _MEMBERS = ("schema", "chain_id", "consent_token", "enrolment", "signature")

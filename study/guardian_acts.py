@@ -24,7 +24,8 @@ from chain.chain import Chain
 from chain.clients.base import Receipt
 from chain.guardians import Rotation, quorum_signatures
 from chain.messages import Domain, Revocation
-from chain.signed_act import SignedActInvalid, read_typed_data, save_new
+from chain.new_file import save_new
+from chain.signed_act import SignedActInvalid, read_typed_data
 from study.other_signers import SignerUnusable, require_guardian_account
 
 SCHEMA = "assent-guardian-part-1"

@@ -1,0 +1,16 @@
+"""A new file of JSON that only its owner reads."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+def save_new(path: Path, value: dict[str, Any]) -> None:
+    """Writes JSON to a new file of mode 0600. Raises FileExistsError."""
+    data = json.dumps(value, indent=2).encode() + b"\n"
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
