@@ -46,6 +46,7 @@ _CHUNK = 1 << 20
 # What a running site writes for itself; and Flower's own files, made anew at the next start.
 _LEFT_OUT = frozenset({"logs", "run", "supernode/flower", "supernode/tls"})
 _SQLITE_SIDE_FILES = ("-wal", "-shm", "-journal")
+_SQLITE_HEADER = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat.html, section 1.3
 
 
 class BackupUnusable(Exception):
@@ -170,7 +171,7 @@ def _snapshot(folder: Path) -> IO[bytes]:
     archive: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the caller's
     with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for path, name in _named_files(folder):
-            if path.suffix == ".db":
+            if _is_database(path, name):
                 with tempfile.TemporaryDirectory(dir=folder, prefix=".backup-") as copies:
                     copy = Path(copies) / path.name
                     _copy_database(path, copy)
@@ -198,6 +199,14 @@ def _files(folder: Path) -> Iterator[Path]:
         side = path.name.endswith(_SQLITE_SIDE_FILES)
         if kept and not hidden and not side and path.is_file() and not path.is_symlink():
             yield path
+
+
+def _is_database(path: Path, name: str) -> bool:
+    """By its name or its first bytes: a hospital may give its tally of records any name."""
+    if name.endswith(".db"):
+        return True  # also a damaged one, which then cannot be copied, and says so
+    with path.open("rb") as file:
+        return file.read(len(_SQLITE_HEADER)) == _SQLITE_HEADER
 
 
 def _copy_database(path: Path, copy: Path) -> None:

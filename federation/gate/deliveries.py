@@ -37,7 +37,8 @@ def record_delivery(folder: Path, number: int) -> bytes:
         folder: the site's folder; its account signs and pays.
 
     Returns:
-        SHA-256 of the masked vector, as the ledger now has it.
+        The 32 bytes that name the masked vector (`audit.cid.digest_of`), as the ledger now has
+        them.
 
     Raises:
         NothingToRecord: nothing was made for the round, it was made for another seal, or the round
@@ -82,34 +83,44 @@ def watch() -> None:
     """
     folder = site_folder_from_environment()
     config = SiteConfig.load(folder)
-    _watch_newest(folder, config)
+    chain = _watch_newest(folder, config)
     try:
-        for number, why in end_replay_windows(folder, connect(folder, config)):
+        for number, why in end_replay_windows(folder, chain):
             log.info("round %d: what a replay needs is destroyed: %s", number, why)
     except ChainError as error:
         log.warning("replay windows: cannot look: %s", error)
 
 
-def _watch_newest(folder: Path, config: SiteConfig) -> None:
-    chain, number, pause = None, 0, _LONGEST_PAUSE
+def _watch_newest(folder: Path, config: SiteConfig) -> Chain:
+    """Gives the connection that it made."""
+    chain, number, pause = _connect(folder, config), 0, _LONGEST_PAUSE
     while True:
         try:
-            chain = chain or connect(folder, config)
             number = number or chain.ledger.round_count(config.study_id)
             sealed = chain.ledger.round(config.study_id, number)
             if not _may_matter(chain, folder, config.study_id, number, sealed):
-                return
+                return chain
             if chain_time(chain) >= record_from(sealed):
                 record_delivery(folder, number)
                 log.warning("round %d is still sealed: the delivery is put on record", number)
-                return
+                return chain
             pause = min(_LONGEST_PAUSE, _margin(sealed) / 2)
         except (ContractRefused, NothingToRecord) as refusal:
             log.info("round %d: no delivery is put on record: %s", number, refusal)
-            return
+            return chain
         except ChainError as error:
             log.warning("round %d: cannot look: %s", number, error)
         time.sleep(pause)
+
+
+def _connect(folder: Path, config: SiteConfig) -> Chain:
+    """As soon as the site's node answers as it should."""
+    while True:
+        try:
+            return connect(folder, config)
+        except ChainError as error:
+            log.warning("cannot look for a delivery to put on record: %s", error)
+        time.sleep(_LONGEST_PAUSE)
 
 
 def record_from(sealed: Round) -> int:

@@ -272,7 +272,10 @@ class Journal:
             return Delivery(masked, signature)
 
     def delivered(self, study_id: int, round_number: int) -> tuple[bytes, bytes] | None:
-        """(seal digest, SHA-256 of the masked bytes) of a round's delivery, once it was made."""
+        """(seal digest, the 32 bytes that name the masked vector) of a delivery, once it was made.
+
+        They are `audit.cid.digest_of` the masked bytes.
+        """
         query = "SELECT seal_digest, masked_hash FROM deliveries WHERE study=? AND round=?"
         row = self.database.row(query, study_id, round_number)
         return None if row is None else (bytes(row["seal_digest"]), bytes(row["masked_hash"]))
@@ -320,10 +323,12 @@ class Journal:
         """
         self._end(study_id, round_number, "abandoned", WIPE)
 
-    def end_replay_window(
-        self, study_id: int, round_number: int, reason: str = "its replay window is over"
-    ) -> None:
-        """As `abandon_round`, but cohorts stay, for patients' receipts. May be repeated."""
+    def end_replay_window(self, study_id: int, round_number: int, reason: str) -> None:
+        """As `abandon_round`, but cohorts stay, for patients' receipts. May be repeated.
+
+        Args:
+            reason: what `ended` and every later refusal say.
+        """
         self._end(study_id, round_number, reason, WIPE_BUT_COHORT)
 
     def begin_new_incarnation(self) -> list[tuple[int, int]]:

@@ -57,8 +57,8 @@ def check_base_follows(chain: Chain, store: ObjectStore, study_id: int, number: 
 
 
 def recompute_round(chain: Chain, store: ObjectStore, study_id: int, number: int) -> bytes:
-    """SHA-256 of the checkpoint that a closed round must have made, from its base and the masked
-    vectors that its members signed.
+    """What names the checkpoint that a closed round must have made, from its base and the masked
+    vectors that its members signed: 32 bytes (`audit.cid.digest_of`).
 
     Raises:
         AuditError, RoundEventMissing: it cannot be recomputed.
@@ -79,9 +79,7 @@ def recompute_round(chain: Chain, store: ObjectStore, study_id: int, number: int
         )
     commitments = chain.ledger.commitments_of(study_id, number, members)
     count = sum(commitment.cohort_size for commitment in commitments)
-    total = unmask_sum(
-        [from_bytes(store.get(entry.masked.cid)) for entry in manifest.contributions]
-    )
+    total = unmask_sum(from_bytes(store.get(entry.masked.cid)) for entry in manifest.contributions)
     require_plausible_sum(total, count, len(members), terms)
     base = read_checkpoint(store.get(cid_of_sha256(closed.base)))
     checkpoint = apply_round(base, total, count, terms, recipe)

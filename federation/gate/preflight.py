@@ -265,8 +265,9 @@ class Preflight:
 
     def _ask_record_ceiling(self) -> str:
         chain, keys = _require(self._chain, "no chain"), _require(self._keys, "no keys")
-        config, consents = _require(self._config, ""), _require(self._consents, "no cohort")
-        counts = count_records(self._folder, config, chain, keys, consents)
+        terms, config = _require(self._terms, "no terms"), _require(self._config, "no settings")
+        consents = _require(self._consents, "no cohort")
+        counts = count_records(self._folder, config, chain, keys, terms, consents)
         if counts.reaching_it:
             self._warning = (
                 f"{counts.in_words} Speak with the sponsor before a round is paid for that learns"

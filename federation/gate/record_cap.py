@@ -30,6 +30,16 @@ class Fate:
     rho: int
 
 
+@dataclass(frozen=True)
+class Committed:
+    """A commitment that the ledger holds: its attempt, and the rho that its round would cost in
+    1e-18.
+    """
+
+    attempt: int
+    rho: int
+
+
 class Decisions(Protocol):
     """What the tally has to know of the ledger."""
 
@@ -39,7 +49,7 @@ class Decisions(Protocol):
     def fate(self, account: SiteAccount, number: int) -> Fate | None:
         """What was decided of a round; None while it is open, or while a decision is not final."""
 
-    def committed(self, account: SiteAccount, number: int) -> Fate | None:
+    def committed(self, account: SiteAccount, number: int) -> Committed | None:
         """The account's newest commitment to a round; None without one."""
 
 
@@ -72,12 +82,13 @@ class LedgerDecisions:
             return Fate(None, rho)
         return Fate(ledger.commitment_of(study, number, account.site, block=block).attempt, rho)
 
-    def committed(self, account: SiteAccount, number: int) -> Fate | None:
+    def committed(self, account: SiteAccount, number: int) -> Committed | None:
         ledger, study = self._chain.ledger, account.study_id
         attempt = ledger.commitment_of(study, number, account.site).attempt
         if not attempt:
             return None
-        return Fate(attempt, ledger.rho_of_round(study, ledger.round(study, number).version))
+        rho = ledger.rho_of_round(study, ledger.round(study, number).version)
+        return Committed(attempt, rho)
 
 
 def catch_up(tally: RecordTally, chain_id: int, ledger: str, decisions: Decisions) -> None:
@@ -96,7 +107,7 @@ def catch_up(tally: RecordTally, chain_id: int, ledger: str, decisions: Decision
             number += 1
         for undecided in range(number, newest + 1):
             committed = decisions.committed(account, undecided)
-            if committed is not None and committed.attempt is not None:
+            if committed is not None:
                 tally.hold_everyone(account, undecided, committed.attempt, committed.rho)
 
 

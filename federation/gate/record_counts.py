@@ -42,15 +42,19 @@ class RecordCounts:
 
 
 def count_records(
-    folder: Path, config: SiteConfig, chain: Chain, keys: SiteKeys, consents: Sequence[Consent]
+    folder: Path,
+    config: SiteConfig,
+    chain: Chain,
+    keys: SiteKeys,
+    terms: Terms,
+    consents: Sequence[Consent],
 ) -> RecordCounts:
-    """Of the records behind consents.
+    """Of the records behind consents, under the terms in force.
 
     Raises:
         RecordTallyRefused, PrivateFileUnsafe, DatabaseUnusable, chain.errors.ChainError
     """
     study_id, site = config.study_id, keys.public.account
-    terms = chain.registry.terms(study_id, chain.registry.study(study_id).current_version)
     rho = rho_of_round(terms.noise_multiplier)
     left = max(rho, terms.rho_ceiling - chain.ledger.rho_spent(study_id))
     with (
@@ -79,7 +83,7 @@ def read_record_counts(folder: Path) -> tuple[RecordCounts, Path]:
     )
     with closing(SiteKeys.open(folder / "keys")) as keys:
         consents = consents_now(chain, terms, config.study_id, keys.public.account)
-        counts = count_records(folder, config, chain, keys, consents)
+        counts = count_records(folder, config, chain, keys, terms, consents)
     return counts, config.record_tally_path(folder)
 
 

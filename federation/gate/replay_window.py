@@ -56,7 +56,7 @@ def end_replay_windows(folder: Path, chain: Chain) -> list[tuple[int, str]]:
             over = opened.state in (RoundState.CLOSED, RoundState.ABORTED)
             if now > replay_until(opened, terms, config.replay_days):
                 ended.append((number, WINDOW_OVER))
-            elif over and not _is_member(chain, study_id, number, keys.public.account):
+            elif over and keys.public.account not in chain.ledger.members(study_id, number):
                 ended.append((number, NOT_SEALED))
             elif lacks_one and (over or now >= opened.close_deadline):
                 ended.append((number, ERASED))
@@ -64,10 +64,6 @@ def end_replay_windows(folder: Path, chain: Chain) -> list[tuple[int, str]]:
                 continue
             journal.end_replay_window(study_id, number, ended[-1][1])
     return ended
-
-
-def _is_member(chain: Chain, study_id: int, number: int, site: str) -> bool:
-    return site in chain.ledger.members(study_id, number)
 
 
 def _forget_erased(snapshots: Snapshots, register: RecordRegister) -> None:

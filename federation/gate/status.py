@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -133,7 +134,8 @@ def _read_status(folder: Path, config: SiteConfig, keys: SiteKeys, last: int) ->
     numbers = range(newest, max(0, newest - last), -1)
     consents = consents_now(chain, terms, config.study_id, site)
     with open_journal(folder) as journal:
-        rounds = tuple(_round(chain, journal, config, number, site) for number in numbers)
+        kept = Snapshots(journal).rounds() if journal else {}
+        rounds = tuple(_round(chain, journal, kept, config, number, site) for number in numbers)
         own_tally = journal.spent(config.study_id) if journal else 0
     return SiteStatus(
         study_id=config.study_id,
@@ -152,19 +154,24 @@ def _read_status(folder: Path, config: SiteConfig, keys: SiteKeys, last: int) ->
         own_tally=own_tally,
         cohort_now=len(consents),
         min_cohort=terms.min_cohort,
-        records=count_records(folder, config, chain, keys, consents),
+        records=count_records(folder, config, chain, keys, terms, consents),
     )
 
 
 def _round(
-    chain: Chain, journal: Journal | None, config: SiteConfig, number: int, site: str
+    chain: Chain,
+    journal: Journal | None,
+    kept: Mapping[tuple[int, int], bool],
+    config: SiteConfig,
+    number: int,
+    site: str,
 ) -> RoundStatus:
     study_id = config.study_id
     opened = chain.ledger.round(study_id, number)
     own = chain.ledger.commitment_of(study_id, number, site)
     until = 0
     # Absent: nothing was kept, or its window is over. True: a record was taken out.
-    if journal is not None and Snapshots(journal).rounds().get((study_id, number)) is False:
+    if kept.get((study_id, number)) is False:
         terms = chain.registry.terms(study_id, opened.version)
         until = replay_until(opened, terms, config.replay_days)
     return RoundStatus(

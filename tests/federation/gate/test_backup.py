@@ -1,5 +1,6 @@
 """A site's backup: whole, encrypted, consistent; and nothing that was sent since is repeated."""
 
+import json
 import os
 import random
 import shutil
@@ -7,6 +8,7 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ from federation.gate.journal import Journal
 from federation.gate.journal_schema import RoundEnded
 from federation.gate.keys import SiteKeys
 from federation.gate.private_files import PrivateFileUnsafe, write_private_file
+from federation.gate.record_tally import RecordTally, SiteAccount
 from federation.gate.records.store import RecordStore
 from federation.gate.site_folder import make_site_folder
 
@@ -170,6 +173,30 @@ def test_a_database_that_is_being_written_is_copied_whole(
     check = sqlite3.connect(tmp_path / "restored" / "state.db")
     assert check.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     check.close()
+
+
+@pytest.mark.parametrize(
+    "kept_at", ["tally", "../hospital-wide.tally", "../shared/record-tally.db"]
+)
+def test_the_tally_of_records_is_copied_whole_whatever_its_name(
+    folder: Path, tmp_path: Path, kept_at: str
+) -> None:
+    """What a running site has counted may be in SQLite's write-ahead log alone."""
+    (folder / "site.json").write_text(json.dumps({"record_tally": kept_at}))
+    target = folder / kept_at
+    target.parent.mkdir(exist_ok=True)
+    account = SiteAccount(31337, "0x" + "ab" * 20, STUDY, "0x" + "01" * 20)
+    with closing(RecordTally(target)) as running:
+        running.add(account)
+        running.hold(account, 1, 1, 10, {"a record"}, 1000)
+        running.settle(account, 1, 1, 10)
+        write_backup(folder, tmp_path / "backup", PASSPHRASE)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    restored = restore_backup(tmp_path / "backup", elsewhere / "site", PASSPHRASE)
+    assert restored.record_tally == Path(os.path.normpath(elsewhere / "site" / kept_at))
+    with closing(RecordTally(restored.record_tally)) as copy:
+        assert copy.totals({"a record"}) == {"a record": 10}
 
 
 def test_rounds_that_were_under_way_end_and_keep_their_cohort(

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 
 from federation.gate.private_database import DatabaseUnusable
 from federation.gate.private_files import PrivateFileUnsafe
-from federation.gate.record_cap import Fate, catch_up
+from federation.gate.record_cap import Committed, Fate, catch_up
 from federation.gate.record_tally import RecordTally, RecordTallyRefused, SiteAccount
 from tests.federation.gate.dying import dies_at
 
@@ -191,7 +191,7 @@ class Ledger:
 
     def committed(self, account, number):
         attempt = self.commitments.get((account, number))
-        return None if attempt is None else Fate(attempt, RHO)
+        return None if attempt is None else Committed(attempt, RHO)
 
 
 def caught_up(tally, ledger):
