@@ -164,6 +164,11 @@ class Withdrawal:
         return self.finishing.ended is not None
 
     @property
+    def late(self) -> int:
+        """How many of its two duties were done after their deadline."""
+        return sum(clock.in_time is False for clock in (self.halting, self.finishing))
+
+    @property
     def descending(self) -> tuple[CheckpointRemedy, ...]:
         """The checkpoints that descend from a round which may have used it."""
         return tuple(one for one in self.checkpoints if one.bound is not None)

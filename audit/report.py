@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from audit.fields import hex_of
 from audit.remedies import Withdrawal
+from audit.spending import Charge, Spending
 
 
 class Kind(StrEnum):
@@ -48,29 +49,42 @@ class Check(NamedTuple):
 
 @dataclass(frozen=True)
 class RoundSummary:
-    """One round in a line. rho in 1e-18; ``cohort`` the sealed cohort sizes together."""
+    """One round in a line. ``retired``: it closed, and the study went back behind it since;
+    ``cohort``: the sealed cohort sizes together; ``charge``: None before a seal.
+    """
 
     number: int
     state: str
+    retired: bool
     version: int
     members: tuple[str, ...]
     cohort: int
-    rho: int
-    rho_spent: int
+    charge: Charge | None
     reason: str
 
     def to_json(self) -> dict[str, Any]:
+        """``rho_spent`` and ``epsilon_spent``: of all rounds up to it; 0 of one never sealed."""
+        charge = self.charge
         return {
-            **vars(self),
+            "number": self.number,
+            "state": self.state,
+            "retired": self.retired,
+            "version": self.version,
             "members": list(self.members),
-            "rho": str(self.rho),
-            "rho_spent": str(self.rho_spent),
+            "cohort": self.cohort,
+            "rho": str(charge.rho if charge else 0),
+            "rho_spent": str(charge.rho_spent if charge else 0),
+            "epsilon_spent": charge.epsilon if charge else 0.0,
+            "reason": self.reason,
         }
 
 
 @dataclass(frozen=True)
 class Report:
-    """The verdict on a bundle, and up to which block and chain time (s) it holds."""
+    """The verdict on a bundle, and up to which block and chain time (s) it holds.
+
+    ``privacy``: what its rounds spent together; None when its events give no history.
+    """
 
     study: int
     chain_id: int
@@ -81,6 +95,7 @@ class Report:
     checks: tuple[Check, ...]
     rounds: tuple[RoundSummary, ...] = ()
     withdrawals: tuple[Withdrawal, ...] = ()
+    privacy: Spending | None = None
 
     @property
     def ok(self) -> bool:
@@ -132,6 +147,7 @@ class Report:
                 "trusted": self.trusted,
             },
             "checks": [check.to_json() for check in self.checks],
+            "privacy": self.privacy.to_json() if self.privacy else None,
             "rounds": [summary.to_json() for summary in self.rounds],
             "withdrawals": [one.to_json(every=False) for one in self.withdrawals],
         }

@@ -28,6 +28,7 @@ from audit.consent_state import StudyState
 from audit.disclosure import Disclosure
 from audit.replays import SignedReplay
 from audit.report import Check, Report, RoundSummary
+from audit.spending import charges, spending
 
 _GROUPS: tuple[tuple[str, Callable[[Context], None]], ...] = (
     ("files", check_files),
@@ -66,6 +67,11 @@ def verify(
         check_disclosures(context, disclosures)
     with context.record.group("replay", "replays"):
         check_replays(context, replays)
+    rounds: tuple[RoundSummary, ...] = ()
+    privacy = None
+    with context.record.group("budget.storage", "epsilon"):
+        if context.state is not None and context.state.history.versions:
+            rounds, privacy = _summaries(context.state), spending(context.state)
     anchored = any(check.name == "anchor" and check.ok for check in context.record.checks)
     return Report(
         study=bundle.study,
@@ -75,8 +81,9 @@ def verify(
         block_time=context.header.timestamp if context.header else None,
         trusted=anchored,
         checks=tuple(context.record.checks),
-        rounds=_summaries(context.state) if context.state else (),
+        rounds=rounds,
         withdrawals=context.withdrawals,
+        privacy=privacy,
     )
 
 
@@ -106,15 +113,16 @@ def verify_folder(
 
 
 def _summaries(state: StudyState) -> tuple[RoundSummary, ...]:
+    charged = {charge.number: charge for charge in charges(state)}
     return tuple(
         RoundSummary(
             number=facts.number,
             state=facts.state.name.lower(),
+            retired=state.is_retired(facts.number),
             version=facts.opened.version,
             members=facts.sealed.members if facts.sealed else (),
             cohort=sum(entry.commitment.cohort_size for entry in facts.sealed_commitments()),
-            rho=facts.sealed.rho if facts.sealed else 0,
-            rho_spent=facts.sealed.rho_spent if facts.sealed else 0,
+            charge=charged.get(facts.number),
             reason=facts.aborted.reason.name.lower() if facts.aborted else "",
         )
         for facts in state.history.rounds.values()

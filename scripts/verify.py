@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 
 from audit.disclosure import Disclosure
+from audit.privacy import RHO_UNIT
 from audit.report import Report, RoundSummary
+from audit.spending import Spending
 from audit.verify import verify_folder
 from scripts.console import BadInput, JsonOption, say, show_json, show_table, tick
 from scripts.keys import read_x25519
@@ -80,9 +82,11 @@ def _opened(files: Sequence[Path], key: Path | None) -> list[Disclosure]:
 def _show(report: Report, *, every: bool, given: bool) -> None:
     show_table(
         f"Study {report.study} on chain {report.chain_id}",
-        ("round", "state", "sites", "patients", "rho in total", "why it ended"),
-        [(r.number, r.state, len(r.members), r.cohort, _rho(r), r.reason) for r in report.rounds],
+        ("round", "state", "sites", "patients", "rho so far", "epsilon so far", "why it ended"),
+        [_round(one) for one in report.rounds],
     )
+    if report.privacy is not None:
+        say(_spent(report.privacy))
     rows = (
         [(tick(c.ok), c.name, c.object, c.kind.value, c.detail) for c in report.checks]
         if every
@@ -134,8 +138,22 @@ def _show(report: Report, *, every: bool, given: bool) -> None:
         )
 
 
-def _rho(one: RoundSummary) -> str:
-    return f"{one.rho_spent / 1e18:.6f}" if one.rho else "not charged"
+def _round(one: RoundSummary) -> tuple[object, ...]:
+    """rho and epsilon are of all rounds up to it."""
+    rho = epsilon = "not charged"
+    if one.charge is not None:
+        rho, epsilon = f"{one.charge.rho_spent / RHO_UNIT:.6f}", f"{one.charge.epsilon:.3f}"
+    why = one.reason.replace("_", " ")
+    state = "retired" if one.retired else one.state
+    return one.number, state, len(one.members), one.cohort, rho, epsilon, why
+
+
+def _spent(all_of_it: Spending) -> str:
+    return (
+        f"Privacy spent in all, abandoned rounds included: epsilon {all_of_it.epsilon:.3f} of"
+        f" {all_of_it.epsilon_ceiling:.3f} at delta {all_of_it.delta:.3g} (rho"
+        f" {all_of_it.rho_spent / RHO_UNIT:.6f} of {all_of_it.rho_ceiling / RHO_UNIT:.6f})."
+    )
 
 
 def _by_name(report: Report) -> list[tuple[object, ...]]:

@@ -91,7 +91,7 @@ def _rounds(study: StudyFacts) -> str:
 
 def _withdrawals(facts: EvidenceFacts) -> str:
     found = facts.report.withdrawals
-    late = sum(clock.in_time is False for one in found for clock in (one.halting, one.finishing))
+    late = sum(one.late for one in found)
     waiting = sum(not one.is_final for one in found)
     if not found:
         return "nobody withdrew"

@@ -41,7 +41,7 @@ def privacy(study: StudyFacts) -> Section:
         )
         parts.append(Figure(PRIVACY_FIGURE, caption))
         lines = tuple(
-            (str(one.number), _rho(one.rho), _rho(one.rho_spent), f"{one.epsilon_spent:.3f}")
+            (str(one.number), _rho(one.rho), _rho(one.rho_spent), f"{one.epsilon:.3f}")
             for one in study.charges
         )
         columns = ("round", "rho of the round", "rho in total", "epsilon in total")
@@ -88,9 +88,7 @@ def withdrawals(found: tuple[Withdrawal, ...]) -> Section:
         own = [one for one in found if one.remedy == remedy]
         if own:
             largest = max((one.bound.epsilon for one in own if one.bound), default=0.0)
-            late = sum(
-                clock.in_time is False for one in own for clock in (one.halting, one.finishing)
-            )
+            late = sum(one.late for one in own)
             halted = sum(one.halting.ended is not None for one in own)
             final = sum(one.is_final for one in own)
             epsilon = f"{largest:.3g}" if largest else "none"

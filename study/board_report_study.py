@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
+from audit.cid import sha256
 from audit.errors import AuditError
 from audit.fields import hex_of
 from audit.recipe import parse as parse_recipe
@@ -77,8 +77,8 @@ def data(facts: EvidenceFacts, study: StudyFacts) -> Section:
 
 
 def _learned(facts: EvidenceFacts, study: StudyFacts) -> str:
-    held = facts.bundle.document(study.version.version, "recipe.json")
-    if held is None or hashlib.sha256(held).digest() != study.terms.recipe_hash:
+    held = _document(facts, study, "recipe.json", study.terms.recipe_hash)
+    if held is None:
         return "the approved recipe is not in this bundle"
     try:
         recipe = parse_recipe(held)
@@ -157,7 +157,7 @@ def approved_texts(facts: EvidenceFacts, study: StudyFacts) -> Iterator[Section]
 
 def _document(facts: EvidenceFacts, study: StudyFacts, name: str, digest: bytes) -> bytes | None:
     held = facts.bundle.document(study.version.version, name)
-    return held if held and hashlib.sha256(held).digest() == digest else None
+    return held if held and sha256(held) == digest else None
 
 
 def _plain(data: bytes | None) -> str | None:

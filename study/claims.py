@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from audit.report import Check, Kind
@@ -138,6 +139,7 @@ class Standing:
     kinds: tuple[tuple[Kind, int], ...]
 
 
+@lru_cache(maxsize=1024)
 def claim_of(name: str) -> Claim | None:
     """The claim that a check belongs to: the one that names most of its name."""
     found = [

@@ -17,15 +17,15 @@ from audit.cid import cid_of_large, cid_of_sha256, is_cid_of_large, sha256_of_ci
 from audit.consent_state import StudyState
 from audit.history import RollbackFacts, VersionFacts
 from audit.manifest import Contracts
-from audit.privacy import RHO_UNIT, epsilon_canonne_kamath_steinke, log_slack_of_round
+from audit.privacy import RHO_UNIT, log_slack_of_round
 from audit.replays import SignedReplay
 from audit.report import Report
 from audit.round_state import Moment, RoundFacts
+from audit.spending import Charge, Spending, charges, newest_terms, spending
 from audit.verify import prove_history, verify
 from audit.withdrawal_study import predecessor
 from chain.messages import Terms
 from study.consenting import moment
-from study.overview import Spending, newest_terms, spending
 
 _LONG_NUMBER = re.compile(r"\b\d{30,}\b")
 _SECONDS = re.compile(r"(?<=\b(?:at|by) )\d{10}\b")
@@ -68,20 +68,6 @@ class Act:
 
 
 @dataclass(frozen=True)
-class RoundSpending:
-    """One sealed round's charge, and all up to it; rho in 1e-18, epsilon at the terms' delta.
-
-    ``bounded``: zCDP of all up to it with the slack of the distributed discrete sum, as a number.
-    """
-
-    number: int
-    rho: int
-    rho_spent: int
-    epsilon_spent: float
-    bounded: float
-
-
-@dataclass(frozen=True)
 class StudyFacts:
     """The proven history and what is counted in it."""
 
@@ -91,7 +77,7 @@ class StudyFacts:
     consents: dict[str, ConsentCounts]
     rounds: tuple[RoundFacts, ...]
     privacy: Spending
-    charges: tuple[RoundSpending, ...]
+    charges: tuple[Charge, ...]
     acts: tuple[Act, ...]
     large: frozenset[bytes] = frozenset()
     """What names the bundle's objects over 1 MiB, 32 bytes each: their CIDs have another codec."""
@@ -109,7 +95,7 @@ class StudyFacts:
     @property
     def labels(self) -> dict[str, str]:
         """Short names of sites for tables and figures, by address."""
-        return {site: f"site {number}" for number, site in enumerate(self.consents, start=1)}
+        return labels_of(self.state)
 
     @property
     def bounded_ceiling(self) -> float:
@@ -181,7 +167,7 @@ def study_facts(state: StudyState) -> StudyFacts:
         consents={site: _consents(state, site, terms) for site in sites_of(state)},
         rounds=rounds,
         privacy=spending(state),
-        charges=_charges(state, terms, rounds),
+        charges=tuple(charges(state)),
         acts=tuple(sorted(_acts(state), key=lambda act: act.at.position)),
     )
 
@@ -190,6 +176,11 @@ def sites_of(state: StudyState) -> list[str]:
     """Every site that any version of the terms names, in their order."""
     named = (site for one in state.history.versions.values() for site in one.terms.sites)
     return list(dict.fromkeys(named))
+
+
+def labels_of(state: StudyState) -> dict[str, str]:
+    """Short names of sites for tables and figures, by address."""
+    return {site: f"site {number}" for number, site in enumerate(sites_of(state), start=1)}
 
 
 def parties(state: StudyState) -> set[str]:
@@ -224,23 +215,6 @@ def _consents(state: StudyState, site: str, terms: Terms) -> ConsentCounts:
     )
 
 
-def _charges(
-    state: StudyState, terms: Terms, rounds: tuple[RoundFacts, ...]
-) -> tuple[RoundSpending, ...]:
-    """As `study.overview.spending`, up to each sealed round."""
-    found, slack = [], 0.0
-    for facts in rounds:
-        if facts.sealed is None:
-            continue
-        own = state.history.versions[facts.opened.version].terms
-        slack += math.exp(log_slack_of_round(own))
-        rho = facts.sealed.rho_spent / RHO_UNIT + slack
-        epsilon = epsilon_canonne_kamath_steinke(rho, terms.delta / RHO_UNIT)
-        spent = facts.sealed.rho_spent
-        found.append(RoundSpending(facts.number, facts.sealed.rho, spent, epsilon, rho))
-    return tuple(found)
-
-
 def _acts(state: StudyState) -> list[Act]:
     history = state.history
     acts = [*_of_the_committee(state), *map(_rollback, history.rollbacks)]
@@ -249,9 +223,9 @@ def _acts(state: StudyState) -> list[Act]:
         why = f" ({facts.aborted.reason.name.lower().replace('_', ' ')})" if facts.aborted else ""
         words = f"round {facts.number}: {word}{why}"
         acts.append(Act("rounds", word, facts.opened_at, words, facts.over_at))
-    moments = [moment for of_site in history.revocations.values() for moment in of_site]
-    acts += [Act("withdrawals", "consent ended", one, "a consent ended") for one in moments]
-    names = {site: f"site {number}" for number, site in enumerate(sites_of(state), start=1)}
+    ended = [one for of_site in history.revocations.values() for one in of_site]
+    acts += [Act("withdrawals", "consent ended", one, "a consent ended") for one in ended]
+    names = labels_of(state)
     for site, changes in history.bars.items():
         for change in changes:
             barred = f"{names.get(site, site)} barred for round {change.round}"

@@ -15,7 +15,7 @@ from audit.rules import broken_terms
 from chain.chain import Chain
 from chain.messages import Terms, terms_hash
 from ipfs.objects import ObjectStore, ObjectStoreError, ObjectStoreUnreachable
-from study.consent_texts import consent_texts as consent_texts
+from study.consent_texts import consent_texts
 from study.documents import DOCUMENTS
 from study.overview import require_study
 

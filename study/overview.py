@@ -1,47 +1,18 @@
-"""A study as it stands: its history replayed from a node's events, and what it has spent."""
+"""A study as it stands: its history replayed from a node's events."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from audit.consent_state import StudyState
-from audit.privacy import RHO_UNIT, epsilon_canonne_kamath_steinke, log_slack_of_round
 from audit.round_state import RoundFacts
 from audit.withdrawal_study import may_have_used
 from chain.errors import RegistryStudyUnknown
-from chain.messages import Study, Terms, rho_of_round, split_token_id
+from chain.messages import Study, split_token_id
 
 if TYPE_CHECKING:
     from chain.chain import Chain
-
-
-@dataclass(frozen=True)
-class Spending:
-    """The privacy account, by the ledger's charges. rho in 1e-18.
-
-    Attributes:
-        charged: sealed rounds, whatever became of them.
-        rounds_left: how many more the ceiling has room for under the terms in force.
-        epsilon, epsilon_ceiling: at `delta`, by corollary 13 of Canonne, Kamath and Steinke (2020),
-            with the slack of the distributed discrete sum.
-    """
-
-    rho_spent: int
-    rho_ceiling: int
-    charged: int
-    rounds_left: int
-    epsilon: float
-    epsilon_ceiling: float
-    delta: float
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            **vars(self),
-            "rho_spent": str(self.rho_spent),
-            "rho_ceiling": str(self.rho_ceiling),
-        }
 
 
 def require_study(chain: Chain, study_id: int, version: int = 1) -> Study:
@@ -60,36 +31,6 @@ def replay(chain: Chain, study_id: int) -> StudyState:
     """
     require_study(chain, study_id)
     return StudyState.replay(chain.events_of((0, study_id)), study_id)
-
-
-def newest_terms(state: StudyState) -> Terms:
-    """The terms in force, or those first proposed while none are."""
-    standing = state.standing
-    version = standing.current_version if standing and standing.current_version else 1
-    return state.history.versions[version].terms
-
-
-def spending(state: StudyState) -> Spending:
-    """What the study's sealed rounds have spent."""
-    terms, history = newest_terms(state), state.history
-    sealed = [facts for facts in history.rounds.values() if facts.sealed]
-    slack = sum(
-        math.exp(log_slack_of_round(history.versions[facts.opened.version].terms))
-        for facts in sealed
-    )
-    cost = rho_of_round(terms.noise_multiplier)
-    left = max(0, terms.rho_ceiling - history.rho_spent) // cost
-    every = slack + left * math.exp(log_slack_of_round(terms))
-    delta = terms.delta / RHO_UNIT
-    return Spending(
-        rho_spent=history.rho_spent,
-        rho_ceiling=terms.rho_ceiling,
-        charged=len(sealed),
-        rounds_left=left,
-        epsilon=epsilon_canonne_kamath_steinke(history.rho_spent / RHO_UNIT + slack, delta),
-        epsilon_ceiling=epsilon_canonne_kamath_steinke(terms.rho_ceiling / RHO_UNIT + every, delta),
-        delta=delta,
-    )
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from chain.chain import Chain
 from chain.messages import Challenge, Domain, Grant, Revocation, SignedMessage
 from chain.signed_act import SCHEMA
 from ipfs.objects import ObjectStoreError, ObjectStoreUnreachable
+from study.consent_texts import consent_texts
 from study.consenting import (
     EnrolmentRefused,
     describe_grant,
@@ -28,7 +29,6 @@ from study.consenting import (
     terms_in_force,
 )
 from study.enrolment_file import EnrolmentFile, EnrolmentFileInvalid
-from study.examination import consent_texts
 from study.other_signers import within_guardianship
 
 

@@ -15,7 +15,8 @@ from api.review.terms_models import ExaminationFinding, ExaminationTold
 from api.service import Service
 from chain.chain import Chain
 from chain.messages import Terms
-from study.examination import Examination, consent_texts, examine
+from study.consent_texts import consent_texts
+from study.examination import Examination, examine
 
 #: Documents have the bytes that the terms name for ever; whether IPFS still has them is looked at
 #: again after so long. What is missing may come at any time.

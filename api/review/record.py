@@ -23,8 +23,8 @@ from api.review.verification import WORDS, RoundVerdict, failed_of_study, verdic
 from audit.consent_state import StudyState
 from audit.history import ChallengeFacts
 from audit.round_state import RoundFacts
+from audit.spending import spending
 from study.consenting import moment
-from study.overview import spending
 
 #: Rounds that are told in full; a page of them is told elsewhere.
 ROUNDS_TOLD = 200

@@ -17,9 +17,9 @@ from api.studies.models import (
 )
 from audit.consent_state import StudyState
 from audit.history import VersionFacts
+from audit.spending import newest_terms, spending
 from chain.messages import Terms
 from study.data_use_text import describe_conditions, describe_disease, describe_purposes
-from study.overview import newest_terms, spending
 from study.terms_text import describe_terms
 
 

@@ -66,7 +66,7 @@ def examined(
 
 def show_examination(found: Examination) -> None:
     """Prints terms, findings and what patients read."""
-    from study.examination import consent_texts
+    from study.consent_texts import consent_texts
     from study.terms_text import describe_terms
 
     title = f"Study {found.study_id}, version {found.version}"

@@ -88,7 +88,7 @@ def _privacy(study: StudyFacts) -> Any:
     figure = Drawing(WIDTH, high)
     right, top = WIDTH - _KEY, high - 12
     ceiling = study.privacy.epsilon_ceiling
-    largest = 1.12 * max(ceiling, *(one.epsilon_spent for one in study.charges))
+    largest = 1.12 * max(ceiling, *(one.epsilon for one in study.charges))
 
     def up(epsilon: float) -> float:
         return bottom + (top - bottom) * epsilon / largest
@@ -105,12 +105,12 @@ def _privacy(study: StudyFacts) -> Any:
         base = up(before) - bottom
         figure.add(Rect(x, bottom, wide, base, fillColor=_colour("#dddddd"), strokeColor=None))
         colour = _colour(_STATES[made[one.number]])
-        added = max(0.8, up(one.epsilon_spent) - up(before))
+        added = max(0.8, up(one.epsilon) - up(before))
         figure.add(Rect(x, up(before), wide, added, fillColor=colour, strokeColor=None))
         if place in labelled:
             _say(figure, x + wide / 2, bottom - 12, str(one.number), "middle")
-            _say(figure, x + wide / 2, up(before) + added + 3, f"{one.epsilon_spent:.1f}", "middle")
-        before = one.epsilon_spent
+            _say(figure, x + wide / 2, up(before) + added + 3, f"{one.epsilon:.1f}", "middle")
+        before = one.epsilon
     figure.add(Line(left, bottom, right, bottom, strokeColor=colors.black))
     dashed = {"strokeColor": colors.black, "strokeDashArray": [4, 3]}
     figure.add(Line(left, up(ceiling), right, up(ceiling), **dashed))

@@ -13,9 +13,9 @@ from scripts.console import JsonOption, say, show_facts, show_json, show_table
 if TYPE_CHECKING:
     from audit.consent_state import StudyState
     from audit.round_state import RoundFacts
+    from audit.spending import Spending
     from chain.messages import Study
     from study.answerability import Answerability
-    from study.overview import Spending
 
 
 def show(
@@ -33,10 +33,11 @@ def show(
 
     It believes the node that you name; `assent verify` believes nobody.
     """
+    from audit.spending import spending
     from federation.app.chain_facts import chain_time
     from study.answerability import answerability
     from study.consenting import moment
-    from study.overview import replay, require_study, spending
+    from study.overview import replay, require_study
     from study.terms_text import describe_terms
 
     chain = connect(rpc, deployment)

@@ -357,6 +357,9 @@ def test_verify_tells_a_missing_hash_from_another_one(written: Written) -> None:
     other = assent("verify", str(written.folder), "--trust-block", "0x" + "ab" * 32)
     assert other.code == 1 and "does not end with the block that you trust" in other.words
     assert "not charged" in other.words, "of the round that was aborted before its seal"
+    assert re.search(
+        r"epsilon [\d.]+ of [\d.]+ at delta 1e-05 \(rho 2\.0+ of 20\.0+\)", other.words
+    )
 
 
 def test_a_report_counts_the_replays_that_it_is_given(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from audit import canonical_json
+from audit.privacy import epsilon_bun_steinke, epsilon_canonne_kamath_steinke
 from audit.report import Kind, Report
 from audit.verify import verify_folder
 from chain.messages import LateRevocation, Purpose
@@ -40,6 +41,22 @@ def test_the_report_says_what_is_attested_and_up_to_when_it_holds(written: Writt
     assert value["holds_until"]["time"] == report.block_time
     assert canonical_json.loads(canonical_json.dumps(value)) == value
     assert {row[0] for row in report.table()} == {"ok"}
+
+
+def test_the_report_says_what_rounds_cost_as_rho_and_as_epsilon(written: Written) -> None:
+    """At the delta of the terms in force, each and in total; a round never sealed costs nothing."""
+    report = verify_folder(written.folder, written.trust_block)
+    value: dict[str, Any] = report.to_json()
+    total, rounds = value["privacy"], value["rounds"]
+    spent = [one["epsilon_spent"] for one in rounds if one["epsilon_spent"]]
+    assert spent == sorted(set(spent)), "each sealed round adds to it"
+    assert [one["number"] for one in rounds if not one["epsilon_spent"]] == [4]
+    assert spent[-1] == total["epsilon"] < total["epsilon_ceiling"]
+    assert rounds[-1]["rho_spent"] == total["rho_spent"]
+    rho = int(total["rho_spent"]) / 10**18
+    looser = epsilon_bun_steinke(rho, total["delta"])
+    assert epsilon_canonne_kamath_steinke(rho, total["delta"]) <= total["epsilon"] < looser
+    assert [one["number"] for one in rounds if one["retired"]] == [3]
 
 
 def test_a_fault_on_record_is_told_and_one_that_is_not_fails(

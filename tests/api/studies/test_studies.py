@@ -9,9 +9,10 @@ from fastapi.testclient import TestClient
 from api.app import create_app
 from api.index.indexer import Indexer
 from api.service import Service
+from audit.spending import spending
 from ipfs.objects import ObjectStore
 from study.documents import consent_text_document
-from study.overview import replay, spending
+from study.overview import replay
 from tests.kubo import kubo_api
 from tests.world import World, sha256
 
