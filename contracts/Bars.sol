@@ -5,7 +5,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 import {IBars} from "./interfaces/IBars.sol";
 import {Round, RoundState} from "./interfaces/IRoundLedger.sol";
-import {RoundRules, Standing} from "./interfaces/IStudyRegistry.sol";
+import {LateRevocation, RoundRules, Standing} from "./interfaces/IStudyRegistry.sol";
 import {Rounds} from "./Rounds.sol";
 import {RunningHash} from "./RunningHash.sol";
 import {Signers} from "./Signers.sol";
@@ -52,10 +52,12 @@ abstract contract Bars is IBars, Rounds, RunningHash, EIP712 {
         if (!_isMember(studyId, number, site)) revert BarsNotMember(studyId, number, site);
         if (_deliveries[studyId][number][site] != 0) revert BarsDeliveryRecorded(studyId, number, site);
         if (_wasBarred[studyId][number][site]) revert BarsAlreadyBarred(studyId, number, site);
+        // What Proceed compares is cleared by a commitment to a later round: from its opening on, any withdrawal excuses.
+        LateRevocation policy = number == _lines[studyId].count ? rules.lateRevocation : LateRevocation.Abandon;
         Standing memory standing = registry.standing(studyId);
         if (
             standing.suspensions != _lines[studyId].sealedSuspensions || standing.currentVersion != current.version
-                || !_isCurrent(studyId, _lines[studyId].commitments[number][site], current, rules.lateRevocation, site)
+                || !_isCurrent(studyId, _lines[studyId].commitments[number][site], current, policy, site)
         ) revert BarsExcused(studyId, number, site);
         _bar(studyId, number, site);
     }

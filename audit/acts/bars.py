@@ -6,6 +6,8 @@ that a reviewer did, or the token's holder.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from audit.acts.refusal import refuse, require
 from audit.acts.rounds import is_member, round_in
 from audit.consent_state import StudyState
@@ -13,7 +15,7 @@ from audit.history import BarChange, ChallengeFacts, History
 from audit.round_state import Moment
 from audit.rules import is_current
 from chain import events as ev
-from chain.messages import RoundState, split_token_id
+from chain.messages import LateRevocation, RoundState, split_token_id
 
 
 def barred_by_coordinator(history: History, event: ev.Barred, moment: Moment) -> None:
@@ -32,6 +34,9 @@ def barred_by_coordinator(history: History, event: ev.Barred, moment: Moment) ->
     require(not amended, f"a new version since the seal excuses {event.site}")
     now = StudyState(history, moment.position, moment.time)
     terms = history.versions[facts.opened.version].terms
+    if event.round != len(history.rounds):
+        # a commitment to a later round clears what Proceed compares (Bars.bar)
+        terms = replace(terms, late_revocation=LateRevocation.ABANDON)
     committing = facts.newest_commitments().get(event.site)
     excused = not is_current(now, facts, terms, committing)
     require(not excused, f"a withdrawn consent excuses {event.site}")

@@ -267,6 +267,27 @@ contract BarsTest is LedgerFixture {
         _bar(round, 2);
     }
 
+    /// A withdrawal before the deadline excuses its site for good, whatever happens in the rounds after.
+    function test_UnderProceedAnExcuseOutlastsTheNextRound() external {
+        Terms memory terms = _terms();
+        terms.lateRevocation = LateRevocation.Proceed;
+        _bringInForce(_proposeVersion(terms));
+        uint32 round = _sealedRound();
+        _revoke(_firstToken(2));
+        _tickTo(ledger.round(studyId, round).deliveryDeadline);
+        vm.prank(_coordinator());
+        ledger.abort(studyId, round);
+        address site = hospitals[2].account;
+        bytes memory excused = abi.encodeWithSelector(IBars.BarsExcused.selector, studyId, round, site);
+        _barFails(round, 2, excused);
+        uint32 next = _open();
+        _tick(1);
+        _commit(2, next);
+        _tick(1);
+        _revoke(_firstToken(2) + 1);
+        _barFails(round, 2, excused);
+    }
+
     function _record(uint32 round, uint256 site, bytes32 maskedHash) private {
         vm.prank(hospitals[site].account);
         ledger.recordDelivery(studyId, round, maskedHash);

@@ -86,6 +86,14 @@ NAMED: dict[str, tuple[list[Act], list[str]]] = {
         ],
         ["BarsExcused", "BarsExcused", "BarsExcused", "BarsAlreadyBarred", "BarsNotBarred"],
     ),
+    "under Proceed, an excuse outlasts the next round's commitments": (
+        [
+            *(("version", "looser"), ONE, ONE, ONE, TWO, TWO, SEALED, ("revoke", 0)),
+            *(("wait", 2000), ("abort",), ("bar", 0), ("round", "committed"), ("revoke", 0)),
+            *(("bar", 0), ("bar", 1)),
+        ],
+        ["BarsExcused", "BarsExcused"],
+    ),
     "reviewers go back, to what is an ancestor and to what is retired, while a round runs or not": (
         [
             *(ONE, ONE, TWO, TWO, CLOSED, CLOSED, ("rollback", 1), ("rollback", 2)),
