@@ -24,8 +24,14 @@ class BadInput(Exception):
 
 
 def say(text: str = "", style: str = "") -> None:
-    """One remark or result in plain words, on stdout."""
-    _out().print(Text(text, style=style))
+    """One remark or result in plain words, on stdout; lines are broken on a terminal only."""
+    console = _out()
+    console.print(Text(text, style=style), soft_wrap=not console.is_terminal)
+
+
+def say_command(line: str) -> None:
+    """A command line to copy, on stdout: indented, and never broken by us."""
+    _out().print(Text(f"  {line}"), soft_wrap=True)
 
 
 def warn(text: str) -> None:

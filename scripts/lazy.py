@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
@@ -21,8 +21,16 @@ class Command:
     help: str
 
 
-def lazy_app(name: str, text: str, commands: Mapping[str, Command]) -> typer.Typer:
-    """A Typer app of commands that are known by their table alone until one is used."""
+def lazy_app(
+    name: str,
+    text: str,
+    commands: Mapping[str, Command],
+    callback: Callable[..., None] | None = None,
+) -> typer.Typer:
+    """A Typer app of commands that are known by their table alone until one is used.
+
+    `callback` has the options of the group itself, if it has any.
+    """
     group = type("_Group", (_LazyGroup,), {"table": commands})
     app = typer.Typer(
         name=name,
@@ -33,7 +41,7 @@ def lazy_app(name: str, text: str, commands: Mapping[str, Command]) -> typer.Typ
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(_nothing)
+    app.callback()(callback or _nothing)
     return app
 
 

@@ -7,11 +7,12 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
-from typing import Final
+from typing import Annotated, Final
 
 import click
+import typer
 
-from scripts.console import error_console
+from scripts.console import error_console, show_json
 from scripts.exit_codes import DEFECT, INTERRUPTED, UNUSABLE, exit_code_of, message_of
 from scripts.lazy import Command, lazy_app, run
 
@@ -39,7 +40,27 @@ Exit codes: 0 done or holds; 1 does not hold or was refused; 2 wrong usage or un
 something needed is unreachable; 4 a defect of this program; 130 interrupted.
 """
 
-app = lazy_app("assent", _HELP, COMMANDS)
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"assent {version('assent')}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """What `assent` itself takes."""
+
+
+app = lazy_app("assent", _HELP, COMMANDS, _options)
 
 
 def main() -> None:
@@ -48,28 +69,34 @@ def main() -> None:
 
 
 def call(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit code; a user's mistake gives a message, no trace."""
+    """Run one command line and return its exit code; a user's mistake gives a message, no trace.
+
+    With --json the error is one JSON object on stdout as well, for the program that reads it.
+    """
+    for_program = "--json" in arguments
     try:
         return run(app, arguments, "assent")
-    except click.UsageError as error:
-        error.show()
-        return UNUSABLE
     except click.ClickException as error:
         error.show()
-        return error.exit_code
+        code = UNUSABLE if isinstance(error, click.UsageError) else error.exit_code
+        # Typer's words for `assent site` without a command are its help: not an error's message.
+        message = error.format_message() or "a command is missing"
+        kind = "UsageError" if isinstance(error, click.UsageError) else type(error).__name__
     except (KeyboardInterrupt, click.Abort):
-        return INTERRUPTED
+        code, kind, message = INTERRUPTED, "Interrupted", "interrupted"
     except Exception as error:  # noqa: BLE001 - the last place where one can be told apart
-        code = exit_code_of(error)
-        if code is not None:
-            _tell(f"assent: {message_of(error)}")
-            return code
-        _tell(
-            f"assent: a defect of this program ({type(error).__name__}). The trace is in"
-            f" {_written_trace()}; it may name files of this machine, so read it before you send"
-            " it to anyone."
-        )
-        return DEFECT
+        kind, message = type(error).__name__, message_of(error)
+        found = exit_code_of(error)
+        code = DEFECT if found is None else found
+        if found is None:
+            message = (
+                f"a defect of this program ({kind}). The trace is in {_written_trace()}; it may"
+                " name files of this machine, so read it before you send it to anyone."
+            )
+        _tell(f"assent: {message}")
+    if for_program:
+        show_json({"error": {"exit_code": code, "kind": kind, "message": message}})
+    return code
 
 
 def _tell(text: str) -> None:

@@ -34,4 +34,5 @@ class Steps:
 
     def line(self, text: str) -> None:
         """One line beneath the current step; rich markup is read."""
-        self.console.print(Padding(text, (0, 0, 0, 6)), highlight=False)
+        # A console that leaves wrapping to the terminal would cut what is padded.
+        self.console.print(Padding(text, (0, 0, 0, 6)), highlight=False, soft_wrap=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.console import JsonOption, error_console, say, show_facts, show_json, warn
+from scripts.console import JsonOption, error_console, say, say_command, show_facts, show_json, warn
 from scripts.local.options import StateFolder, layout_of
 
 if TYPE_CHECKING:
@@ -125,8 +125,8 @@ def _show(layout: Layout, settings: Settings, json_: bool) -> None:
     exports = {"ASSENT_RPC": rpc_url(settings), "ASSENT_DEPLOYMENT": layout.deployment}
     exports |= {"ASSENT_IPFS": ipfs_api(settings), "ASSENT_API": service_url(settings)}
     for name, value in exports.items():
-        say(f"  export {name}={value}")
+        say_command(f"export {name}={value}")
     for persona, lines in commands.items():
         say(f"{persona}:", "cyan")
         for line in lines:
-            say(f"  {line}")
+            say_command(line)

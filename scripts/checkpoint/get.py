@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scripts.connection import DeploymentFile, Ipfs, Rpc, StudyNumber, connect, open_store
-from scripts.console import BadInput, JsonOption, say, show_facts, show_json
+from scripts.console import BadInput, JsonOption, say, say_command, show_facts, show_json
 
 if TYPE_CHECKING:
     from study.checkpoints import FetchedCheckpoint
@@ -99,6 +99,6 @@ def _tell(study: int, found: FetchedCheckpoint, out: Path, checked: bool, json_:
             style="yellow",
         )
     say(f"Wrote {out}. To load it:")
-    say("  from pathlib import Path")
-    say("  from audit.checkpoint import read")
-    say(f'  prior = read(Path("{out}").read_bytes()).arrays()')
+    say_command("from pathlib import Path")
+    say_command("from audit.checkpoint import read")
+    say_command(f'prior = read(Path("{out}").read_bytes()).arrays()')

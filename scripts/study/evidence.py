@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scripts.connection import DeploymentFile, Ipfs, Rpc, StudyNumber, connect, open_store
-from scripts.console import BadInput, JsonOption, say, show_json, show_table
+from scripts.console import BadInput, JsonOption, say, say_command, show_json, show_table
 from scripts.counting import Tell, counting
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def bundle(
     say(f"Wrote {out}, as of block {number}:")
     say(block)
     say(f"Ask two sites what their own nodes say: `assent study block {number}`. Then:")
-    say(f"  assent verify {out} --trust-block HASH")
+    say_command(f"assent verify {out} --trust-block HASH")
 
 
 def _gather(

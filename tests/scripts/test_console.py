@@ -1,0 +1,70 @@
+"""What commands print reaches people whole, and programs as JSON."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from scripts.console import say, say_command
+from scripts.steps import Steps
+from tests.hospital import assent
+
+_LONG = "assent patient grant ENROLMENT.json --key MY.key --carrier-key /a/rather/long/path/to.key"
+
+
+def test_a_long_line_of_a_step_loses_nothing() -> None:
+    for soft_wrap in (True, False):
+        shown = io.StringIO()
+        console = Console(file=shown, width=60, soft_wrap=soft_wrap)
+        steps = Steps(console, 1)
+        with steps.step("A step"):
+            steps.line("so many words that they do not fit on one line of sixty columns, the last")
+        lines = [line.rstrip() for line in shown.getvalue().splitlines()]
+        assert " ".join(" ".join(lines).split()).count("columns, the last") == 1
+        assert all(len(line) <= 60 for line in lines)
+
+
+def test_a_command_to_copy_stays_on_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    say_command(_LONG)
+    assert capsys.readouterr().out == f"  {_LONG}\n"
+
+
+def test_where_nobody_looks_at_a_terminal_no_line_is_broken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    say(_LONG)
+    assert capsys.readouterr().out == f"{_LONG}\n"
+
+
+def test_an_error_is_json_too_where_json_was_asked_for(tmp_path: Path) -> None:
+    told = assent("site", "status", tmp_path / "nowhere", "--json")
+    assert told.code == 2
+    assert json.loads(told.out) == {
+        "error": {
+            "exit_code": 2,
+            "kind": "PrivateFileUnsafe",
+            "message": f"{tmp_path / 'nowhere'} does not exist",
+        }
+    }
+    assert "does not exist" in told.err
+    assert assent("site", "status", tmp_path / "nowhere").out == ""
+
+
+def test_wrong_usage_is_json_too_where_json_was_asked_for() -> None:
+    told = assent("site", "status", "--json")
+    assert told.code == 2
+    assert told.json["error"]["kind"] == "UsageError"
+    assert "FOLDER" in told.json["error"]["message"]
+    assert "Try 'assent site status --help'" in told.err
+
+
+def test_the_version_is_that_of_the_installed_package() -> None:
+    from importlib.metadata import version
+
+    assert assent("--version").out == f"assent {version('assent')}\n"
