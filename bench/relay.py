@@ -28,7 +28,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from bench.relay_service import ServiceUnderLoad, cpu
+from bench.relay_service import ServiceUnderLoad, cpu, cpu_since
 from stack.hardhat import HardhatNode
 
 _ACTS, _READS, _BESIDE = "acts", "reads", "reads beside acts"
@@ -120,7 +120,7 @@ class _Measuring:
             count = 2 * self._count
             burst = self._acts("--users", "48", count=count)
             self._service.wait_settled()
-            used = {name: value - before.get(name, 0.0) for name, value in cpu().items()}
+            used = cpu_since(before)
             self._measured["burst"] = _figures([burst]) | {
                 "confirmed_per_second": self._service.confirmed_per_second(last),
                 "cpu_ms_per_act": _per_act(used, count),

@@ -106,7 +106,7 @@ class ServiceUnderLoad:
         told: dict[str, Any] = json.loads(result.read_text())
         if told["failures"]:
             sys.exit(f"the service failed: {told['failures']}")
-        used = {name: value - before.get(name, 0.0) for name, value in cpu().items()}
+        used = cpu_since(before)
         told["cpu"] = {name: round(value / seconds, 3) for name, value in used.items()}
         told["cpu_seconds"] = used
         return told
@@ -172,3 +172,8 @@ def cpu() -> dict[str, float]:
     machine = psutil.cpu_times()
     found["whole machine"] = sum(machine) - machine.idle - machine.iowait
     return found
+
+
+def cpu_since(before: dict[str, float]) -> dict[str, float]:
+    """Seconds of CPU since `cpu` gave what it gave before, by the same parts."""
+    return {name: value - before.get(name, 0.0) for name, value in cpu().items()}

@@ -109,12 +109,9 @@ class Settling:
         calls = [Call(one.signed.row.contract, one.signed.row.data) for one in reverted]
         answers = self._node.estimate(calls) if calls else []
         reasons = {one.signed.row.id: a for one, a in zip(reverted, answers, strict=True)}
-        with self._sessions() as database:
-            database.connection(execution_options={"reads_only": True})
-            acts = repository.acts_of(database, [one.signed.row.id for one in over])
-        # Nobody else writes of acts that were sent, so this need not be in the transaction below:
-        # while that lasts, no act can be accepted on SQLite.
-        told, now = list[dict[str, Any]](), self._clock()
+        acts = self._acts_of(over) if over else {}
+        told: list[dict[str, Any]] = []
+        now = self._clock()
         for one in over:
             row_id = one.signed.row.id
             for act in acts.get(row_id, []):
@@ -128,6 +125,13 @@ class Settling:
         if over:
             highest = max(one.signed.row.nonce for one in over)
             self._highest_over = max(highest, self._highest_over or 0)
+
+    def _acts_of(self, over: Sequence[_Over]) -> dict[int, list[OutboxAct]]:
+        # Nobody else writes of acts that were sent, so this need not be in the transaction that
+        # settles them: while that lasts, no act can be accepted on SQLite.
+        with self._sessions() as database:
+            database.connection(execution_options={"reads_only": True})
+            return repository.acts_of(database, [one.signed.row.id for one in over])
 
     def _confirmed(self, act: OutboxAct, receipt: Receipt, now: datetime) -> dict[str, Any]:
         change = {"sequence": act.sequence, "state": "confirmed", "settled_at": now}
