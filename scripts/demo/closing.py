@@ -13,6 +13,7 @@ from chain.messages import Terms
 from federation.app.privacy import PrivacyReport, epsilon_spent
 from scripts.demo.demo import Outcome
 from scripts.demo.evaluation import METHODS, SUPPORT_VISITS
+from scripts.demo.patients import Choice
 
 _SHORT = {
     "prior": "prior",
@@ -104,7 +105,7 @@ def show(outcome: Outcome, console: Console) -> None:
         sites.add_column(column)
     for name, counts in outcome.granted.items():
         refused = ", ".join(f"{n} {reason}" for reason, n in outcome.refused[name].items())
-        sites.add_row(name, str(outcome.admitted[name]), refused, str(counts["never grants"]))
+        sites.add_row(name, str(outcome.admitted[name]), refused, str(counts[Choice.NEVER]))
     console.print(sites)
 
     _show_errors(outcome, console)
@@ -121,7 +122,7 @@ def show(outcome: Outcome, console: Console) -> None:
     )
     facts.add_row(
         "gas",
-        f"{sum(outcome.gas['grant and revoke']) // len(outcome.gas['grant and revoke']):,} a grant",
+        ", ".join(f"{round(sum(used) / len(used)):,} a {act}" for act, used in outcome.gas.items()),
     )
     verdict = "[green]yes[/green]" if outcome.verified else "[red]no[/red]"
     facts.add_row("verified offline", f"{verdict}, {outcome.checks} checks")

@@ -189,9 +189,10 @@ class Demo:
         for name in self.federation.site_names:
             counts = self._granted()[name]
             shown = ", ".join(f"{count} {choice}" for choice, count in counts.items())
-            self.steps.line(f"{name}: {shown}")
-        mean = sum(self.acts.gas) / len(self.acts.gas)
-        self.steps.line(f"{len(self.acts.gas)} grants on chain, {mean:,.0f} gas each, relayed")
+            self.steps.line(f"{name} grants: {shown}")
+        used = self.acts.gas["grant"]
+        mean = sum(used) / len(used)
+        self.steps.line(f"{len(used)} grants on chain, {mean:,.0f} gas each, relayed")
 
     def _granted(self) -> dict[str, dict[str, int]]:
         counts: dict[str, dict[str, int]] = {}
@@ -297,7 +298,7 @@ class Demo:
             refused=refused,
             admitted=admitted,
             withdrawn=withdrawn,
-            gas={"grant and revoke": self.acts.gas},
+            gas=self.acts.gas,
         )
 
     def _admissions(self, state: StudyState) -> tuple[dict[str, dict[str, int]], dict[str, int]]:

@@ -34,13 +34,13 @@ TRAINING = _RESEARCH | Purpose.TRAINING
 
 
 class Choice(StrEnum):
-    """What one patient does."""
+    """What one patient consents to, as it is told after "grants"."""
 
-    TRAINING = "grants training"
-    EVALUATION = "grants evaluation only (held out)"
-    OTHER_PURPOSE = "grants another purpose only"
-    EXPIRED = "grants, but for too short"
-    NEVER = "never grants"
+    TRAINING = "for training"
+    EVALUATION = "for evaluation only (held out)"
+    OTHER_PURPOSE = "for another purpose only"
+    EXPIRED = "for too short a time"
+    NEVER = "not at all"
 
 
 _SHARES = (
@@ -84,7 +84,7 @@ class PatientActs:
         self._disease = self._chain.registry.study(study_id).disease
         deployment = self._chain.deployment
         self._domain: Domain = consent_domain(deployment.chain_id, deployment.consent_token)
-        self.gas: list[int] = []
+        self.gas: dict[str, list[int]] = {"grant": [], "revocation": []}
 
     def grant_all(self, sites: Iterable[tuple[str, list[str]]]) -> list[Patient]:
         """Everybody who grants does so; sites' patients act side by side.
@@ -102,7 +102,7 @@ class PatientActs:
     def revoke(self, patient: Patient) -> None:
         """The holder signs Revocation(tokenId); the relayer carries it."""
         act = SignedAct.sign(Revocation(patient.token_id), self._domain, patient.holder)
-        self.gas.append(act.carry(self._chain).gas_used)
+        self.gas["revocation"].append(act.carry(self._chain).gas_used)
 
     def _grant_site(self, name: str, record_ids: list[str]) -> list[Patient]:
         # Opened here: a key folder's database belongs to the thread that opened it.
@@ -140,6 +140,6 @@ class PatientActs:
         )
         act = SignedAct.sign(grant, self._domain, holder, enrolment, enrolment_signature)
         receipt = act.carry(carrier)
-        self.gas.append(receipt.gas_used)
+        self.gas["grant"].append(receipt.gas_used)
         token_id = receipt.event(Granted).token_id
         return Patient(name, record_id, choice, holder, token_id)

@@ -9,6 +9,7 @@ from scripts.demo import plots
 from scripts.demo.closing import privacy_of
 from scripts.demo.demo import Outcome
 from scripts.demo.evaluation import SUPPORT_VISITS
+from scripts.demo.patients import Choice
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;color:#1a202c;max-width:60rem;margin:2rem auto;
@@ -98,7 +99,7 @@ def _sites(outcome: Outcome) -> str:
     rows = []
     for name, counts in outcome.granted.items():
         refused = ", ".join(f"{n} {reason}" for reason, n in outcome.refused[name].items())
-        cells = (name, outcome.admitted[name], refused, counts["never grants"])
+        cells = (name, outcome.admitted[name], refused, counts[Choice.NEVER])
         rows.append("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells) + "</tr>")
     head = "<tr><th>site<th>admitted<th>refused by the chain<th>never granted</tr>"
     return f"<table>{head}{''.join(rows)}</table>"
