@@ -6,24 +6,34 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from scripts.console import say_command
-from scripts.demo.closing import show, write_summary
-from scripts.demo.demo import Demo
-from scripts.demo.report import write_report
+from scripts.demo.out_folder import alone_in
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Where to write; emptied first.")] = Path("out/demo"),
+    out: Annotated[
+        Path, typer.Option(help="Where to write; an earlier demo's files there are removed.")
+    ] = Path("out/demo"),
 ) -> None:
-    """Run a whole study on this machine, from consent to offline audit, on public data."""
+    """Run a whole study on this machine, from consent to offline audit, on public data.
+
+    Writes report.html, summary.json and the study's bundle. Ctrl-C stops everything.
+    """
+    from rich.console import Console
+
     console = Console()
-    console.print("A study of five hospitals on this machine. It takes about four minutes\n(two cores that do nothing else).")
-    outcome = Demo(out.resolve(), console).run()
-    write_summary(outcome, out / "summary.json")
-    write_report(outcome, out / "report.html")
-    show(outcome, console)
+    with alone_in(out.resolve()):
+        console.print("A study of five hospitals on this machine: some four minutes on two free")
+        console.print("cores. Loading libraries (some seconds).")
+        from scripts.demo.closing import show, write_summary
+        from scripts.demo.demo import Demo
+        from scripts.demo.report import write_report
+
+        outcome = Demo(out.resolve(), console).run()
+        write_summary(outcome, out / "summary.json")
+        write_report(outcome, out / "report.html")
+        show(outcome, console)
     console.print(f"\nWritten in {out}: report.html (look at it first), summary.json, bundle")
     console.print("Verify the bundle yourself, on any machine and with no network:")
     say_command(f"assent verify {out}/bundle --trust-block 0x{outcome.trust_block.hex()}")

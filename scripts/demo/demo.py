@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -77,7 +76,7 @@ class Outcome:
 
 
 class Demo:
-    """One run of the demo, into an absent or emptied folder."""
+    """One run of the demo, into an empty folder (`scripts.demo.out_folder`)."""
 
     def __init__(self, out: Path, console: Console) -> None:
         self.out = out
@@ -91,9 +90,6 @@ class Demo:
             stack.process.ProcessError, RoundsFailed and the rooms' own errors; each names the log
             or the thing.
         """
-        if self.out.exists():
-            shutil.rmtree(self.out)
-        self.out.mkdir(parents=True)
         with MemoryWatch() as memory, ProcessGroup() as group:
             outcome = self._live(group)
         outcome.peak_memory_gib = memory.peak_gib
