@@ -22,6 +22,7 @@ from audit.recipe import parse as parse_recipe
 from chain.errors import (
     LedgerDeadlinePassed,
     LedgerEpochMoved,
+    LedgerKeyReused,
     LedgerSiteBarred,
     LedgerWrongState,
 )
@@ -44,6 +45,7 @@ from federation.app.noise import draw, noise_key
 from federation.app.reply import WithheldCode
 from federation.app.snapshot import save_snapshot
 from federation.app.train import clipped_rows, read_records
+from federation.gate.given_up import give_up
 from federation.gate.journal_schema import Attempt
 from federation.gate.kept_cohort import KeptCohort
 from federation.gate.record_cap import record_ids_of
@@ -132,6 +134,11 @@ class SiteRound:
                 )
             except LedgerEpochMoved:
                 continue  # a consent ended while we computed: again, without it
+            except LedgerKeyReused:
+                # Another member saw our commitment on its way and was quicker with our key in its
+                # own: again, under another one.
+                give_up(self._site.journal, attempt)
+                continue
             except LedgerSiteBarred:
                 continue  # since we looked; looking again says for which round
             except LedgerWrongState as error:

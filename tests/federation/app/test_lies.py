@@ -5,8 +5,11 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +18,8 @@ from eth_account import Account
 from audit.checkpoint import read as read_checkpoint
 from audit.cid import cid_of_sha256, sha256
 from audit.manifest import parse as parse_manifest
+from chain.chain import Chain
+from chain.clients.base import Receipt
 from chain.errors import (
     ChainBehind,
     LedgerBudgetExhausted,
@@ -35,7 +40,7 @@ from federation.gate.site import Site
 from ipfs.objects import ObjectCorrupt, ObjectMissing
 from stack import rpc
 from tests.federation.processes import changed_on_ipfs, phases
-from tests.small_federation import DESIGN, SmallFederation, small_federation
+from tests.small_federation import DESIGN, SmallFederation, small_federation, until
 
 
 @pytest.fixture(scope="module")
@@ -279,6 +284,56 @@ def delivered(federation: SmallFederation, site: str, number: int) -> bool:
     with sqlite3.connect(federation.folder(site) / "state.db") as journal:
         query = "SELECT count(*) FROM deliveries WHERE study=? AND round=?"
         return bool(journal.execute(query, (federation.study_id, number)).fetchone()[0])
+
+
+class CopiedOnItsWay:
+    """A site's ledger, where another member copies the mask key of the first commitments it sends.
+
+    Attributes:
+        sent: the site's commitments, the copied ones included.
+    """
+
+    def __init__(self, site: Site, copier: Chain, times: int, sent: list[Commitment]) -> None:
+        self._ledger, self._copier, self._times = site.chain.ledger, copier, times
+        self.sent = sent
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    def commit(self, study: int, number: int, commitment: Commitment) -> Receipt:
+        self.sent.append(commitment)
+        if len(self.sent) <= self._times:
+            copier = self._copier.account.address
+            attempt = self._ledger.commitment_of(study, number, copier).attempt + 1
+            epoch = self._copier.consent.epoch(study, copier)
+            copied = replace(commitment, attempt=attempt, epoch=epoch)
+            self._copier.ledger.commit(study, number, copied)
+        return self._ledger.commit(study, number, commitment)
+
+
+def test_a_member_that_copies_a_mask_key_keeps_no_other_site_out_of_the_round(
+    federation: SmallFederation,
+) -> None:
+    """It sees the commitment on its way to a block, and is quicker."""
+    number, sent = federation.open_round(), list[Commitment]()
+
+    def victim() -> tuple[bytes, bytes]:
+        site, copier = Site(federation.folder("site-1")), Site(federation.folder("site-2")).chain
+        site.chain.ledger = CopiedOnItsWay(site, copier, 2, sent)  # type: ignore[assignment]
+        return SiteRound(site, federation.study_id, number).run()
+
+    with ThreadPoolExecutor(1) as pool:
+        part = pool.submit(victim)
+        until(lambda: part.done() or federation.commitments(number)["site-1"].attempt > 0)
+        federation.coordinator().chain.ledger.abort(federation.study_id, number)
+    assert federation.commitments(number)["site-1"] == sent[-1]
+    assert len({one.mask_key for one in sent}) == len(sent) == 3
+    assert len({one.vector_hash for one in sent}) == 3, "each has a salt and noise of its own"
+    assert {one.attempt for one in sent} == {1}
+    with closing(Journal.open(federation.folder("site-1") / "state.db")) as journal:
+        study = federation.study_id
+        found = [journal.committed(study, number, one.vector_hash) is not None for one in sent]
+    assert found == [False, False, True], "what was given up is destroyed"
 
 
 def test_no_round_opens_beyond_the_ceiling_and_the_sites_tally_agrees(
