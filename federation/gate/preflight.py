@@ -47,7 +47,8 @@ CLOCK_TOLERANCE = 120
 
 _SECRET_SUFFIXES = (".db", ".key", ".secret")
 _T = TypeVar("_T")
-_KNOWN = (
+#: What a site can meet with on the way: each says in its message what it is about.
+KNOWN_TROUBLE = (
     ChainError,
     DatabaseUnusable,
     GateRefused,
@@ -109,7 +110,7 @@ class Preflight:
                 yield Check(name, False, f"not asked: {missing}", "mend the line above first")
             except _Failed as failed:
                 yield Check(name, False, str(failed), remedy)
-            except _KNOWN as error:
+            except KNOWN_TROUBLE as error:
                 yield Check(name, False, str(error), remedy)
         if self._keys is not None:
             self._keys.close()

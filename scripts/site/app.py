@@ -14,6 +14,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "enrol": Command("scripts.site.records:enrol", "Let a patient's address stand for a record."),
     "enrolments": Command("scripts.site.enrolments:enrolments", "Enrol who used their code."),
     "preflight": Command("scripts.site.checks:preflight", "Check all that a round will need."),
+    "health": Command("scripts.site.checks:health", "Check what can go wrong while it runs."),
     "start": Command("scripts.site.service:start", "Take part in rounds, in the background."),
     "stop": Command("scripts.site.service:stop", "Stop taking part."),
     "status": Command("scripts.site.service:status", "Show connection, rounds, budget, cohort."),
