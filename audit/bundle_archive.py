@@ -87,8 +87,13 @@ def _next_entry(file: BinaryIO, path: Path) -> tuple[str, int] | None:
     """An entry's name below bundle/ and its size; None at the end of the archive."""
     position = file.tell()
     block = file.read(_BLOCK)
+    if position > 0 and len(block) < _BLOCK:
+        raise _unusable(path, "it is cut off: its end is missing")
     if block == _END[:_BLOCK] and position > 0:
-        if file.read(_BLOCK + 1) != _END[_BLOCK:]:
+        rest = file.read(_BLOCK + 1)
+        if len(rest) < _BLOCK:
+            raise _unusable(path, "it is cut off: its end is missing")
+        if rest != _END[_BLOCK:]:
             raise _unusable(path, "something follows its end")
         return None
     try:

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from audit.cid import FILE_PREFIX, RAW_PREFIX, cid_bytes, cid_of, sha256
-from audit.dag_cbor import CID_BYTES, LINK_PREFIX, cid_text, header, link_list, links_in
+from audit.cid import FILE_PREFIX, RAW_PREFIX, cid_bytes, cid_of, cid_of_large, cid_text, sha256
+from audit.dag_cbor import CID_BYTES, LINK_PREFIX, header, link_list, links_in
 from audit.errors import AuditError, CarInvalid
 from audit.unixfs import (
     BLOCK_BYTES,
@@ -63,17 +63,17 @@ def write_car(file: BinaryIO, objects: Mapping[str, bytes]) -> str:
             _write_block(file, LINK_PREFIX + sha256(page), page)
         name = cid_text(cid)
         data = objects[name]
-        if cid_of(data) != name:
+        root = file_root_of(data) if is_large(len(data)) else None
+        if (cid_of(data) if root is None else cid_of_large(sha256(root))) != name:
             raise AuditError(f"object {name} holds other bytes than its CID names")
-        if is_large(len(data)):
-            _write_large(file, cid, data, written)
-        else:
+        if root is None:
             _write_block(file, cid, data)
+        else:
+            _write_large(file, cid, root, data, written)
     return cid_text(layout.root_cid)
 
 
-def _write_large(file: BinaryIO, cid: bytes, data: bytes, written: set[bytes]) -> None:
-    root = file_root_of(data)
+def _write_large(file: BinaryIO, cid: bytes, root: bytes, data: bytes, written: set[bytes]) -> None:
     _write_block(file, cid, root)
     for leaf, block in zip(leaves_of(root) or (), blocks_of(data), strict=True):
         if (of_block := RAW_PREFIX + leaf.sha256) not in written:

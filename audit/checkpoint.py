@@ -2,7 +2,8 @@
 for each value.
 
 Form (https://github.com/huggingface/safetensors, "Format"): 8 bytes little-endian header length,
-the header as canonical JSON padded with spaces to a multiple of 8, then the tensors in name order
+the header as canonical JSON padded with spaces to a multiple of 8 (and further where D numbers with
+the longest header would be over 1 MiB, see `is_large_with`), then the tensors in name order
 without gaps. Everything is 8 bytes wide, so every tensor is aligned. One tensor `prior.<name>` for
 each array of the prior; `adam.first_moment` and `adam.second_moment` [D] in layout order;
 `adam.powers` [2] = (beta1^step, beta2^step); `adam.step` [1], int64.
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from audit import canonical_json, fields
 from audit.errors import CheckpointInvalid, NotCanonical
+from audit.unixfs import BLOCK_BYTES
 
 FloatArray = NDArray[np.float64]
 Layout = tuple[tuple[str, tuple[int, ...]], ...]
@@ -131,8 +133,17 @@ def initial(prior: Mapping[str, FloatArray], layout: Layout, model: str) -> Chec
     return Checkpoint(vector, zeros, zeros.copy(), 1.0, 1.0, 0, layout, model)
 
 
+def is_large_with(numbers: int) -> bool:
+    """Whether a checkpoint of so many numbers (D) is over 1 MiB, so that its CID is that of a large
+    object. Its header is padded where that hangs on it: so D tells, which terms on chain name.
+    """
+    return 8 + MAX_HEADER_BYTES + 8 * (3 * numbers + 3) > BLOCK_BYTES
+
+
 def write(checkpoint: Checkpoint) -> bytes:
-    """The canonical bytes of a checkpoint."""
+    """The canonical bytes of a checkpoint. Raises CheckpointInvalid for more and longer names of
+    arrays than a header holds.
+    """
     tensors: dict[str, tuple[str, tuple[int, ...], bytes | memoryview]] = {
         "adam.first_moment": _float_tensor(checkpoint.first_moment),
         "adam.second_moment": _float_tensor(checkpoint.second_moment),
@@ -161,7 +172,11 @@ def write(checkpoint: Checkpoint) -> bytes:
         size += 8 * prod(shape)
         body.append(data)
     text = canonical_json.dumps(header)
+    if len(text) > MAX_HEADER_BYTES:
+        raise CheckpointInvalid(f"its arrays need a header of over {MAX_HEADER_BYTES} bytes")
     text += b" " * (-len(text) % 8)
+    if is_large_with(size_of(checkpoint.layout)):
+        text = text.ljust(BLOCK_BYTES - size)
     return b"".join((len(text).to_bytes(8, "little"), text, *body))
 
 

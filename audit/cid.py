@@ -13,27 +13,37 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from collections.abc import Container
 from functools import lru_cache
 
 from audit.errors import AuditError
-from audit.unixfs import MAX_OBJECT_BYTES, MAX_ROOT_BYTES, Buffer, is_large, leaves_of, root_of
+from audit.unixfs import (
+    MAX_OBJECT_BYTES,
+    MAX_ROOT_BYTES,
+    RAW_PREFIX,
+    Buffer,
+    is_large,
+    leaves_of,
+    root_of,
+)
 
 __all__ = [
     "FILE_PREFIX",
     "MAX_OBJECT_BYTES",
     "RAW_PREFIX",
+    "cid_among",
     "cid_bytes",
     "cid_of",
     "cid_of_large",
     "cid_of_sha256",
+    "cid_of_sized",
+    "cid_text",
     "digest_of",
     "is_cid_of_large",
     "sha256",
     "sha256_of_cid",
 ]
 
-RAW_PREFIX = bytes((0x01, 0x55, 0x12, 0x20))
-"""Before the digest of a raw block."""
 FILE_PREFIX = bytes((0x01, 0x70, 0x12, 0x20))
 """Before the digest of a large object's root, which is DAG-PB."""
 
@@ -78,8 +88,22 @@ def is_cid_of_large(cid: str) -> bool:
 
 def cid_of(data: Buffer) -> str:
     """The CID of an object. Raises AuditError as `digest_of`."""
-    name = cid_of_large if is_large(len(data)) else cid_of_sha256
-    return name(digest_of(data))
+    return cid_of_sized(digest_of(data), len(data))
+
+
+def cid_of_sized(digest: bytes, size: int) -> str:
+    """The CID of an object of so many bytes, by the 32 bytes that name it. Raises AuditError."""
+    return cid_of_large(digest) if is_large(size) else cid_of_sha256(digest)
+
+
+def cid_among(digest: bytes, cids: Container[str]) -> str:
+    """The CID, of those there are, of the object that 32 bytes name: that of a large one where
+    there is none of a raw block, and that of a raw block where there is neither.
+    """
+    cid = cid_of_sha256(digest)
+    if cid not in cids and (large := cid_of_large(digest)) in cids:
+        return large
+    return cid
 
 
 def sha256_of_cid(cid: str) -> bytes:
@@ -105,4 +129,9 @@ def cid_bytes(cid: str) -> bytes:
 def _text(prefix: bytes, digest: bytes) -> str:
     if len(digest) != 32:
         raise AuditError(f"a SHA-256 digest has 32 bytes, not {len(digest)}")
-    return "b" + base64.b32encode(prefix + digest).decode("ascii").lower().rstrip("=")
+    return cid_text(prefix + digest)
+
+
+def cid_text(cid: bytes) -> str:
+    """36 bytes of a CID as text: base32 in lower case, multibase prefix "b"."""
+    return "b" + base64.b32encode(cid).decode("ascii").lower().rstrip("=")

@@ -178,8 +178,15 @@ class StudyState:
         (`RoundLedger.isRetired`).
         """
         facts = self.history.rounds.get(number)
-        closed = facts is not None and self._known(facts.closed_at)
-        return closed and number not in self.history.lineage(self.base_round)
+        if facts is None or facts.closed_at is None or not self._known(facts.closed_at):
+            return False
+        closed = facts.closed_at.position
+        # what closes later follows the round that was gone back to, so none comes back
+        return any(
+            going.event.to_round < number and closed < going.moment.position
+            for going in self.history.rollbacks
+            if self._known(going.moment)
+        )
 
     def rounds_over(self, since: int) -> int:
         """How many rounds that were opened after second ``since`` are over (as

@@ -7,7 +7,6 @@ CIDs here are bytes: version 1, codec, sha2-256, 32 bytes of digest.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 
 LINK_PREFIX = bytes((0x01, 0x71, 0x12, 0x20))
@@ -15,11 +14,6 @@ LINK_PREFIX = bytes((0x01, 0x71, 0x12, 0x20))
 
 CID_BYTES = 36
 _LINK_BYTES = 5 + CID_BYTES
-
-
-def cid_text(cid: bytes) -> str:
-    """A CID as text: base32 in lower case, multibase prefix "b"."""
-    return "b" + base64.b32encode(cid).decode("ascii").lower().rstrip("=")
 
 
 def link_list(cids: Sequence[bytes]) -> bytes:

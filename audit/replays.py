@@ -63,7 +63,8 @@ class ReplayReport:
         then, now: facts of the environment (`federation.app.environment`) of the round and of the
             replay; `then` is None when it was not kept.
         committed, recomputed: the salted hash of the noised vector, on chain and as it came out.
-        delivered, masked: the SHA-256 of the masked vector, as it was delivered and as it came out.
+        delivered, masked: the 32 bytes that name the masked vector (`audit.cid.digest_of`), as it
+            was delivered and as it came out.
         missing: the piece without which there is no replay; "" when there was one.
         differences: by part, when something differs.
     """

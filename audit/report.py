@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from audit.fields import hex_of
+from audit.packed_rows import PackedRows
 from audit.remedies import Withdrawal
 from audit.spending import Charge, Spending
 
@@ -83,6 +84,10 @@ class RoundSummary:
 class Report:
     """The verdict on a bundle, and up to which block and chain time (s) it holds.
 
+    ``checks``: all of them, in the order in which they were made; ``failed``, those that do not
+    hold; ``faults``: broken duties that are on record, which hold as evidence and do not fail the
+    report.
+
     ``privacy``: what its rounds spent together; None when its events give no history.
     """
 
@@ -92,23 +97,16 @@ class Report:
     block_hash: bytes
     block_time: int | None
     trusted: bool
-    checks: tuple[Check, ...]
+    checks: Sequence[Check]
+    failed: tuple[Check, ...]
+    faults: tuple[Check, ...]
     rounds: tuple[RoundSummary, ...] = ()
     withdrawals: tuple[Withdrawal, ...] = ()
     privacy: Spending | None = None
 
     @property
     def ok(self) -> bool:
-        return bool(self.checks) and all(check.ok for check in self.checks)
-
-    @property
-    def failed(self) -> tuple[Check, ...]:
-        return tuple(check for check in self.checks if not check.ok)
-
-    @property
-    def faults(self) -> tuple[Check, ...]:
-        """Broken duties that are on record: they hold as evidence, and do not fail the report."""
-        return tuple(check for check in self.checks if check.kind is Kind.FAULT)
+        return bool(self.checks) and not self.failed
 
     @property
     def exit_code(self) -> int:
@@ -161,13 +159,20 @@ class CheckFailed(Exception):
 class Recorder:
     """Collects checks. A failed one never stops the verifier; a group may stop itself."""
 
-    checks: list[Check] = field(default_factory=list)
+    checks: PackedRows[Check] = field(default_factory=lambda: PackedRows(Check._make))
+    failed: list[Check] = field(default_factory=list)
+    faults: list[Check] = field(default_factory=list)
 
     def add(
         self, name: str, object_: str, ok: bool, detail: str, kind: Kind = Kind.RECOMPUTED
     ) -> bool:
         """Record one check; returns ``ok``."""
-        self.checks.append(Check(name, ok, object_, detail, kind))
+        check = Check(name, ok, object_, detail, kind)
+        self.checks.append(check)
+        if not ok:
+            self.failed.append(check)
+        if kind is Kind.FAULT:
+            self.faults.append(check)
         return ok
 
     def fault(self, name: str, object_: str, detail: str) -> None:

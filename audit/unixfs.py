@@ -25,10 +25,11 @@ BLOCK_BYTES = 1 << 20
 MAX_BLOCKS = 32
 MAX_OBJECT_BYTES = MAX_BLOCKS * BLOCK_BYTES
 """A checkpoint of a million numbers has 24 MB, and a reader has it in memory whole."""
+RAW_PREFIX = bytes((0x01, 0x55, 0x12, 0x20))
+"""Before the digest of a raw block: CIDv1, codec raw, sha2-256, 32 bytes."""
 MAX_ROOT_BYTES = 4096
 """A root of 32 links has less than 1,800."""
 
-_RAW_CID = bytes((0x01, 0x55, 0x12, 0x20))
 _FILE = b"\x08\x02"
 
 
@@ -71,7 +72,7 @@ def root_of_leaves(leaves: Iterable[Leaf]) -> bytes:
     """The root over blocks, in their order."""
     links, sizes, total = [], [], 0
     for digest, size in leaves:
-        link = b"\x0a\x24" + _RAW_CID + digest + b"\x12\x00\x18" + varint(size)
+        link = b"\x0a\x24" + RAW_PREFIX + digest + b"\x12\x00\x18" + varint(size)
         links.append(b"\x12" + varint(len(link)) + link)
         sizes.append(b"\x20" + varint(size))
         total += size
@@ -89,7 +90,7 @@ def leaves_of(block: bytes) -> tuple[Leaf, ...] | None:
     leaves: list[Leaf] = []
     position = 0
     while block[position : position + 1] == b"\x12" and len(leaves) < MAX_BLOCKS:
-        start = position + 4 + len(_RAW_CID)
+        start = position + 4 + len(RAW_PREFIX)
         digest = block[start : start + 32]
         size, end = _read_varint(block, start + 35)
         leaves.append(Leaf(digest, size))

@@ -128,10 +128,8 @@ def check_deployment(w3: Web3, deployment: Deployment) -> None:
         raise WrongChain("genesis block", deployment.genesis_hash.hex(), genesis.hex())
     addresses = [deployment.address(name) for name in DEPLOYED_NAMES]
     asked: list[Call] = [("eth_getCode", [address, "latest"]) for address in addresses]
-    answers = cast(NodeProvider, w3.provider).make_many(asked)
+    answers = cast(NodeProvider, w3.provider).make_all(asked)
     for name, address, answer in zip(DEPLOYED_NAMES, addresses, answers, strict=True):
-        if isinstance(answer, Exception):
-            raise answer
         code = bytes.fromhex(answer[2:])
         if not code:
             raise ContractMissing(name, address)

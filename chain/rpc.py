@@ -73,6 +73,14 @@ class NodeProvider(JSONBaseProvider):
             found += self._make_some(calls[start : start + _MOST_TOGETHER])
         return found
 
+    def make_all(self, calls: Sequence[Call]) -> list[Any]:
+        """As `make_many`, but raises what the node refuses, the first of it."""
+        found = self.make_many(calls)
+        for answer in found:
+            if isinstance(answer, Exception):
+                raise answer
+        return found
+
     def _make_some(self, calls: Sequence[Call]) -> list[Any]:
         asked = [
             {"jsonrpc": "2.0", "id": number, "method": method, "params": params}

@@ -77,14 +77,15 @@ def abi_type(hint: Hint) -> str:
     raise TypeError(f"{hint!r} stands for no Solidity type")
 
 
-def _is_array(hint: Hint) -> bool:
+def is_array(hint: Hint) -> bool:
+    """Whether a type is an array of Solidity's: a tuple of one type."""
     origin: Any = get_origin(hint)
     return origin is tuple
 
 
 def to_abi(value: Any, hint: Hint) -> Any:
     """The value as `eth_abi` and `web3` take it: structs become tuples, arrays lists."""
-    if _is_array(hint):
+    if is_array(hint):
         return [to_abi(item, get_args(hint)[0]) for item in value]
     if is_dataclass(hint):
         return tuple(to_abi(getattr(value, name), h) for name, h in members(hint))
@@ -95,7 +96,7 @@ def to_abi(value: Any, hint: Hint) -> Any:
 
 def from_abi(raw: Any, hint: Hint) -> Any:
     """The inverse of `to_abi`; addresses come back checksummed (EIP-55)."""
-    if _is_array(hint):
+    if is_array(hint):
         return tuple(from_abi(item, get_args(hint)[0]) for item in raw)
     if is_dataclass(hint):
         return struct_from_abi(raw, cast(Any, hint))
@@ -132,7 +133,7 @@ def _fitting(struct: Any) -> tuple[tuple[str, Hint, Callable[[Any], bool]], ...]
 
 
 def _fits(hint: Hint) -> Callable[[Any], bool]:
-    if _is_array(hint):
+    if is_array(hint):
         return lambda value: False
     if isinstance(hint, type):
         return lambda value: isinstance(value, hint)
@@ -149,7 +150,7 @@ def _fits(hint: Hint) -> Callable[[Any], bool]:
 
 
 def _check(value: Any, hint: Hint, where: str) -> None:
-    if _is_array(hint):
+    if is_array(hint):
         if not isinstance(value, tuple):
             raise ValueError(f"{where} must be a tuple, not {type(value).__name__}")
         for position, item in enumerate(value):

@@ -13,11 +13,11 @@ from dataclasses import dataclass, is_dataclass
 from enum import IntEnum
 from functools import cache, lru_cache
 from operator import attrgetter
-from typing import Any, get_args, get_origin
+from typing import Any, get_args
 
 from eth_utils.address import to_checksum_address
 
-from chain.solidity import Hint, abi_type, members
+from chain.solidity import Hint, abi_type, is_array, members
 
 WORD = 32
 Reader = Callable[[bytes, int], Any]
@@ -61,7 +61,7 @@ def words_in(hint: Hint) -> int | None:
         inside = [words_in(inner) for _, inner in members(hint)]
         known = [count for count in inside if count is not None]
         return sum(known) if len(known) == len(inside) else None
-    if _is_array(hint) or abi_type(hint) in ("bytes", "string"):
+    if is_array(hint) or abi_type(hint) in ("bytes", "string"):
         return None
     return 1
 
@@ -81,7 +81,7 @@ def _codec_of(hint: Hint) -> _Codec:
     words = words_in(hint)
     if _is_struct(hint):
         return _struct_codec(hint, words)
-    if _is_array(hint):
+    if is_array(hint):
         return _array_codec(_codec_of(get_args(hint)[0]))
     if words is None:
         return _bytes_codec(abi_type(hint) == "string")
@@ -221,11 +221,6 @@ def _address_word(address: str) -> bytes:
 
 def _is_struct(hint: Hint) -> bool:
     return isinstance(hint, type) and is_dataclass(hint)
-
-
-def _is_array(hint: Hint) -> bool:
-    origin: Any = get_origin(hint)
-    return origin is tuple
 
 
 def _number(bits: int) -> Callable[[bytes, int], int]:

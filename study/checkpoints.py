@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from audit.checkpoint import Checkpoint
 from audit.checkpoint import read as read_checkpoint
+from audit.cid import cid_of_sha256, cid_of_sized
 from chain.chain import Chain
 from chain.messages import Round, RoundState
 from ipfs.objects import ObjectStore
@@ -61,8 +62,8 @@ def fetch_checkpoint(
         wanted = chain.registry.terms(study_id, version).initial_checkpoint
     else:
         wanted = _closed(chain, study_id, chosen).checkpoint_hash
-    cid = store.cid_of(wanted)
-    data = store.get(cid)
+    data = store.get(cid_of_sha256(wanted))
+    cid = cid_of_sized(wanted, len(data))
     in_use = chosen in replay(chain, study_id).history.lineage(newest)
     return FetchedCheckpoint(chosen, wanted, cid, data, read_checkpoint(data), in_use)
 

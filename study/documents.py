@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from audit import canonical_json
 from audit.cid import cid_of_sha256, digest_of
 from audit.errors import AuditError
+from audit.object_names import cid_of_checkpoint
 from audit.recipe import Recipe
 from audit.unixfs import BLOCK_BYTES, is_large
 from chain.chain import Chain
@@ -85,6 +86,12 @@ class StudyDocuments:
             "recipe_hash": self.recipe.hash(),
             "initial_checkpoint": digest_of(self.checkpoint),
         }
+
+
+def cid_of_document(terms: Terms, name: str) -> str:
+    """The CID of one of DOCUMENTS. Only the checkpoint may be over 1 MiB."""
+    digest: bytes = getattr(terms, DOCUMENTS[name])
+    return cid_of_checkpoint(digest, terms) if name == "checkpoint" else cid_of_sha256(digest)
 
 
 def fetch_documents(store: ObjectStore, terms: Terms) -> dict[str, bytes]:

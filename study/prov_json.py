@@ -188,7 +188,9 @@ class _Writer:
     def _object(self, digest: bytes, label: str) -> str:
         name = object_name(self.facts, digest)
         if not self.document.get_record(name):
-            said = {"prov:label": label, "assent:sha256": digest.hex()}
+            said = {"prov:label": label}
+            if digest not in self.facts.large:  # of those it is their root's, not their bytes'
+                said["assent:sha256"] = digest.hex()
             self.document.entity(name, said)
         return name
 

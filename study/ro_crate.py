@@ -132,9 +132,10 @@ def _object(crate: ROCrate, study: StudyFacts, digest: bytes, name: str) -> Any:
     properties = {
         "@type": "CreativeWork",
         "name": name,
-        "sha256": digest.hex(),
         "isPartOf": {"@id": BUNDLE},
     }
+    if digest not in study.large:  # of those it is their root's, not their bytes'
+        properties["sha256"] = digest.hex()
     return _add(crate, identifier, properties)
 
 

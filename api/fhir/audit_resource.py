@@ -13,8 +13,10 @@ from typing import Any
 from api.fhir.codings import Coding, concept, lifecycle, participation, resource_type, terminology
 from api.fhir.naming import Naming, Resource, id_of_event, ipfs_object
 from api.fhir.times import instant
+from audit.cid import cid_of_sha256
+from audit.object_names import cid_of_checkpoint, cid_of_masked
 from chain import events as ev
-from chain.messages import AbortReason, Commitment
+from chain.messages import AbortReason, Commitment, Terms
 
 RoundEvent = (
     ev.Opened
@@ -57,8 +59,8 @@ class Place:
     tx_hash: bytes
 
 
-def audit_event(event: RoundEvent, place: Place, coordinator: str, naming: Naming) -> Resource:
-    """The AuditEvent of one event; ``coordinator`` as the terms of its round name it."""
+def audit_event(event: RoundEvent, place: Place, terms: Terms, naming: Naming) -> Resource:
+    """The AuditEvent of one event; ``terms``: its round's."""
     code, type_, action = ACTS[type(event)]
     shown: Resource = {
         "resourceType": "AuditEvent",
@@ -70,7 +72,7 @@ def audit_event(event: RoundEvent, place: Place, coordinator: str, naming: Namin
         "recorded": instant(place.time),
         # The contract emits an event only when the act has succeeded.
         "outcome": "0",
-        "agent": _agents(event, coordinator, naming),
+        "agent": _agents(event, terms.coordinator, naming),
         "source": {
             "observer": naming.contract(naming.ledger),
             "type": [terminology("security-source-type", "4")],
@@ -78,7 +80,7 @@ def audit_event(event: RoundEvent, place: Place, coordinator: str, naming: Namin
         "entity": [
             _study(event, naming),
             _round(event, place, naming),
-            *_made(event, naming),
+            *_made(event, terms, naming),
         ],
     }
     if isinstance(event, ev.Aborted):
@@ -138,11 +140,11 @@ def _round(event: RoundEvent, place: Place, naming: Naming) -> dict[str, Any]:
     }
 
 
-def _made(event: RoundEvent, naming: Naming) -> list[dict[str, Any]]:
+def _made(event: RoundEvent, terms: Terms, naming: Naming) -> list[dict[str, Any]]:
     """What the act used or made, beside the round itself."""
     match event:
         case ev.Opened():
-            return [_entity(ipfs_object(event.base))]
+            return [_entity(ipfs_object(cid_of_checkpoint(event.base, terms)))]
         case ev.Committed():
             return [
                 {
@@ -155,10 +157,12 @@ def _made(event: RoundEvent, naming: Naming) -> list[dict[str, Any]]:
                 }
             ]
         case ev.DeliveryRecorded():
-            return [_entity(ipfs_object(event.masked_hash))]
+            return [_entity(ipfs_object(cid_of_masked(event.masked_hash, terms)))]
         case ev.Closed():
-            made = (event.checkpoint_hash, event.manifest_hash, *event.masked_hashes)
-            return [_entity(ipfs_object(one)) for one in made]
+            made = [cid_of_checkpoint(event.checkpoint_hash, terms)]
+            made.append(cid_of_sha256(event.manifest_hash))
+            made += [cid_of_masked(one, terms) for one in event.masked_hashes]
+            return [_entity(ipfs_object(cid)) for cid in made]
         case _:
             return []
 

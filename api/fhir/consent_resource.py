@@ -6,9 +6,10 @@ import re
 from typing import Any
 
 from api.fhir.consent_versions import Version
-from api.fhir.naming import Naming, Resource, id_of_token, ipfs_object
+from api.fhir.naming import Naming, Resource, id_of_token
 from api.fhir.purpose_codes import conditions, purpose_codings
 from api.fhir.times import instant, period
+from audit.cid import cid_of_sha256
 from audit.history import Token
 from chain.messages import Grant, consent_domain
 
@@ -87,7 +88,7 @@ def signed_hash(grant: Grant, naming: Naming) -> str:
 def _consent_text(grant: Grant) -> dict[str, Any]:
     shown = {
         "contentType": "application/json",
-        "url": ipfs_object(grant.consent_text_hash)["identifier"]["value"],
+        "url": f"ipfs://{cid_of_sha256(grant.consent_text_hash)}",
     }
     # The contract does not look at it; what is no language tag is left out.
     if language := _LANGUAGE.fullmatch(grant.language):

@@ -13,7 +13,6 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from audit.cid import cid_of_sha256
 from audit.manifest import Deployed
 
 URI_SYSTEM = "urn:ietf:rfc:3986"
@@ -112,9 +111,9 @@ class Naming:
         return f"{self.base}/CodeSystem/{name}"
 
 
-def ipfs_object(sha256: bytes) -> Resource:
-    """A logical reference to an object on IPFS, by its CID."""
-    return {"identifier": {"system": URI_SYSTEM, "value": f"ipfs://{cid_of_sha256(sha256)}"}}
+def ipfs_object(cid: str) -> Resource:
+    """A logical reference to an object on IPFS."""
+    return {"identifier": {"system": URI_SYSTEM, "value": f"ipfs://{cid}"}}
 
 
 def _reference(kind: str, system: str, value: str) -> Resource:

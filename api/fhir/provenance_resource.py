@@ -9,7 +9,9 @@ from api.fhir.audit_resource import commitment_details
 from api.fhir.codings import concept, lifecycle, terminology
 from api.fhir.naming import Naming, Resource, id_of_round, ipfs_object
 from api.fhir.times import instant
+from audit.cid import cid_of_sha256
 from audit.history import History
+from audit.object_names import cid_of_checkpoint, cid_of_masked
 from audit.round_state import Committing, RoundFacts
 
 #: Verification signature (ASTM E1762).
@@ -22,7 +24,8 @@ def provenance(history: History, number: int, naming: Naming) -> Resource:
     if facts.closed is None or facts.closed_at is None:
         raise ValueError(f"round {number} is not closed")
     study_id, closed = history.study_id, facts.closed
-    coordinator = history.versions[facts.opened.version].terms.coordinator
+    terms = history.versions[facts.opened.version].terms
+    coordinator = terms.coordinator
     closed_at = instant(facts.closed_at.time)
     sealed = facts.sealed_commitments()
     signatures = [
@@ -33,7 +36,10 @@ def provenance(history: History, number: int, naming: Naming) -> Resource:
         "resourceType": "Provenance",
         "id": id_of_round(study_id, number),
         "meta": {"versionId": "1", "lastUpdated": closed_at},
-        "target": [ipfs_object(closed.checkpoint_hash), ipfs_object(closed.manifest_hash)],
+        "target": [
+            ipfs_object(cid_of_checkpoint(closed.checkpoint_hash, terms)),
+            ipfs_object(cid_of_sha256(closed.manifest_hash)),
+        ],
         "occurredPeriod": {"start": instant(facts.opened_at.time), "end": closed_at},
         "recorded": closed_at,
         "policy": [naming.account(naming.ledger)],
@@ -44,9 +50,12 @@ def provenance(history: History, number: int, naming: Naming) -> Resource:
         ],
         "entity": [
             {"role": "source", "what": naming.round(study_id, number)},
-            {"role": "revision", "what": ipfs_object(facts.opened.base)},
+            {"role": "revision", "what": ipfs_object(cid_of_checkpoint(facts.opened.base, terms))},
             *(_commitment(facts, one, study_id, naming) for one in sealed),
-            *({"role": "source", "what": ipfs_object(one)} for one in closed.masked_hashes),
+            *(
+                {"role": "source", "what": ipfs_object(cid_of_masked(one, terms))}
+                for one in closed.masked_hashes
+            ),
         ],
         "signature": [
             {

@@ -179,7 +179,7 @@ class Reading:
         event, place = found
         history = self.state(event.study_id).history
         version = history.rounds[event.round].opened.version
-        return audit_event(event, place, history.versions[version].terms.coordinator, self.naming)
+        return audit_event(event, place, history.versions[version].terms, self.naming)
 
     def _token(self, token_id: int) -> Token | None:
         study_id, site, index = split_token_id(token_id)

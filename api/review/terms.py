@@ -13,13 +13,12 @@ from api.review.terms_models import (
 )
 from api.review.words import facts
 from api.service import Service
-from audit.cid import cid_of_sha256
 from chain.chain import Chain
 from chain.errors import RegistryStudyUnknown
 from chain.messages import Study, terms_hash
 from ipfs.objects import ObjectStoreError, ObjectStoreUnreachable
 from study.differences import compare_terms
-from study.documents import DOCUMENTS
+from study.documents import DOCUMENTS, cid_of_document
 from study.overview import require_study
 from study.terms_text import describe_terms
 
@@ -51,7 +50,7 @@ def terms_of_version(chain: Chain, study_id: int, version: int) -> VersionTerms:
             DocumentOfTerms(
                 name=name,
                 sha256="0x" + getattr(terms, member).hex(),
-                cid=cid_of_sha256(getattr(terms, member)),
+                cid=cid_of_document(terms, name),
             )
             for name, member in DOCUMENTS.items()
         ],
@@ -102,8 +101,9 @@ def document(
     store = service.documents()
     if store is None:
         raise DocumentsNotServed
-    sha256: bytes = getattr(chain.registry.terms(study_id, version), DOCUMENTS[name])
-    cid = cid_of_sha256(sha256)
+    terms = chain.registry.terms(study_id, version)
+    sha256: bytes = getattr(terms, DOCUMENTS[name])
+    cid = cid_of_document(terms, name)
     with store:
         try:
             return sha256, store.get(cid)

@@ -26,7 +26,9 @@ def rounds(study_id: _StudyId, database: Database, paging: PagingOf, as_of: Newe
     newest = len(history.rounds) if after is None else min(after[0] - 1, len(history.rounds))
     numbers = list(range(newest, max(0, newest - paging.limit - 1), -1))
     page = paging.page(
-        numbers, lambda number: (number,), lambda number: telling.summary_of(history.rounds[number])
+        numbers,
+        lambda number: (number,),
+        lambda number: telling.summary_of(history, history.rounds[number]),
     )
     return RoundPage(items=page.items, next=page.next, as_of=as_of)
 
@@ -38,7 +40,8 @@ def round_of_study(
     database: Database,
     as_of: NewestOf,
 ) -> RoundShown:
-    facts = study_state(database, study_id).history.rounds.get(number)
+    history = study_state(database, study_id).history
+    facts = history.rounds.get(number)
     if facts is None:
         raise NotFound(f"study {study_id} has no round {number}")
-    return telling.round_shown(facts, study_id, as_of)
+    return telling.round_shown(history, facts, as_of)

@@ -13,12 +13,16 @@ from api.rounds.models import (
     SealShown,
 )
 from audit.cid import cid_of_sha256
+from audit.history import History
+from audit.object_names import cid_of_checkpoint
 from audit.round_state import Committing, RoundFacts
+from chain.messages import Terms
 
 
-def summary_of(facts: RoundFacts) -> RoundSummary:
-    """A round as one line of a list."""
-    opened = facts.opened
+def summary_of(history: History, facts: RoundFacts) -> RoundSummary:
+    """A round of a study as one line of a list."""
+    opened, closed = facts.opened, facts.closed
+    terms = _terms(history, facts)
     return RoundSummary(
         number=facts.number,
         state=facts.state.name.lower(),
@@ -31,26 +35,30 @@ def summary_of(facts: RoundFacts) -> RoundSummary:
             close=opened.close_deadline,
         ),
         members=list(facts.sealed.members) if facts.sealed else [],
-        checkpoint_cid=cid_of_sha256(facts.closed.checkpoint_hash) if facts.closed else None,
+        checkpoint_cid=cid_of_checkpoint(closed.checkpoint_hash, terms) if closed else None,
     )
 
 
-def round_shown(facts: RoundFacts, study_id: int, as_of: BlockShown) -> RoundShown:
-    """Everything that is told of one round."""
-    opened = facts.opened
+def round_shown(history: History, facts: RoundFacts, as_of: BlockShown) -> RoundShown:
+    """Everything that is told of one round of a study."""
+    opened, terms = facts.opened, _terms(history, facts)
     return RoundShown(
-        **dict(summary_of(facts)),
-        study_id=study_id,
+        **dict(summary_of(history, facts)),
+        study_id=history.study_id,
         pinned_block=opened.pinned_block,
-        base_cid=cid_of_sha256(opened.base),
+        base_cid=cid_of_checkpoint(opened.base, terms),
         previous_sealed=opened.previous_sealed,
         previous_closed=opened.previous_closed,
         commitments=[_commitment(one, facts) for one in facts.newest_commitments().values()],
         seal=_seal(facts),
-        closure=_closure(facts),
+        closure=_closure(facts, terms),
         abort=_abort(facts),
         as_of=as_of,
     )
+
+
+def _terms(history: History, facts: RoundFacts) -> Terms:
+    return history.versions[facts.opened.version].terms
 
 
 def _commitment(one: Committing, facts: RoundFacts) -> CommitmentShown:
@@ -79,14 +87,14 @@ def _seal(facts: RoundFacts) -> SealShown | None:
     )
 
 
-def _closure(facts: RoundFacts) -> ClosureShown | None:
+def _closure(facts: RoundFacts, terms: Terms) -> ClosureShown | None:
     if facts.closed is None or facts.closed_at is None:
         return None
     checkpoint, manifest = facts.closed.checkpoint_hash, facts.closed.manifest_hash
     return ClosureShown(
         closed_at=facts.closed_at.time,
         checkpoint_sha256=_hex(checkpoint),
-        checkpoint_cid=cid_of_sha256(checkpoint),
+        checkpoint_cid=cid_of_checkpoint(checkpoint, terms),
         manifest_sha256=_hex(manifest),
         manifest_cid=cid_of_sha256(manifest),
     )

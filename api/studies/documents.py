@@ -10,10 +10,9 @@ from api.problems import DocumentsNotServed
 from api.service import Service
 from api.studies.models import ConsentText, DocumentShown
 from api.studies.problems import DocumentAbsent, LanguageAbsent
-from audit.cid import cid_of_sha256
 from chain.messages import Terms
 from ipfs.objects import ObjectCorrupt, ObjectMissing, ObjectStore
-from study.documents import DOCUMENTS
+from study.documents import DOCUMENTS, cid_of_document
 
 _CONSENT_TEXT = "consent-text.json"
 
@@ -34,7 +33,7 @@ def _fetched(service: Service, terms: Terms, name: str) -> bytes:
     Raises:
         DocumentAbsent, DocumentsNotServed, ipfs.objects.ObjectStoreUnreachable
     """
-    cid = _cid(terms, name)
+    cid = cid_of_document(terms, name)
     with _store(service, cid) as store:
         try:
             return store.get(cid)
@@ -50,7 +49,7 @@ def consent_text(
     Raises:
         LanguageAbsent; DocumentAbsent, DocumentsNotServed, ipfs.objects.ObjectStoreUnreachable
     """
-    texts = _texts(_fetched(service, terms, _CONSENT_TEXT), _cid(terms, _CONSENT_TEXT))
+    texts = _texts(_fetched(service, terms, _CONSENT_TEXT), cid_of_document(terms, _CONSENT_TEXT))
     chosen = language or ("en" if "en" in texts else min(texts))
     if chosen not in texts:
         raise LanguageAbsent(f"there is no text in {chosen}", languages=sorted(texts))
@@ -79,17 +78,13 @@ def _is_text(value: object) -> bool:
 
 
 def _shown(store: ObjectStore | None, name: str, terms: Terms) -> DocumentShown:
-    digest, cid = _digest(terms, name), _cid(terms, name)
+    digest, cid = _digest(terms, name), cid_of_document(terms, name)
     stored = None if store is None else store.holds(cid)
     return DocumentShown(name=name, sha256="0x" + digest.hex(), cid=cid, stored=stored)
 
 
 def _digest(terms: Terms, name: str) -> bytes:
     return bytes(getattr(terms, DOCUMENTS[name]))
-
-
-def _cid(terms: Terms, name: str) -> str:
-    return cid_of_sha256(_digest(terms, name))
 
 
 @contextmanager

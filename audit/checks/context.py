@@ -8,7 +8,7 @@ from audit.bundle import Bundle
 from audit.bundle_index import OBJECTS
 from audit.car import CarObjects
 from audit.checkpoint import Checkpoint
-from audit.cid import cid_of_large, cid_of_sha256, digest_of
+from audit.cid import cid_among, digest_of
 from audit.consent_state import StudyState
 from audit.errors import AuditError
 from audit.evidence import Evidence
@@ -52,10 +52,7 @@ class Context:
 
     def cid(self, digest: bytes) -> str:
         """The CID of the object that 32 bytes name: a large one's, where the bundle has that."""
-        cid, objects = cid_of_sha256(digest), self.bundle.objects
-        if cid not in objects and (large := cid_of_large(digest)) in objects:
-            return large
-        return cid
+        return cid_among(digest, self.bundle.objects)
 
     def object(self, digest: bytes) -> bytes | None:
         """An object by the 32 bytes that name it, hashed; None when the bundle lacks it or holds

@@ -8,6 +8,7 @@ from audit.fields import hex_of
 from audit.history import ChallengeFacts, Token
 from audit.report import Kind
 from audit.round_state import RoundFacts
+from audit.times import utc
 
 
 def check_duties(context: Context) -> None:
@@ -78,18 +79,19 @@ def _check_challenge(context: Context, asked: ChallengeFacts, now: int) -> None:
     """
     about = f"the receipt of token {asked.token_id}" if asked.token_id else "a replay"
     place = f"round {asked.round}, site {asked.site}, {about}"
+    due = utc(asked.answer_by)
     if asked.answered and asked.answer_hash:
         detail = f"answered in time with {hex_of(asked.answer_hash)}; what it says is off chain"
         context.record.add("challenge", place, True, detail, Kind.ATTESTED)
     elif now < asked.answer_by:
-        detail = f"asked at {asked.asked.time}, the answer is due by {asked.answer_by}"
+        detail = f"asked at {utc(asked.asked.time)}, the answer is due by {due}"
         context.record.add("challenge", place, True, detail, Kind.PENDING)
     elif asked.faulted:
-        detail = f"fault: no answer by {asked.answer_by}; on record, and barred for it"
+        detail = f"fault: no answer by {due}; on record, and barred for it"
         context.record.add("challenge", place, True, detail, Kind.FAULT)
     else:
         detail = (
-            f"no answer by {asked.answer_by}, and the fault is not on record yet: anyone may put it"
+            f"no answer by {due}, and the fault is not on record yet: anyone may put it"
             " there (`assent study fault`)"
         )
         context.record.fail("challenge", place, detail)

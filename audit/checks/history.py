@@ -7,6 +7,7 @@ from itertools import pairwise
 from audit.checks.context import Context
 from audit.consent_state import StudyState
 from audit.fields import hex_of
+from audit.times import utc
 from chain.events import CONTRACT_NAMES, NOTHING_YET, ContractName, EventRecord, advance
 
 _FILE = "chain/events.json"
@@ -50,13 +51,13 @@ def _check_times(context: Context, records: tuple[EventRecord, ...]) -> None:
     if context.header is not None:
         moments.append((context.header.number, context.header.timestamp))
     wrong = [
-        f"block {block} at {time} follows block {before} at {earlier}"
+        f"block {block} at {utc(time)} follows block {before} at {utc(earlier)}"
         for (before, earlier), (block, time) in pairwise(moments)
         if block < before or time < earlier or (block == before and time != earlier)
     ]
     detail = "; ".join(wrong[:3])
     if not wrong and moments:
-        detail = f"chain time runs from {moments[0][1]} to {moments[-1][1]} (s), never back"
+        detail = f"chain time runs from {utc(moments[0][1])} to {utc(moments[-1][1])}, never back"
     context.record.add("events.times", _FILE, not wrong, detail)
 
 

@@ -35,8 +35,8 @@ def check_outcomes(context: Context) -> None:
 
 
 def _need(context: Context, digest: bytes, what: str, name: str) -> Buffer:
-    """An object by its SHA-256, checked; its bytes are there until the next is read. Ends the group
-    when it is missing or another.
+    """An object by the 32 bytes that name it (`audit.cid.digest_of`), checked; its bytes are there
+    until the next is read. Ends the group when it is missing or another.
     """
     cid = context.cid(digest)
     data = context.view(digest)

@@ -65,7 +65,9 @@ def _other_contribution(report: ReplayReport, facts: RoundFacts, commitment: Com
 
 
 def _masked(site: str, facts: RoundFacts) -> bytes | None:
-    """SHA-256 of the masked vector that the chain has of a member; None while it has none."""
+    """The 32 bytes that name the masked vector which the chain has of a member
+    (`audit.cid.digest_of`); None while it has none.
+    """
     if facts.closed is not None and facts.sealed is not None:
         return facts.closed.masked_hashes[facts.sealed.members.index(site)]
     return facts.deliveries.get(site)

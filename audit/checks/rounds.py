@@ -9,6 +9,7 @@ from audit.consent_state import StudyState
 from audit.fields import hex_of
 from audit.round_state import RoundFacts
 from audit.rules import contributors, is_same_version
+from audit.times import utc
 from chain.messages import Terms, rho_of_round, seal_digest
 
 
@@ -97,8 +98,8 @@ def _check_may_open(context: Context, state: StudyState, facts: RoundFacts, term
         "round.approval",
         where,
         is_same_version(now, facts) and facts.opened.close_deadline <= until,
-        f"version {facts.opened.version} is approved until {until}, the round may last until"
-        f" {facts.opened.close_deadline}",
+        f"version {facts.opened.version} is approved until {utc(until)}, the round may last until"
+        f" {utc(facts.opened.close_deadline)}",
     )
     aborts = now.charged_aborts()
     record.add(

@@ -11,6 +11,7 @@ from audit.fields import hex_of
 from audit.history import ApprovalFact, VersionFacts
 from audit.report import Kind
 from audit.rules import broken_terms, needs_fresh_consent
+from audit.times import utc
 from chain.messages import account_of_signer, approval_for
 
 
@@ -72,7 +73,7 @@ def _check_quorum(context: Context, state: StudyState, version: VersionFacts) ->
     standing = state.standing
     until = ""
     if standing and standing.current_version == version.version:
-        until = f"; it is approved until {standing.approved_until}"
+        until = f"; it is approved until {utc(standing.approved_until)}"
     context.record.add(
         "approval.quorum",
         f"version {version.version}",

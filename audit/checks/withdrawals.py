@@ -7,6 +7,7 @@ from audit.consent_state import StudyState
 from audit.remedies import Remedy, Withdrawal, spans
 from audit.report import Kind
 from audit.round_state import Moment
+from audit.times import utc
 from audit.withdrawals import withdrawals
 
 
@@ -63,7 +64,7 @@ def _words(withdrawal: Withdrawal) -> str:
     halted = "has to halt" if halting.ended is None else "halted"
     final = "final" if withdrawal.is_final else "has to be final"
     return (
-        f"{said}; revoked at {withdrawal.revoked.time} (block {withdrawal.revoked.block}), its use"
-        f" {halted} by {halting.ended or halting.deadline}, the class is {final} by"
-        f" {finishing.ended or finishing.deadline}"
+        f"{said}; revoked at {utc(withdrawal.revoked.time)} (block {withdrawal.revoked.block}), its"
+        f" use {halted} by {utc(halting.ended or halting.deadline)}, the class is {final} by"
+        f" {utc(finishing.ended or finishing.deadline)}"
     )

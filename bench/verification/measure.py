@@ -17,7 +17,7 @@ from eth_hash.auto import keccak
 
 from audit.bundle import read_bundle
 from audit.car import CarObjects
-from audit.cid import cid_of_large, cid_of_sha256
+from audit.cid import cid_among
 from audit.evidence import parse_evidence
 from audit.verify import verify
 from chain import events as ev
@@ -62,8 +62,7 @@ def floor(folder: Path) -> dict[str, float]:
     for event in closed:
         total = None
         for digest in event.masked_hashes:
-            cid = cid_of_sha256(digest)
-            words = np.frombuffer(objects[cid if cid in objects else cid_of_large(digest)], "<u8")
+            words = np.frombuffer(objects[cid_among(digest, objects)], "<u8")
             total = np.zeros_like(words) if total is None else total
             clock(lambda words=words, total=total: np.add(total, words, out=total))
     more = Clock()

@@ -71,12 +71,8 @@ class ContractClient:
     ) -> list[Any]:
         """`_view` of each of several arguments, asked together."""
         calls = [("eth_call", self._asked(function, one, block)) for one in arguments]
-        found = []
-        for answer in cast(NodeProvider, self._w3.provider).make_many(calls):
-            if isinstance(answer, Exception):
-                raise answer
-            found.append(self._answered(function, answer))
-        return found
+        answers = cast(NodeProvider, self._w3.provider).make_all(calls)
+        return [self._answered(function, answer) for answer in answers]
 
     def _asked(self, function: str, arguments: Sequence[Any], block: int | None) -> list[Any]:
         data = "0x" + self.call_data(function, *arguments).hex()

@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from audit import checkpoint
 from audit.errors import CheckpointInvalid, NotCanonical
+from audit.unixfs import is_large
 
 LAYOUT = (("mean", (4,)), ("chol", (2, 3)), ("log_noise", (1,)))
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -140,3 +141,23 @@ def test_the_initial_checkpoint_holds_the_prior_and_an_untouched_optimiser():
         checkpoint.initial({"mean": np.ones(4)}, LAYOUT, "m")
     with pytest.raises(CheckpointInvalid):
         checkpoint.initial({**prior, "mean": np.ones((2, 2))}, LAYOUT, "m")
+
+
+@pytest.mark.parametrize("size", [1, 40_957, 40_958, 40_959, 43_000, 43_688, 43_689, 50_000])
+@pytest.mark.parametrize("parts", [1, 200])
+def test_how_many_numbers_it_has_tells_whether_it_is_over_1_mib(size, parts):
+    names = [f"a_rather_long_name_of_an_array_{number}" for number in range(min(parts, size))]
+    first = (names[0], (size - len(names) + 1,))
+    layout = (first, *((name, (1,)) for name in names[1:]))
+    prior = {name: np.ones(shape) for name, shape in layout}
+    data = checkpoint.write(checkpoint.initial(prior, layout, "m"))
+    assert is_large(len(data)) == checkpoint.is_large_with(size)
+    assert checkpoint.read(data).layout == layout
+    assert safetensors.numpy.load(data)["adam.first_moment"].shape == (size,)
+
+
+def test_arrays_that_no_header_has_room_for_are_refused():
+    layout = tuple((f"{'x' * 55}_{number}", (1,)) for number in range(600))
+    made = checkpoint.initial({name: np.ones(1) for name, _ in layout}, layout, "m")
+    with pytest.raises(CheckpointInvalid, match="header"):
+        checkpoint.write(made)
