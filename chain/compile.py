@@ -5,13 +5,15 @@ deployed contracts takes; `--check` says whether those files are what the source
 """
 
 import argparse
+import fcntl
 import hashlib
 import json
 import os
 import re
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -77,14 +79,23 @@ def _compile(root: Path, names: list[AnyName], fresh: bool) -> dict[AnyName, Com
     kept = _cache_folder() / f"{hashlib.sha256(asked.encode()).hexdigest()}.json"
     answer = None if fresh else _read(kept)
     if answer is None:
-        try:
-            answer = solcx.compile_standard(question, solc_binary=compiler / "solc")
-        except solcx.exceptions.SolcError as error:
-            raise CompileError(str(error)) from error
-        _keep(kept, answer)
+        with _alone(kept):
+            # Whoever waited finds what the other one kept.
+            answer = None if fresh else _read(kept)
+            if answer is None:
+                answer = _ask(question, compiler / "solc")
+                _keep(kept, answer)
     return {
         name: _compiled(name, answer["contracts"][place][name]) for name, place in places.items()
     }
+
+
+def _ask(question: dict[str, Any], solc: Path) -> dict[str, Any]:
+    try:
+        answer: dict[str, Any] = solcx.compile_standard(question, solc_binary=solc)
+    except solcx.exceptions.SolcError as error:
+        raise CompileError(str(error)) from error
+    return answer
 
 
 def _cache_folder() -> Path:
@@ -99,8 +110,16 @@ def _read(path: Path) -> dict[str, Any] | None:
         return None
 
 
+@contextmanager
+def _alone(kept: Path) -> Iterator[None]:
+    """Of several processes that have the same question, one asks; the others wait for it."""
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with kept.with_suffix(".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def _keep(path: Path, answer: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as part:
         json.dump({"contracts": answer["contracts"]}, part)
     Path(part.name).replace(path)

@@ -1,17 +1,20 @@
 """What is committed under chain/abi is what the sources give."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from chain.artifacts import ALL_NAMES, FOLDER, artifact, mapping_slot, storage_location
-from chain.compile import ROOT, CompileError, compile_contracts, main
+from chain.artifacts import ALL_NAMES, FOLDER, AnyName, artifact, mapping_slot, storage_location
+from chain.compile import ROOT, CompileError, _ask, _compile, compile_contracts, main
 from chain.events import CONTRACT_NAMES
 from tests.world import World
 
 
-def test_the_committed_artifacts_are_a_fresh_compile() -> None:
-    for name, compiled in compile_contracts(fresh=True).items():
+def test_the_committed_artifacts_are_what_the_sources_give() -> None:
+    """Compiled now, or kept since these very sources, settings and compiler were last asked."""
+    for name, compiled in compile_contracts().items():
         committed = (FOLDER / f"{name}.json").read_text(encoding="utf-8")
         assert compiled.artifact.to_text() == committed, (
             f"{name} changed: run `python -m chain.compile --write`"
@@ -66,6 +69,29 @@ def test_a_source_that_does_not_compile_is_named(tmp_path: Path) -> None:
     (contracts / "StudyRegistry.sol").write_text('import "./Gone.sol";', encoding="utf-8")
     with pytest.raises(CompileError, match=r"contracts/Gone\.sol"):
         compile_contracts(tmp_path)
+
+
+def test_of_several_at_once_one_asks_the_compiler_and_later_ones_only_when_they_want_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    asked = []
+
+    def counted(question: dict[str, Any], solc: Path) -> dict[str, Any]:
+        asked.append(solc)
+        return _ask(question, solc)
+
+    monkeypatch.setattr("chain.compile._ask", counted)
+    names: list[AnyName] = ["ERC7913P256Verifier"]
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: _compile(ROOT, names, fresh=False), range(2))
+    assert first == second
+    assert len(asked) == 1
+    (kept,) = tmp_path.rglob("*.json")
+    kept.write_text(kept.read_text().replace('"object": "', '"object": "00'))
+    assert _compile(ROOT, names, fresh=False) != first
+    assert _compile(ROOT, names, fresh=True) == first
+    assert len(asked) == 2
 
 
 def test_the_command_says_what_changed(
