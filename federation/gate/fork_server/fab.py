@@ -1,7 +1,7 @@
 """Flower App Bundles (FABs): build one, and name the one that a folder on disk is.
 
 Flower names a FAB by the SHA-256 of its bytes, installs it once under a name that holds only eight
-hex digits of that hash, and never looks at the installed files again. `fab_hash_of_folder` closes
+hex digits of that hash, and never looks at the installed files again. `read_fab_folder` closes
 that gap: Flower's builder is deterministic (fixed dates, sorted names, entries stored without
 compression), so the folder's own bytes give back the archive, and its hash. A file added, changed,
 renamed or deleted gives another hash.
@@ -77,31 +77,6 @@ def read_fab_folder(app_dir: Path) -> FolderFab:
             write_to_zip(fab, name, contents[name])
         write_to_zip(fab, CONTENT_FILE, "\n".join(lines))
     return FolderFab(hashlib.sha256(archive.getvalue()).hexdigest(), hashes)
-
-
-def fab_hash_of_folder(app_dir: Path) -> str:
-    """Return the SHA-256 (64 hex digits) of the FAB that the folder's files make.
-
-    Raises
-    ------
-    FabError: as `read_fab_folder`.
-    """
-    return read_fab_folder(app_dir).fab_hash
-
-
-def check_folder_is_fab(app_dir: Path, fab_hash: str) -> None:
-    """Refuse a folder whose files are not exactly the FAB of that hash.
-
-    Raises
-    ------
-    FabError: the folder is unsafe (see `read_fab_folder`), or its files hash to something else.
-    """
-    found = fab_hash_of_folder(app_dir)
-    if found != fab_hash:
-        raise FabError(
-            f"{app_dir} holds app {found}, not {fab_hash}: a file was added, changed or removed. "
-            "Delete the folder; Flower installs the app again with the next message"
-        )
 
 
 def check_folder_name(app_dir: Path, fab_hash: str) -> None:
