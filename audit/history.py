@@ -69,7 +69,8 @@ class Standing:
     """Where a study stands from ``moment`` on.
 
     ``current_version`` is 0 before the first is in force. ``approved_until``: first second at
-    which its approval has expired. ``disease``: its MONDO number. ``suspensions``: how many so far.
+    which its approval has expired. ``disease``: its MONDO number. ``suspensions``: how many so far;
+    ``suspended_by``: the reviewer of the last.
     """
 
     moment: Moment
@@ -77,6 +78,7 @@ class Standing:
     consent_version: int = 0
     suspended: bool = False
     suspensions: int = 0
+    suspended_by: str = ""
     approved_until: int = 0
     disease: int = 0
 
@@ -101,12 +103,13 @@ class Committee(NamedTuple):
 class BarChange(NamedTuple):
     """A site is barred for ``round`` from ``moment`` on; 0: it is readmitted.
 
-    ``times``: how often it was barred by then.
+    ``times``: how often it was barred by then; ``readmitted_by``: a reviewer.
     """
 
     moment: Moment
     round: int
     times: int
+    readmitted_by: str = ""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ def at_a_glance(facts: EvidenceFacts, study: StudyFacts) -> Section:
         ("privacy", in_words(study)),
         ("withdrawals", _withdrawals(facts)),
         ("questions to sites", _questions(study)),
+        ("broken duties", _duties(study)),
         ("this evidence", _evidence(facts)),
         (
             "nobody can see",
@@ -108,6 +109,17 @@ def _questions(study: StudyFacts) -> str:
     answered = sum(one.answered is not None for one in asked)
     faulted = sum(one.faulted is not None for one in asked)
     return f"{len(asked)} asked, {answered} answered, {faulted} put on record as unanswered"
+
+
+def _duties(study: StudyFacts) -> str:
+    state, labels = study.state, study.labels
+    times = sum(state.history.times_barred(site) for site in state.history.bars)
+    if not times:
+        return "no site was barred"
+    out = [labels.get(site, site) for site in state.history.bars if state.barred_for(site)]
+    return f"sites were barred {count(times, 'time')}; barred at the block: " + (
+        ", ".join(out) or "none, all were readmitted"
+    )
 
 
 def _evidence(facts: EvidenceFacts) -> str:

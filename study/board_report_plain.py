@@ -45,5 +45,5 @@ WORDS: Final = Table(
         ("block", "a page of the register; its hash, a long number, stands for all up to it"),
         ("IPFS", "storage in which a file is found by its hash, so that none can be swapped"),
     ),
-    (2, 9),
+    (3, 9),
 )

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from audit.history import ChallengeFacts
-from audit.privacy import RHO_UNIT, epsilon_bun_steinke
+from audit.privacy import (
+    NOISE_MULTIPLIER_UNIT,
+    RHO_UNIT,
+    epsilon_bun_steinke,
+    excess_noise,
+)
 from audit.remedies import Withdrawal
+from chain.messages import Terms
 from study.board_report_glance import count, in_words
 from study.board_report_words import (
     CONVERSIONS,
@@ -18,6 +24,8 @@ from study.consenting import moment
 from study.evidence_facts import EvidenceFacts, StudyFacts
 from study.report_parts import Facts, Figure, Part, Section, Table, Text
 
+_LINES = 60
+"""Charges that a report lists; of more, every second, third, ... and the last."""
 PRIVACY_FIGURE, COHORT_FIGURE, TIMELINE_FIGURE = "privacy", "cohorts", "timeline"
 
 
@@ -27,6 +35,13 @@ def privacy(study: StudyFacts) -> Section:
     rows = (
         ("in words", in_words(study)),
         ("whose", "one person's record at one site, whatever is in it"),
+        (
+            "neighbours",
+            "two runs are compared that differ by this record's contribution being zero; cohort"
+            " sizes are the same in both. Every active record is in every round: nothing is gained"
+            " by sampling",
+        ),
+        ("mechanism", _mechanism(study.terms)),
         ("epsilon spent", f"{spent.epsilon:.3f} of {spent.epsilon_ceiling:.3f}"),
         ("delta", f"{delta:.3g}: one in {round(1 / delta):,}"),
         ("rho spent", f"{_rho(spent.rho_spent)} of {_rho(spent.rho_ceiling)} (zCDP)"),
@@ -40,14 +55,52 @@ def privacy(study: StudyFacts) -> Section:
             " before; coloured: what the round added, by how it ended."
         )
         parts.append(Figure(PRIVACY_FIGURE, caption))
-        lines = tuple(
-            (str(one.number), _rho(one.rho), _rho(one.rho_spent), f"{one.epsilon:.3f}")
-            for one in study.charges
-        )
-        columns = ("round", "rho of the round", "rho in total", "epsilon in total")
-        parts.append(Table("Charges, abandoned rounds included", columns, lines, (1, 2, 2, 2)))
+        parts.append(_charges(study))
     parts.append(Text(CONVERSIONS))
     return Section("Privacy spent", tuple(parts))
+
+
+def _mechanism(terms: Terms) -> str:
+    sigma = terms.noise_multiplier / NOISE_MULTIPLIER_UNIT
+    least, colluders = terms.min_sites, terms.tolerated_colluders
+    left = f"even when {colluders} of them tell what theirs was" if colluders else "as long as none"
+    left += "" if colluders else " of them tells what its was"
+    return (
+        f"each record's gradient has {count(terms.vector_length, 'number')} and is clipped to C ="
+        f" {terms.clipping_norm:,} grid steps (1/{2**terms.fraction_bits:,}) in L2; each of at"
+        f" least {least} sites adds discrete Gaussian noise of {sigma:g} C / sqrt({least} -"
+        f" {colluders}), which leaves sigma = {sigma:g} {left}"
+    )
+
+
+def _noise(terms: Terms, members: int) -> float:
+    return excess_noise(terms, max(members, terms.min_sites))
+
+
+def _charges(study: StudyFacts) -> Table:
+    noise = {
+        one.number: _noise(study.terms_of(one), len(one.sealed.members))
+        for one in study.rounds
+        if one.sealed
+    }
+    every = -(-len(study.charges) // _LINES)
+    shown = {*study.charges[::every], study.charges[-1]}
+    lines = tuple(
+        (
+            str(one.number),
+            _rho(one.rho),
+            _rho(one.rho_spent),
+            f"{one.epsilon:.3f}",
+            f"{noise[one.number]:.2f}",
+        )
+        for one in study.charges
+        if one in shown
+    )
+    caption = "Charges, abandoned rounds included" + (
+        f"; one in {every} is shown, and the last" if every > 1 else ""
+    )
+    columns = ("round", "rho of the round", "rho in total", "epsilon in total", "noise")
+    return Table(caption, columns, lines, (1, 2, 2, 2, 1))
 
 
 def rounds(study: StudyFacts) -> Section:
@@ -125,9 +178,13 @@ def questions(facts: EvidenceFacts) -> Section:
         columns = ("round", "site", "who asked for what", "asked (UTC)", "due by (UTC)", "answer")
         caption = "Questions to sites; the chain holds that an answer came, not what it says"
         parts.append(Table(caption, columns, lines, (2, 2, 6, 4, 4, 7)))
-    acts = study.acts if study else ()
-    rows = tuple((moment(act.at.time), act.words) for act in acts if act.lane == "faults")
-    if rows:
+    if study is not None and (
+        rows := tuple(
+            (moment(act.at.time), study.by_name(act.words))
+            for act in study.acts
+            if act.lane == "faults"
+        )
+    ):
         caption = "Sites barred and readmitted, and answers that never came"
         parts.append(Table(caption, ("when", "what"), rows, (3, 10)))
     none = Text("No question was asked, and no fault is on record.")

@@ -26,7 +26,7 @@ def the_study(study: StudyFacts) -> Section:
     labels, history = study.labels, study.state.history
     terms = dict(describe_terms(study.terms, ""))
     terms["sites"] = ", ".join(labels[site] for site in study.terms.sites)
-    reviewers = _reviewers(study)
+    reviewers = study.reviewers
     seats = ", ".join(reviewers[one] for one in study.state.reviewers)
     rows = (
         ("standing", standing(study)),
@@ -45,8 +45,15 @@ def the_study(study: StudyFacts) -> Section:
     )
     columns = ("version", "reviewer", "signed", "until")
     table = Table("Approvals, each signed by its reviewer", columns, approvals, (2, 6, 5, 5))
+    others = tuple(
+        (moment(act.at.time), study.by_name(act.words))
+        for act in study.acts
+        if act.lane == "approvals" and act.kind != "approval"
+    )
+    caption = "What else sponsor and committee did, in order"
+    acts = Table(caption, ("when", "what"), others, (5, 13))
     names = Text("Whose accounts and which documents these are, the section of identifiers says.")
-    return Section("The study and its approval", (Facts(rows), table, names))
+    return Section("The study and its approval", (Facts(rows), table, acts, names))
 
 
 def data(facts: EvidenceFacts, study: StudyFacts) -> Section:
@@ -119,7 +126,7 @@ def identifiers(facts: EvidenceFacts, study: StudyFacts) -> Section:
         ("sponsor", history.sponsor or "none"),
         ("coordinator", terms.coordinator),
         *((label, address) for address, label in study.labels.items()),
-        *((label, address) for address, label in _reviewers(study).items()),
+        *((label, address) for address, label in study.reviewers.items()),
     )
     made = tuple(
         (str(one.number), study.state_of(one), study.cid(one.closed.checkpoint_hash))
@@ -168,14 +175,3 @@ def _plain(data: bytes | None) -> str | None:
         return None
     fits = 0 < len(words) <= _LONGEST and all(one.isprintable() or one in "\r\n\t" for one in words)
     return words if fits else None
-
-
-def _reviewers(study: StudyFacts) -> dict[str, str]:
-    """Short names of everybody who ever sat on the committee, by address."""
-    seats = (seat for one in study.state.history.committees for seat in one.reviewers)
-    every = dict.fromkeys(seats)
-    now = set(study.state.reviewers)
-    return {
-        address: f"reviewer {number}{'' if address in now else ' (no longer)'}"
-        for number, address in enumerate(every, start=1)
-    }

@@ -74,7 +74,8 @@ CONVERSIONS: Final = (
     " Liu and Steinke 2021, theorem 5), at the delta above, by Canonne, Kamath and Steinke (2020),"
     " corollary 13. Beside it, the looser conversion of Bun and Steinke (2016), proposition 1.3."
     " The share of right guesses is from the same rho by the inequalities of Pinsker and of"
-    " Bretagnolle and Huber (1979)."
+    " Bretagnolle and Huber (1979). Noise: how many times what epsilon is reckoned with was in the"
+    " round's sum (standard deviation); more sites than the least that the terms demand add more."
 )
 
 ROUND_STATES: Final = (

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from audit.bundle import Bundle, read_bundle
@@ -24,7 +25,7 @@ from audit.round_state import Moment, RoundFacts
 from audit.spending import Charge, Spending, charges, newest_terms, spending
 from audit.verify import prove_history, verify
 from audit.withdrawal_study import predecessor
-from chain.messages import Terms
+from chain.messages import Terms, account_of_signer
 from study.consenting import moment
 
 _LONG_NUMBER = re.compile(r"\b\d{30,}\b")
@@ -104,6 +105,26 @@ class StudyFacts:
         left = self.privacy.rounds_left * math.exp(log_slack_of_round(self.terms))
         return self.terms.rho_ceiling / RHO_UNIT + slack + left
 
+    @property
+    def reviewers(self) -> dict[str, str]:
+        """Short names of everybody who ever sat on the committee, by address."""
+        seats = (seat for one in self.state.history.committees for seat in one.reviewers)
+        now = set(self.state.reviewers)
+        return {
+            address: f"reviewer {number}{'' if address in now else ' (no longer)'}"
+            for number, address in enumerate(dict.fromkeys(seats), start=1)
+        }
+
+    def by_name(self, words: str) -> str:
+        """Words with sites and reviewers by their short names."""
+        for address, label in (self.labels | self.reviewers).items():
+            words = words.replace(f"site {address}", label).replace(address, label)
+        return words
+
+    def terms_of(self, facts: RoundFacts) -> Terms:
+        """The terms under which a round was opened."""
+        return self.state.history.versions[facts.opened.version].terms
+
     def state_of(self, facts: RoundFacts) -> str:
         """How a round ended, in a word: a retired one closed, and reviewers went back behind it."""
         return "retired" if self.state.is_retired(facts.number) else facts.state.name.lower()
@@ -132,8 +153,8 @@ class EvidenceFacts:
     def in_words(self, text: str) -> str:
         """Words of a check as a board reads them: no patient, sites by name, times as dates."""
         text = self.without_patients(text)
-        for address, label in self.study.labels.items() if self.study else ():
-            text = text.replace(f"site {address}", label).replace(address, label)
+        if self.study is not None:
+            text = self.study.by_name(text)
         return _SECONDS.sub(lambda m: moment(int(m[0])), text)
 
 
@@ -229,7 +250,8 @@ def _acts(state: StudyState) -> list[Act]:
     for site, changes in history.bars.items():
         for change in changes:
             barred = f"{names.get(site, site)} barred for round {change.round}"
-            words = barred if change.round else f"{names.get(site, site)} readmitted"
+            readmitted = f"{names.get(site, site)} readmitted by {change.readmitted_by}"
+            words = barred if change.round else readmitted
             kind = "site barred" if change.round else "site readmitted"
             acts.append(Act("faults", kind, change.moment, words))
     for asked in history.challenges.values():
@@ -255,15 +277,22 @@ def _of_the_committee(state: StudyState) -> list[Act]:
     for standing in history.standings:
         if standing.suspended != suspended:
             suspended = standing.suspended
-            words = "suspended" if suspended else "resumed"
-            acts.append(Act("approvals", f"study {words}", standing.moment, f"study {words}"))
-    for one_committee in history.committees[1:]:
-        words = "a reviewer replaced"
-        acts.append(Act("approvals", "reviewer replaced", one_committee.moment, words))
+            kind = "study suspended" if suspended else "study resumed"
+            by = standing.suspended_by if suspended else f"{history.threshold} reviewers"
+            acts.append(Act("approvals", kind, standing.moment, f"{kind} by {by}"))
+    for before, after in pairwise(history.committees):
+        (out,), (into,) = (
+            set(one.reviewers) - set(other.reviewers)
+            for one, other in ((before, after), (after, before))
+        )
+        words = f"{out} left the committee, {into} came"
+        acts.append(Act("approvals", "reviewer replaced", after.moment, words))
     return acts
 
 
 def _rollback(rollback: RollbackFacts) -> Act:
     event = rollback.event
-    words = f"taken back from round {event.from_round} to round {event.to_round}"
-    return Act("approvals", "rollback", rollback.moment, f"study {words}")
+    to = f"round {event.to_round}" if event.to_round else "the first checkpoint"
+    by = " and ".join(dict.fromkeys(map(account_of_signer, event.signers)))
+    words = f"study taken back from round {event.from_round} to {to} by {by}"
+    return Act("approvals", "rollback", rollback.moment, words)

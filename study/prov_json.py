@@ -7,6 +7,7 @@ an object or document is named by its CID, so that a reader can find it in the b
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,15 @@ from audit.manifest import Contracts
 from audit.round_state import Moment, RoundFacts
 from study.data_use_text import describe_disease, describe_purposes
 from study.evidence_facts import StudyFacts
+from study.prov_acts import (
+    when,
+    write_bars,
+    write_commitments,
+    write_consents,
+    write_questions,
+    write_rollbacks,
+    write_standing,
+)
 
 _DOCUMENTS = {
     "protocol": "protocol_hash",
@@ -35,7 +45,7 @@ def prov_json(contracts: Contracts, facts: StudyFacts) -> str:
 
 def prov_document(contracts: Contracts, facts: StudyFacts) -> ProvDocument:
     """As `prov_json`, for programs that go on with it."""
-    return _Writer(contracts, facts).write()
+    return ProvWriter(contracts, facts).write()
 
 
 def object_name(facts: StudyFacts, digest: bytes) -> str:
@@ -47,7 +57,7 @@ def round_name(number: int) -> str:
     return f"study:{number}"
 
 
-class _Writer:
+class ProvWriter:
     """Writes one document, part by part."""
 
     def __init__(self, contracts: Contracts, facts: StudyFacts) -> None:
@@ -70,7 +80,11 @@ class _Writer:
             self._version(version)
         for facts in self.facts.rounds:
             self._round(facts)
-        self._rollbacks()
+        write_standing(self)
+        write_consents(self)
+        write_rollbacks(self)
+        write_bars(self)
+        write_questions(self)
         return self.document
 
     def _agents(self) -> None:
@@ -84,11 +98,14 @@ class _Writer:
                 roles.setdefault(reviewer, set()).add("reviewer")
         if self.history.sponsor:
             roles.setdefault(self.history.sponsor, set()).add("sponsor")
+        keys = Counter(one.site for one in self.history.sites)
         for address, names in roles.items():
             organisation = bool(names & {"site", "coordinator", "sponsor"})
             kind = "prov:Organization" if organisation else "prov:Person"
             said: list[tuple[str, Any]] = [("prov:type", self.document.valid_qualified_name(kind))]
             said += [("assent:role", name) for name in sorted(names)]
+            if keys[address] > 1:
+                said.append(("assent:enrolment_keys", keys[address]))
             self.document.agent(f"account:{address}", said)
 
     def _version(self, version: VersionFacts) -> None:
@@ -97,7 +114,7 @@ class _Writer:
         document.entity(
             name,
             [
-                ("prov:type", self._kind("terms")),
+                ("prov:type", self.kind("terms")),
                 ("prov:type", document.valid_qualified_name("prov:Plan")),
                 ("prov:type", document.valid_qualified_name("prov:Collection")),
                 ("prov:label", f"terms, version {version.version}"),
@@ -108,84 +125,91 @@ class _Writer:
                 ("assent:delta", str(terms.delta)),
             ],
         )
+        if version.version > 1:
+            revision = {"prov:type": document.valid_qualified_name("prov:Revision")}
+            before = f"terms:{version.version - 1}"
+            document.wasDerivedFrom(name, before, other_attributes=revision)
         if self.history.sponsor:
+            act = f"terms:{version.version}/proposal"
+            self.act(act, "proposal", version.proposed)
+            document.wasGeneratedBy(name, act, when(version.proposed))
+            self.part(act, self.history.sponsor, "sponsor")
             document.wasAttributedTo(name, f"account:{self.history.sponsor}")
         for label, member in _DOCUMENTS.items():
-            held = self._object(getattr(terms, member), label)
+            held = self.object(getattr(terms, member), label)
             document.hadMember(name, held)
-        initial = self._object(terms.initial_checkpoint, "initial checkpoint")
+        initial = self.object(terms.initial_checkpoint, "initial checkpoint")
         document.hadMember(name, initial)
         for number, approval in enumerate(version.approvals, start=1):
             act = f"terms:{version.version}/approval/{number}"
-            when = _when(approval.moment)
+            at = when(approval.moment)
             expires = datetime.fromtimestamp(approval.expires_at, UTC).isoformat()
-            said = {"prov:type": self._kind("approval"), "assent:expires": expires}
-            document.activity(act, when, when, said)
-            document.used(act, name, when)
-            self._part(act, approval.reviewer, "reviewer")
+            said = {"prov:type": self.kind("approval"), "assent:expires": expires}
+            document.activity(act, at, at, said)
+            document.used(act, name, at)
+            self.part(act, approval.reviewer, "reviewer")
 
     def _round(self, facts: RoundFacts) -> None:
         document, opened, name = self.document, facts.opened, round_name(facts.number)
-        ended = _when(facts.over_at) if facts.over_at else None
+        ended = when(facts.over_at) if facts.over_at else None
         said: dict[str, Any] = {
-            "prov:type": self._kind("round"),
+            "prov:type": self.kind("round"),
             "prov:label": f"round {facts.number}",
             "assent:state": self.facts.state_of(facts),
         }
+        if facts.aborted:
+            said["assent:reason"] = facts.aborted.reason.name.lower()
         if facts.sealed:
             sizes = (one.commitment.cohort_size for one in facts.sealed_commitments())
             said["assent:cohort_size"] = sum(sizes)
             said["assent:rho"] = str(facts.sealed.rho)
             said["assent:rho_spent"] = str(facts.sealed.rho_spent)
-        document.activity(name, _when(facts.opened_at), ended, said)
-        document.used(name, f"terms:{opened.version}", _when(facts.opened_at))
-        document.used(name, object_name(self.facts, opened.base), _when(facts.opened_at))
+        document.activity(name, when(facts.opened_at), ended, said)
+        document.used(name, f"terms:{opened.version}", when(facts.opened_at))
+        document.used(name, object_name(self.facts, opened.base), when(facts.opened_at))
         coordinator = self.history.versions[opened.version].terms.coordinator
-        self._part(name, coordinator, "coordinator", f"terms:{opened.version}")
+        self.part(name, coordinator, "coordinator", f"terms:{opened.version}")
         for member in facts.sealed.members if facts.sealed else ():
-            self._part(name, member, "site")
+            self.part(name, member, "site")
+        write_commitments(self, facts)
         if facts.closed is not None:
             self._closed(facts)
 
     def _closed(self, facts: RoundFacts) -> None:
         assert facts.closed is not None and facts.sealed is not None
         document, name = self.document, round_name(facts.number)
-        over = _when(facts.over_at) if facts.over_at else None
+        over = when(facts.over_at) if facts.over_at else None
         for member, digest in zip(facts.sealed.members, facts.closed.masked_hashes, strict=True):
-            masked = self._object(digest, f"masked vector of round {facts.number}")
-            document.wasAttributedTo(masked, f"account:{member}")
+            masked = self.object(digest, f"masked vector of round {facts.number}")
+            if facts.deliveries.get(member) != digest:
+                document.wasAttributedTo(masked, f"account:{member}")
+            attempt = facts.newest_commitments()[member].commitment.attempt
+            document.wasDerivedFrom(masked, f"{name}/commitment/{member}/{attempt}", name)
             document.used(name, masked)
-        made = self._object(facts.closed.checkpoint_hash, f"checkpoint of round {facts.number}")
-        manifest = self._object(facts.closed.manifest_hash, f"manifest of round {facts.number}")
+        made = self.object(facts.closed.checkpoint_hash, f"checkpoint of round {facts.number}")
+        manifest = self.object(facts.closed.manifest_hash, f"manifest of round {facts.number}")
         document.wasGeneratedBy(made, name, over)
         document.wasGeneratedBy(manifest, name, over)
         document.wasDerivedFrom(made, object_name(self.facts, facts.opened.base), name)
 
-    def _rollbacks(self) -> None:
-        for rollback in self.history.rollbacks:
-            event, when = rollback.event, _when(rollback.moment)
-            act = f"study:rollback/{event.rollbacks}"
-            said: dict[str, Any] = {
-                "prov:type": self._kind("rollback"),
-                "assent:to_round": event.to_round,
-            }
-            self.document.activity(act, when, when, said)
-            for number in self.history.lineage(event.from_round):
-                closed = self.history.rounds[number].closed if number > event.to_round else None
-                if closed is not None:
-                    self.document.wasInvalidatedBy(
-                        object_name(self.facts, closed.checkpoint_hash), act, when
-                    )
+    def act(self, name: str, kind: str, moment: Moment, **said: Any) -> None:
+        """Something that was done at once, as an activity."""
+        attributes: dict[str, Any] = {f"assent:{key}": value for key, value in said.items()}
+        attributes["prov:type"] = self.kind(kind)
+        self.document.activity(name, when(moment), when(moment), attributes)
 
-    def _part(self, act: str, address: str, role: str, plan: str | None = None) -> None:
-        other = {"prov:role": self._kind(role)}
+    def part(self, act: str, address: str, role: str, plan: str | None = None) -> None:
+        other = {"prov:role": self.kind(role)}
         self.document.wasAssociatedWith(act, f"account:{address}", plan, other_attributes=other)
 
-    def _kind(self, name: str) -> Any:
+    def kind(self, name: str) -> Any:
         """A word of this vocabulary as a qualified name: a string would be no type to a reader."""
         return self.document.valid_qualified_name(f"assent:{name}")
 
-    def _object(self, digest: bytes, label: str) -> str:
+    def name_of(self, digest: bytes) -> str:
+        return object_name(self.facts, digest)
+
+    def object(self, digest: bytes, label: str) -> str:
         name = object_name(self.facts, digest)
         if not self.document.get_record(name):
             said = {"prov:label": label}
@@ -193,7 +217,3 @@ class _Writer:
                 said["assent:sha256"] = digest.hex()
             self.document.entity(name, said)
         return name
-
-
-def _when(moment: Moment) -> datetime:
-    return datetime.fromtimestamp(moment.time, UTC)

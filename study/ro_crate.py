@@ -16,6 +16,7 @@ from rocrate.rocrate import ROCrate  # type: ignore[import-untyped]
 
 from audit.fields import hex_of
 from audit.round_state import RoundFacts
+from study.board_report_words import REASONS
 from study.data_use_text import describe_conditions, describe_disease, describe_purposes
 from study.evidence_facts import EvidenceFacts, StudyFacts
 
@@ -112,6 +113,8 @@ def _round(
     }
     if one.over_at:
         properties["endTime"] = datetime.fromtimestamp(one.over_at.time, UTC).isoformat()
+    if one.aborted:
+        properties["error"] = REASONS[one.aborted.reason]
     if one.closed:
         name = f"Checkpoint of round {one.number}"
         properties["result"] = {"@id": _object(crate, study, one.closed.checkpoint_hash, name).id}

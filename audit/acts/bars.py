@@ -61,7 +61,8 @@ def readmitted(history: History, event: ev.Readmitted, moment: Moment) -> None:
     require(barred_for != 0, f"{event.site} is not barred")
     require(event.round == barred_for, f"{event.site} is barred for round {barred_for}")
     require(event.reviewer in history.reviewers, f"{event.reviewer} is not a reviewer")
-    changes.append(BarChange(moment, 0, history.times_barred(event.site)))
+    times = history.times_barred(event.site)
+    changes.append(BarChange(moment, 0, times, readmitted_by=event.reviewer))
 
 
 def challenged(history: History, event: ev.Challenged, moment: Moment) -> None:

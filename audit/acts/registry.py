@@ -130,7 +130,8 @@ def suspended(history: History, event: ev.Suspended, moment: Moment) -> None:
     last = history.standings[-1] if history.standings else Standing(moment)
     require(not last.suspended, "the study is suspended already")
     require(event.suspensions == last.suspensions + 1, "it is not the next suspension")
-    _stand(history, moment, suspended=True, suspensions=event.suspensions)
+    by, number = event.reviewer, event.suspensions
+    _stand(history, moment, suspended=True, suspensions=number, suspended_by=by)
 
 
 def resumed(history: History, event: ev.Resumed, moment: Moment) -> None:

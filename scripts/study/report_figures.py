@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -17,12 +18,14 @@ from reportlab.graphics.shapes import (  # type: ignore[import-untyped]
 )
 from reportlab.lib import colors  # type: ignore[import-untyped]
 
+from study.board_report_glance import count
 from study.board_report_rounds import COHORT_FIGURE, PRIVACY_FIGURE, TIMELINE_FIGURE
 from study.evidence_facts import Act, StudyFacts
 
 WIDTH: Final = 490
 """Points (1/72 inch): what an A4 page has between its margins."""
 _KEY = 128
+_SITES = 52
 _SIZE = 8.5
 _FONT = "Helvetica"
 _LANES = ("approvals", "rounds", "withdrawals", "faults")
@@ -58,8 +61,11 @@ _OUTLINES: dict[str, tuple[float, ...]] = {
     "cross": (-1.2, -0.7, -0.7, -1.2, 0, -0.5, 0.7, -1.2, 1.2, -0.7, 0.5, 0, 1.2, 0.7, 0.7, 1.2, 0,
               0.5, -0.7, 1.2, -1.2, 0.7, -0.5, 0),
 }  # fmt: skip
-_LEGIBLE = 20
-"""Columns of figures under which each has a number; of more, every second, third, ... has."""
+_LABEL = 24
+"""Points that a column's number needs; where columns are narrower, every second, third, ... has
+one."""
+_NARROW = 5
+"""Points under which columns touch each other: gaps between them would only flicker."""
 
 
 def drawing(name: str, study: StudyFacts) -> Any:
@@ -99,9 +105,10 @@ def _privacy(study: StudyFacts) -> Any:
     step = (right - left) / len(study.charges)
     made = {one.number: study.state_of(one) for one in study.rounds}
     before = 0.0
-    labelled = _labelled(len(study.charges))
+    labelled = _labelled(len(study.charges), step)
+    gap = min(0.2 * step, 20) if step >= _NARROW else 0
     for place, one in enumerate(study.charges):
-        x, wide = left + step * (place + 0.2), step * 0.6
+        x, wide = left + step * place + gap, step - 2 * gap
         base = up(before) - bottom
         figure.add(Rect(x, bottom, wide, base, fillColor=_colour("#dddddd"), strokeColor=None))
         colour = _colour(_STATES[made[one.number]])
@@ -129,38 +136,54 @@ def _privacy(study: StudyFacts) -> Any:
 
 def _cohorts(study: StudyFacts) -> Any:
     sealed = [one for one in study.rounds if one.sealed]
-    labels = list(study.labels)
-    tall = min(18.0, 560 / len(labels))
-    left, bottom = 52, 34
+    labels = study.labels
+    tall = min(18.0, 540 / len(labels))
+    wide = (WIDTH - _SITES) / len(sealed)
+    numbered = tall >= _SIZE and wide >= 16
+    bottom = 34 if numbered else 52
     figure = Drawing(WIDTH, bottom + tall * len(labels) + 4)
-    wide = (WIDTH - left) / len(sealed)
     sizes = {
         (entry.site, one.number): entry.commitment.cohort_size
         for one in sealed
         for entry in one.sealed_commitments()
     }
     largest = max(sizes.values(), default=1)
+    edge = colors.white if wide >= _NARROW else None
     for row, site in enumerate(labels):
         y = bottom + tall * (len(labels) - 1 - row)
         if tall >= _SIZE:
-            _say(figure, left - 6, y + tall / 2 - 3, study.labels[site], "end")
+            _say(figure, _SITES - 6, y + tall / 2 - 3, labels[site], "end")
         for column, one in enumerate(sealed):
             size = sizes.get((site, one.number))
-            share = 0.0 if size is None else 0.12 + 0.4 * size / largest
-            fill = colors.linearlyInterpolatedColor(
-                colors.white, colors.HexColor("#0072B2"), 0, 1, share
-            )
-            x = left + wide * column
-            figure.add(Rect(x, y, wide, tall, fillColor=fill, strokeColor=colors.white))
-            if tall >= _SIZE and wide >= 16:
+            x, fill = _SITES + wide * column, _shade(size, largest)
+            figure.add(Rect(x, y, wide, tall, fillColor=fill, strokeColor=edge))
+            if numbered:
                 words = "–" if size is None else str(size)
                 _say(figure, x + wide / 2, y + tall / 2 - 3, words, "middle")
-    labelled = _labelled(len(sealed))
-    for column, one in enumerate(sealed):
-        if column in labelled:
-            _say(figure, left + wide * (column + 0.5), bottom - 12, str(one.number), "middle")
-    _say(figure, (left + WIDTH) / 2, bottom - 28, "sealed round", "middle")
+    for column in _labelled(len(sealed), wide):
+        x = _SITES + wide * (column + 0.5)
+        _say(figure, x, bottom - 12, str(sealed[column].number), "middle")
+    _say(figure, (_SITES + WIDTH) / 2, bottom - 28, "sealed round", "middle")
+    if not numbered:
+        _scale(figure, sizes.values(), largest)
     return figure
+
+
+def _shade(size: int | None, largest: int) -> Any:
+    """White: the site was not in the round; the darker, the more patients."""
+    share = 0.0 if size is None else 0.12 + 0.58 * size / largest
+    return colors.linearlyInterpolatedColor(colors.white, _colour("#0072B2"), 0, 1, share)
+
+
+def _scale(figure: Any, sizes: Iterable[int], largest: int) -> None:
+    """What the shades say, where the cells are too narrow for their numbers."""
+    least = min(sizes, default=0)
+    shown = sorted({least, (least + largest) // 2, largest})
+    keys = [(None, "not in the round"), *((size, count(size, "patient")) for size in shown)]
+    for place, (size, words) in enumerate(keys):
+        x, fill = _SITES + 100 * place, _shade(size, largest)
+        figure.add(Rect(x, 2, 12, 10, fillColor=fill, strokeColor=_colour("#aaaaaa")))
+        _say(figure, x + 17, 4, words)
 
 
 def _timeline(study: StudyFacts) -> Any:
@@ -205,7 +228,9 @@ def _mark(figure: Any, act: Act, y: float, rank: dict[Any, float], right: float)
         return
     end = rank[act.until] if act.until else right
     colour = _colour(_STATES[act.kind])
-    figure.add(Rect(x, y - 6, max(3, end - x), 12, fillColor=colour, strokeColor=colors.white))
+    wide = max(3, end - x)
+    edge = colors.white if wide >= _NARROW else None
+    figure.add(Rect(x, y - 6, wide, 12, fillColor=colour, strokeColor=edge))
 
 
 def _shape(figure: Any, x: float, y: float, shape: str, colour: str) -> None:
@@ -228,8 +253,9 @@ def _colour(code: str) -> Any:
     return colors.HexColor(code)
 
 
-def _labelled(count: int) -> range:
-    return range(0, count, -(-count // _LEGIBLE))
+def _labelled(count: int, wide: float) -> range:
+    """Which of ``count`` columns, ``wide`` points each, have their number written."""
+    return range(0, count, max(1, math.ceil(_LABEL / wide)))
 
 
 def _ticks(largest: float) -> list[float]:

@@ -21,6 +21,7 @@ from prov.model import (
     ProvAttribution,
     ProvDerivation,
     ProvDocument,
+    ProvEntity,
     ProvGeneration,
     ProvInvalidation,
     QualifiedName,
@@ -33,9 +34,12 @@ from audit.consent_state import StudyState
 from audit.replays import SignedReplay
 from audit.verify import prove_history, verify_folder
 from chain.messages import consent_domain
+from scripts.study.report_figures import as_svg, drawing
+from study.board_report_rounds import COHORT_FIGURE, PRIVACY_FIGURE, privacy
 from study.claims import claim_of, standings
 from study.evidence_facts import StudyFacts, read_facts
 from study.prov_json import object_name, prov_json, round_name
+from study.report_parts import Table
 from study.ro_crate import BUNDLE
 from tests.audit.conftest import Written
 from tests.audit.reported import replayed
@@ -120,7 +124,8 @@ def test_every_checkpoint_is_derived_from_its_base_and_generated_by_its_round(ma
         checkpoint, name = object_name(made.facts, facts.closed.checkpoint_hash), round_name(number)
         assert (checkpoint, object_name(made.facts, facts.opened.base), name) in derived
         assert (checkpoint, name) in generated
-    assert len(derived) == len(closed_rounds(made.state))
+    made_of = {one for one in derived if not one[1].startswith(("study:", "terms:"))}
+    assert len(made_of) == len(closed_rounds(made.state)), "beside masked vectors and revisions"
 
 
 def test_provenance_names_who_gave_what_and_what_was_taken_back(made: Made) -> None:
@@ -156,6 +161,51 @@ def test_provenance_names_who_gave_what_and_what_was_taken_back(made: Made) -> N
     assert kinds.count("assent:round") == len(made.state.history.rounds)
 
 
+def test_provenance_holds_every_act_of_the_record(made: Made) -> None:
+    """Each with its time; of consents counts alone, and every name that is used is one of it."""
+    document = ProvDocument.deserialize(made.crate / "prov.json", format="json")
+    history = made.state.history
+    found = Counter(
+        str(kind).removeprefix("assent:")
+        for one in (*document.get_records(ProvActivity), *document.get_records(ProvEntity))
+        for kind in one.get_asserted_types()
+    )
+    bars = [change for changes in history.bars.values() for change in changes]
+    rounds = history.rounds.values()
+    expected = {
+        "proposal": len(history.versions),
+        "activation": sum(one.activated is not None for one in history.versions.values()),
+        "suspension": 1,
+        "resumption": 1,
+        "replacement": history.replacements,
+        "rollback": len(history.rollbacks),
+        "bar": sum(bool(one.round) for one in bars),
+        "readmission": sum(not one.round for one in bars),
+        "question": len(history.challenges),
+        "answer": sum(one.answered is not None for one in history.challenges.values()),
+        "commitment": sum(len(one.commitments) for one in rounds),
+        "seal": sum(one.sealed is not None for one in rounds),
+        "consents": len(made.facts.consents),
+    }
+    assert all(expected.values())
+    assert {kind: found[kind] for kind in expected} == expected
+    who = {(str(one.args[0]), str(one.args[1])) for one in document.get_records(ProvAssociation)}
+    stopped = next(one for one in history.standings if one.suspended)
+    assert ("study:suspension/1", f"account:{stopped.suspended_by}") in who
+    text = (made.crate / "prov.json").read_text(encoding="utf-8")
+    value = json.loads(text)
+    named = {name for kind in ("entity", "activity", "agent") for name in value[kind]}
+    prefixes = tuple(f"{one}:" for one in ("study", "terms", "account", "ipfs"))
+    relations = [
+        value[kind] for kind in value if kind not in ("prefix", "entity", "activity", "agent")
+    ]
+    used = re.findall(r'"prov:\w+": "([^"]+)"', json.dumps(relations))
+    linked = {one for one in used if one.startswith(prefixes)}
+    assert linked and linked <= named
+    assert history.rounds[2].aborted is not None
+    assert value["activity"]["study:2"]["assent:reason"] == "consent_changed"
+
+
 def test_the_crate_reads_back_and_its_bundle_verifies(made: Made) -> None:
     crate = ROCrate(made.crate)
     parts = {one.id: one for one in crate.data_entities}
@@ -178,6 +228,7 @@ def test_the_crate_tells_each_round_from_checkpoint_to_checkpoint(made: Made) ->
         facts = made.state.history.rounds[int(action["@id"].rpartition("/")[2])]
         assert entities[action["object"]["@id"]]["sha256"] == facts.opened.base.hex()
         assert ("result" in action) == (facts.closed is not None)
+        assert ("error" in action) == (facts.aborted is not None)
         if facts.closed:
             result = entities[action["result"]["@id"]]
             assert result["sha256"] == facts.closed.checkpoint_hash.hex()
@@ -209,6 +260,13 @@ def test_the_report_says_what_the_bundle_says(made: Made, page: str, written: Wr
         assert re.search(rf"{one.number} {state} .{{0,70}} {sizes} ", words), one
     assert f"{len(report.withdrawals)} withdrawn consents" in words
     assert "barred for round 2" in words
+    assert "site 3 readmitted by reviewer" in words
+    assert "study suspended by reviewer" in words and "study resumed by 2 reviewers" in words
+    assert "reviewer 3 (no longer) left the committee, reviewer 4 came" in words
+    assert re.search(
+        r"study taken back from round 3 to round 1 by reviewer \d and reviewer \d", words
+    )
+    assert "sites were barred 1 time; barred at the block: none" in words
 
 
 def test_the_page_has_its_figures_and_asks_nothing_of_any_network(page: str) -> None:
@@ -226,6 +284,28 @@ def test_the_page_has_its_figures_and_asks_nothing_of_any_network(page: str) -> 
     assert all(one.startswith(("#", "data:image/png;base64,")) for one in targets)
     assert {one[1:] for one in targets if one.startswith("#")} <= set(names)
     assert "<script" not in page and "@import" not in page and "<link" not in page
+
+
+def test_figures_of_hundreds_of_rounds_stay_legible(made: Made) -> None:
+    """Numbers that would touch are left out, and what shades mean is then said."""
+    study = made.facts
+    rounds = tuple(dataclasses.replace(study.rounds[0], number=number) for number in range(1, 301))
+    charges = tuple(
+        dataclasses.replace(study.charges[0], number=number) for number in range(1, 301)
+    )
+    long = dataclasses.replace(study, rounds=rounds, charges=charges)
+    few, many = (
+        {name: as_svg(name, drawing(name, one)) for name in (PRIVACY_FIGURE, COHORT_FIGURE)}
+        for one in (study, long)
+    )
+    assert "5 patients" not in few["cohorts"] and ">–<" in few["cohorts"]
+    assert "not in the round" in many["cohorts"] and "4 patients" in many["cohorts"]
+    for name in ("privacy", "cohorts"):
+        numbers = [int(one) for one in re.findall(r">(\d+)</text>", many[name])]
+        assert 5 < len(numbers) < 30, name
+    (table,) = (part for part in privacy(long).parts if isinstance(part, Table))
+    assert len(table.rows) == 61 and "one in 5 is shown" in table.caption
+    assert [row[0] for row in table.rows][-2:] == ["296", "300"]
 
 
 def test_the_pdf_has_pages_and_says_the_same(made: Made) -> None:
