@@ -18,7 +18,8 @@ from api.consents.models import (
     RoundShown,
 )
 from api.consents.signatures import act_of
-from api.consents.tokens import require_own, show
+from api.consents.tokens import chain_now, require_own, show
+from api.consents.withdrawals import WithdrawalShown, withdrawal_shown
 from api.dependencies import ChainOf, Database, ServiceOf
 from api.http.paging import Page, PagingOf, cursor
 from api.index.state import study_state
@@ -95,6 +96,22 @@ def rounds_of_consent(
         RoundShown(round=one.number, state=one.state, used=one.used, says=one.says)
         for one in rounds_of_token(state, number)
     ]
+
+
+@router.get(
+    "/consents/{token}/withdrawal",
+    summary="What became of one of your consents that you withdrew",
+    description=(
+        "In plain words: which rounds and models may have used the record, what limits what they"
+        " can tell of it, and the two clocks, for halting its use and for finishing what is done"
+        " about models. What a hospital really counted, a receipt proves."
+    ),
+)
+def withdrawal_of_consent(
+    token: str, caller: ReaderOf, service: ServiceOf, chain: ChainOf, database: Database
+) -> WithdrawalShown:
+    number, consent = require_own(chain, token, caller.address)
+    return withdrawal_shown(database, number, consent, chain_now(service, chain))
 
 
 @router.post("/consents/{token}/revocation/drafts", summary="What a revocation says")

@@ -51,3 +51,11 @@ class SignatureUnusable(ServiceProblem):
     summary = "The signature does not fit what was to be signed"
     why = "It is another signer's, for something else, or for another deployment."
     fix = "`detail` says what does not fit. Ask for a fresh draft and sign that, unchanged."
+
+
+class WithdrawalNotThere(ServiceProblem):
+    code = "withdrawal-not-there"
+    status_code_ = 409
+    summary = "There is no withdrawal to tell of"
+    why = "Only of a consent that its holder withdrew is there anything to tell."
+    fix = "`detail` says which it is. After a revocation, ask again once it is confirmed."

@@ -152,7 +152,7 @@ def test_ones_own_consents_are_paged_and_nobody_elses_are_among_them(clinic: Cli
 
 
 @pytest.mark.parametrize(
-    "path", ["", "/rounds", "/receipts", "/revocation/drafts", "/challenges/drafts"]
+    "path", ["", "/rounds", "/receipts", "/withdrawal", "/revocation/drafts", "/challenges/drafts"]
 )
 def test_somebody_elses_token_does_not_exist(clinic: Clinic, path: str) -> None:
     _, token = clinic.patient()
@@ -200,3 +200,27 @@ def test_rounds_are_told_in_words(clinic: Clinic) -> None:
         "used": True,
         "says": "may have used it",
     }
+
+
+def test_a_holder_reads_what_became_of_a_withdrawal_with_both_clocks(clinic: Clinic) -> None:
+    holder, token = clinic.patient()
+    as_holder, where = clinic.as_(holder), f"/consents/{token}/withdrawal"
+    clinic.index()
+    early = as_holder.get(where)
+    assert (early.status_code, early.json()["code"]) == (409, "withdrawal-not-there")
+    assert early.json()["detail"].endswith("is not withdrawn")
+
+    revoked = clinic.world.revoke(token, holder)
+    assert as_holder.get(where).status_code == 409, "the index has not read it yet"
+    clinic.index()
+    found = as_holder.get(where).json()
+    at = clinic.chain.block(revoked.block_number).timestamp
+    assert found["headline"] == "No round can have used your record under this consent."
+    assert (found["remedy"], found["final"]) == ("not used", True)
+    halted = {"started_at": at, "deadline": at, "ended_at": at, "in_time": True}
+    assert found["halting"] == halted
+    finishing = found["finishing"]
+    assert finishing["started_at"] == at and finishing["in_time"]
+    said = {one["subject"]: one["says"] for one in found["facts"]}
+    assert said["use of your record"].startswith("stopped at once")
+    assert "only your receipt for that round proves" in " ".join(found["remarks"])
