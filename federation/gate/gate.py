@@ -24,8 +24,9 @@ from federation.gate.site import (
 from ipfs.objects import ObjectStore, ObjectStoreError
 
 #: How long an app that came early waits, where its site has done its part of the newest round. More
-#: than closing a round and opening one takes; less than the gate's own time limit.
-_NEXT_ROUND_SECONDS = 10.0
+#: than it takes to close a round and to open one, with twenty sites on two cores; less than the
+#: gate's own time limit.
+_NEXT_ROUND_SECONDS = 30.0
 _POLL_SECONDS = 0.1
 
 
@@ -96,13 +97,17 @@ def check_study(chain: Chain, config: SiteConfig) -> Study:
     study_id = config.study_id
     study = chain.registry.study(study_id)
     if study.current_version == 0:
-        raise GateRefused("STUDY_NOT_APPROVED", f"study {study_id} has no approved terms")
+        raise GateRefused(
+            "STUDY_NOT_APPROVED",
+            f"study {study_id} has no approved terms; nothing runs before its reviewers approve"
+            " some",
+        )
     committee = chain.registry.reviewers(study_id)
     if set(committee) != set(config.reviewers) or study.threshold != config.threshold:
         raise GateRefused(
             "COMMITTEE_UNKNOWN",
             f"study {study_id} is reviewed by {', '.join(committee)} ({study.threshold} needed), "
-            "not by the committee in site.json",
+            "not by the committee in site.json; ask the ethics board which is right",
         )
     if study.suspended:
         raise GateRefused("STUDY_SUSPENDED", f"study {study_id} is suspended by its reviewers")
@@ -115,7 +120,9 @@ def check_study(chain: Chain, config: SiteConfig) -> Study:
     terms = chain.registry.terms(study_id, study.current_version)
     if terms_hash(terms) != chain.registry.terms_hash(study_id, study.current_version):
         raise GateRefused(
-            "TERMS_CONTRADICT", f"the terms of study {study_id} do not hash to theirs"
+            "TERMS_CONTRADICT",
+            f"the terms of study {study_id} do not hash to what its reviewers signed: do not trust"
+            " this chain node before you know why",
         )
     return study
 

@@ -158,7 +158,9 @@ class SiteKeys:
         path = self.folder / "noise.secret"
         secret = read_private_file(path)
         if "0x" + hashlib.sha256(secret).hexdigest() != self.public.noise_secret_hash:
-            raise KeyFolderInvalid(f"{path} is not the secret that was registered")
+            raise KeyFolderInvalid(
+                f"{path} is not the secret that was registered; restore it from a backup"
+            )
         return secret
 
     @property
@@ -176,7 +178,10 @@ class SiteKeys:
         """
         secret = read_private_file(self.folder / "leaf-salt.secret")
         if len(secret) != 32:
-            raise KeyFolderInvalid(f"{self.folder / 'leaf-salt.secret'} does not have 32 bytes")
+            raise KeyFolderInvalid(
+                f"{self.folder / 'leaf-salt.secret'} does not have 32 bytes; restore it from a"
+                " backup"
+            )
         info = (
             b"assent/leaf-salt/1"
             + chain_id.to_bytes(32, "big")
@@ -296,15 +301,29 @@ def _passphrase(path: Path) -> str:
     return line.decode()
 
 
-def _account_of(path: Path, stored: bytes, address: str) -> LocalAccount:
+def parse_key(path: Path, stored: bytes) -> LocalAccount:
+    """The account whose key was read from `path`: 0x and 64 hexadecimal digits.
+
+    Raises:
+        KeyFolderInvalid: it is none; the message repeats nothing of it.
+    """
     text = stored.strip()
     # Parsed here, so that no library's error message repeats the key.
     if len(text) != 66 or not text.startswith(b"0x"):
-        raise KeyFolderInvalid(f"{path} does not hold 0x and 64 hexadecimal digits")
+        raise KeyFolderInvalid(
+            f"{path} does not hold 0x and 64 hexadecimal digits; restore it from a backup"
+        )
     try:
         account: LocalAccount = Account.from_key(bytes.fromhex(text[2:].decode()))
     except (ValueError, ValidationError):
-        raise KeyFolderInvalid(f"{path} does not hold a usable key") from None
+        raise KeyFolderInvalid(
+            f"{path} does not hold a usable key; restore it from a backup"
+        ) from None
+    return account
+
+
+def _account_of(path: Path, stored: bytes, address: str) -> LocalAccount:
+    account = parse_key(path, stored)
     if account.address != address:
         raise KeyFolderInvalid(f"{path} is not the key of {address}; restore it from a backup")
     return account

@@ -11,11 +11,10 @@ import secrets
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from chain.chain import Chain
-from federation.gate.keys import KeyFolderInvalid, SiteKeys
+from federation.gate.keys import KeyFolderInvalid, SiteKeys, parse_key
 from federation.gate.private_files import read_private_file, sync_folder, write_private_file
 
 
@@ -40,7 +39,9 @@ def rotate_enrolment_key(folder: Path, chain: Chain) -> str:
     keys.close()
     following = folder / "enrolment.key.next"
     registered = chain.registry.site(public.account).enrolment_key
-    if not following.exists() and registered == public.enrolment_key:
+    if registered == public.enrolment_key and not _holds_key(following):
+        # A torn one is of a crash before the chain could hear of it.
+        following.unlink(missing_ok=True)
         _write_key(following, secrets.token_bytes(32))
     if following.exists():
         fresh = _account_in(following).address
@@ -62,12 +63,18 @@ def _write_key(path: Path, key: bytes) -> None:
     write_private_file(path, b"0x" + key.hex().encode() + b"\n")
 
 
+def _holds_key(path: Path) -> bool:
+    if not path.exists():
+        return False
+    try:
+        _account_in(path)
+    except KeyFolderInvalid:
+        return False
+    return True
+
+
 def _account_in(path: Path) -> LocalAccount:
-    text = read_private_file(path).strip()
-    if len(text) != 66 or not text.startswith(b"0x"):
-        raise KeyFolderInvalid(f"{path} does not hold 0x and 64 hexadecimal digits")
-    account: LocalAccount = Account.from_key(bytes.fromhex(text[2:].decode()))
-    return account
+    return parse_key(path, read_private_file(path))
 
 
 def _replace_public(folder: Path, data: bytes) -> None:

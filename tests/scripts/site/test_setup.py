@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from chain.deployment import Deployment
+from federation.gate.private_files import write_private_file
 from tests.hospital import Hospital, assent
 
 ELSEWHERE = "0x1111111111111111111111111111111111111111"
@@ -138,7 +139,6 @@ def test_a_rotation_that_was_cut_short_is_finished(hospital: Hospital, sent: boo
 
     from chain.chain import Chain
     from federation.gate.keys import SiteKeys
-    from federation.gate.private_files import write_private_file
 
     assert hospital.register().code == 0
     following = Account.create()
@@ -160,4 +160,20 @@ def test_a_rotation_that_was_cut_short_is_finished(hospital: Hospital, sent: boo
     assert finished.code == 0
     assert finished.json["enrolment_key"] == following.address
     assert hospital.chain.registry.site(hospital.account).enrolment_key == following.address
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("torn", ["", "0x12", "0x" + "zz" * 32])
+def test_a_new_key_that_was_not_written_whole_is_made_anew(hospital: Hospital, torn: str) -> None:
+    """Its process died, or the disk was full, before the chain could hear of it."""
+    assert hospital.register().code == 0
+    path = hospital.folder / "keys" / "enrolment.key.next"
+    write_private_file(path, torn.encode())
+    rotated = assent(
+        *("site", "keys", hospital.folder, "--rotate-enrolment-key", "--json"),
+        *("--rpc", hospital.world.rpc_url),
+    )
+    assert rotated.code == 0
+    known = hospital.chain.registry.site(hospital.account).enrolment_key
+    assert known == rotated.json["enrolment_key"]
     assert not path.exists()
