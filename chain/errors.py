@@ -3,7 +3,7 @@
 ChainError
 ├── ChainUnreachable, RpcRefused, WrongChain, ContractMissing, WrongCode, GovernanceWrong
 ├── ChainBehind, ArchiveMissing, BadEvidence, TransactionFailed, TransactionPending, NonceTaken
-├── AccountMissing
+├── AccountMissing, AccountUnfunded
 └── ContractRefused
     ├── Registry..., Consent..., Ledger..., Bars...   one for each custom error, with its values
     └── UnknownRefusal, RefusedWithText, Panicked

@@ -28,6 +28,17 @@ class RpcRefused(ChainError):
         super().__init__(f"The chain's node refused {method}: {reason} (code {code}).")
 
 
+class AccountUnfunded(ChainError):
+    """The account that sends cannot pay for the transaction; the node did not take it."""
+
+    def __init__(self, account: str, reason: str) -> None:
+        self.account, self.reason = account, reason
+        super().__init__(
+            f"The account {account} cannot pay for the transaction ({reason}). Have the network's"
+            " operator fund it, then run the command again."
+        )
+
+
 class WrongChain(ChainError):
     """The node's chain id or genesis block is not the deployment's."""
 

@@ -17,6 +17,7 @@ from web3 import Web3
 
 from chain.blocks import Block, block_of, raw_block
 from chain.errors import (
+    AccountUnfunded,
     ChainBehind,
     ChainError,
     ContractRefused,
@@ -31,6 +32,10 @@ from chain.transactions import Fees, TransactionSigner
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 # Gas differs a little between estimate and execution when other transactions come between.
 _GAS_MARGIN = 1.25
+
+
+# JSON-RPC has no code for it: the words of geth (and most others), and of Hardhat.
+_ABOUT_FUNDS = ("insufficient funds", "have enough funds")
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ class Sender:
         """Sends one call, or a creation when `to` is None, and waits until it is mined.
 
         Raises ContractRefused (nothing was spent unless the refusal came only at execution),
-        TransactionFailed, TransactionPending, ChainUnreachable, RpcRefused.
+        TransactionFailed, TransactionPending, AccountUnfunded, ChainUnreachable, RpcRefused.
         """
         call: dict[str, Any] = {"from": self.account.address, "data": "0x" + data.hex()}
         if to is not None:
@@ -115,12 +120,14 @@ class Sender:
         """Hands the entry's bytes to the node, unless it has them."""
         try:
             self._send_raw(entry.raw)
-        except (RpcRefused, ContractRefused):
+        except (RpcRefused, ContractRefused) as error:
             # Sent before, mined already, or (Hardhat) mined and reverted: all of these have it.
             if self._is_known(entry):
                 return
             if self._nonce("latest") > entry.nonce:
                 raise NonceTaken(self.account.address, entry.nonce) from None
+            if isinstance(error, RpcRefused) and _is_about_funds(error.reason):
+                raise AccountUnfunded(self.account.address, error.reason) from None
             raise
 
     def _send_raw(self, raw: bytes) -> None:
@@ -188,3 +195,7 @@ class Sender:
             return
         head = block_of(raw_block(self._w3, "latest")).number
         raise ChainBehind(newest.block_number or 0, newest.block_hash or b"", head, None)
+
+
+def _is_about_funds(reason: str) -> bool:
+    return any(words in reason for words in _ABOUT_FUNDS)

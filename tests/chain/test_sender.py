@@ -12,6 +12,7 @@ from eth_utils.crypto import keccak
 from chain.chain import Chain
 from chain.errors import (
     AccountMissing,
+    AccountUnfunded,
     ChainBehind,
     ChainUnreachable,
     NonceTaken,
@@ -21,6 +22,7 @@ from chain.events import EnrolmentKeyRotated, decode
 from chain.journal import Entry, Journal
 from chain.rpc import connect_node
 from chain.sender import Sender
+from stack import rpc
 from stack.hardhat import HardhatNode
 from tests.world import World
 
@@ -254,3 +256,16 @@ def test_a_journal_keeps_accounts_and_chains_apart(tmp_path: Path) -> None:
     journals[0].mark_mined(5, 77, b"\x07" * 32)
     assert [entry.nonce for entry in journals[0].open_entries()] == [4, 9]
     assert [entry.nonce for entry in journals[1].open_entries()] == [4, 5]
+
+
+def test_an_account_that_cannot_pay_is_named_and_acts_once_it_is_funded(world: World) -> None:
+    poor = Account.create()
+    chain = world.chain(poor)
+    with pytest.raises(AccountUnfunded, match=poor.address) as refused:
+        chain.registry.register_site(Account.create().address, bytes([7]) * 32)
+    assert "Have the network's operator fund it" in str(refused.value)
+    payment = {"from": world.accounts[0].address, "to": poor.address, "value": hex(10**18)}
+    rpc.call(world.rpc_url, "eth_sendTransaction", payment)
+    key = Account.create().address
+    chain.registry.rotate_enrolment_key(key)  # after what was journalled before
+    assert chain.registry.site(poor.address).enrolment_key == key
