@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from audit.cid import digest_of
+from federation.gate.charges import Charge, require_chargeable, require_same
 from federation.gate.journal_schema import (
     ATTEMPT,
     KIND,
@@ -26,8 +27,6 @@ from federation.gate.journal_schema import (
     WIPE_BUT_COHORT,
     Attempt,
     AttemptNotNext,
-    BudgetExceeded,
-    ChargeContradicted,
     DeliveredAlready,
     Delivery,
     JournalOfAnotherSite,
@@ -70,7 +69,8 @@ class Journal:
             found = connection.execute("SELECT value FROM identity").fetchone()[0]
             if found != wanted:
                 raise JournalOfAnotherSite(
-                    f"{self.database.path} belongs to chain, ledger, site {found}; not {wanted}"
+                    f"{self.database.path} belongs to chain, ledger, site {found}; not {wanted}."
+                    " Run each site, and each deployment, from a folder of its own"
                 )
 
     def reserve(
@@ -196,33 +196,15 @@ class Journal:
         with self.database.transaction() as connection:
             self.refuse_ended(connection, key)
             charges = {
-                row["round"]: (int(row["rho"]), int(row["ledger_spent"]))
+                row["round"]: Charge(int(row["rho"]), int(row["ledger_spent"]))
                 for row in connection.execute("SELECT * FROM charges WHERE study=?", (study_id,))
             }
-            tally = sum(earlier for earlier, _ in charges.values())
+            charge = Charge(rho, ledger_spent)
+            tally = sum(earlier.rho for earlier in charges.values())
             if round_number in charges:
-                if charges[round_number] != (rho, ledger_spent):
-                    raise ChargeContradicted(
-                        f"{_name(key)} was charged {charges[round_number][0]}e-18 with"
-                        f" {charges[round_number][1]}e-18 spent on the ledger; now it says"
-                        f" {rho}e-18 and {ledger_spent}e-18"
-                    )
+                require_same(_name(key), charges[round_number], charge)
                 return tally
-            if rho <= 0:
-                raise ChargeContradicted(f"{_name(key)} cannot cost rho {rho}")
-            if charges and round_number < max(charges):
-                raise ChargeContradicted(f"{_name(key)} comes after round {max(charges)}")
-            least = max((spent for _, spent in charges.values()), default=0) + rho
-            if ledger_spent < least:
-                raise ChargeContradicted(
-                    f"{_name(key)}: the ledger has spent {ledger_spent}e-18; by this site's tally"
-                    f" it is at least {least}e-18. Do not trust this chain before you know why"
-                )
-            if max(tally + rho, ledger_spent) > ceiling:
-                raise BudgetExceeded(
-                    f"{_name(key)} would bring the study to {max(tally + rho, ledger_spent)}e-18,"
-                    f" above its ceiling of {ceiling}e-18"
-                )
+            require_chargeable(_name(key), charges, round_number, charge, ceiling)
             connection.execute(
                 "INSERT INTO charges VALUES (?, ?, ?, ?)", (*key, str(rho), str(ledger_spent))
             )

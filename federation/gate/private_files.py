@@ -22,9 +22,9 @@ def require_private_folder(folder: Path) -> None:
     try:
         status = folder.lstat()
     except FileNotFoundError:
-        raise PrivateFileUnsafe(f"{folder} does not exist") from None
+        raise _missing(folder) from None
     if not stat.S_ISDIR(status.st_mode):
-        raise PrivateFileUnsafe(f"{folder} is not a folder (symbolic links are refused)")
+        raise PrivateFileUnsafe(f"{folder} is not a folder itself (symbolic links are refused)")
     _require_own(folder, status, "700")
 
 
@@ -37,7 +37,7 @@ def require_private_file(path: Path) -> None:
     try:
         status = path.lstat()
     except FileNotFoundError:
-        raise PrivateFileUnsafe(f"{path} does not exist") from None
+        raise _missing(path) from None
     _require_file(path, status)
 
 
@@ -91,9 +91,13 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def _missing(path: Path) -> PrivateFileUnsafe:
+    return PrivateFileUnsafe(f"{path} does not exist; check the path, or restore a backup")
+
+
 def _require_file(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise PrivateFileUnsafe(f"{path} is not a plain file (symbolic links are refused)")
+        raise PrivateFileUnsafe(f"{path} is not a plain file itself (symbolic links are refused)")
     _require_own(path, status, "600")
 
 

@@ -43,17 +43,18 @@ def test_where_nobody_looks_at_a_terminal_no_line_is_broken(
 
 
 def test_an_error_is_json_too_where_json_was_asked_for(tmp_path: Path) -> None:
-    told = assent("site", "status", tmp_path / "nowhere", "--json")
+    nowhere = tmp_path / "nowhere"
+    told = assent("site", "status", nowhere, "--json")
     assert told.code == 2
     assert json.loads(told.out) == {
         "error": {
             "exit_code": 2,
             "kind": "PrivateFileUnsafe",
-            "message": f"{tmp_path / 'nowhere'} does not exist",
+            "message": f"{nowhere} does not exist; check the path, or restore a backup",
         }
     }
     assert "does not exist" in told.err
-    assert assent("site", "status", tmp_path / "nowhere").out == ""
+    assert assent("site", "status", nowhere).out == ""
 
 
 def test_wrong_usage_is_json_too_where_json_was_asked_for() -> None:
