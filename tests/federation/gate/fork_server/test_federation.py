@@ -4,8 +4,10 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,13 +86,27 @@ def sites(
     run.stop()
 
 
-def test_every_message_gets_a_process_of_its_own_with_the_approved_apps_modules(
-    sites: Sites,
-) -> None:
-    reports = [report for _ in range(2) for report in sites.run.ask("report", 2)["replies"]]
+@dataclass
+class Told:
+    """What four children reported, of two messages to both sites, and what their gates noted."""
 
-    assert len({report["pid"] for report in reports}) == 4
-    for report in reports:
+    reports: list[dict[str, Any]]
+    questions: dict[str, list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def told(sites: Sites) -> Told:
+    before = {name: len(_questions(folder)) for name, folder in sites.folders.items()}
+    reports = [report for _ in range(2) for report in sites.run.ask("report", 2)["replies"]]
+    questions = {name: _questions(folder) for name, folder in sites.folders.items()}
+    return Told(reports, {name: asked[before[name] :] for name, asked in questions.items()})
+
+
+def test_every_message_gets_a_process_of_its_own_with_the_approved_apps_modules(
+    sites: Sites, told: Told
+) -> None:
+    assert len({report["pid"] for report in told.reports}) == 4
+    for report in told.reports:
         installed = sites.installed(Path(report["site"]).parent.name)
         assert Path(report["audit"]).is_relative_to(installed)
         assert Path(report["federation.app"]).is_relative_to(installed)
@@ -101,26 +117,22 @@ def test_every_message_gets_a_process_of_its_own_with_the_approved_apps_modules(
 
 
 def test_the_gate_decides_at_every_message_in_a_process_with_the_sites_own_modules(
-    sites: Sites,
+    told: Told,
 ) -> None:
-    before = [len(_questions(folder)) for folder in sites.folders.values()]
-    reports = sites.run.ask("report", 2)["replies"]
-
-    for count, folder in zip(before, sites.folders.values(), strict=True):
-        questions = _questions(folder)
-        assert len(questions) == count + 1
-        assert Path(questions[-1]["audit"]).is_relative_to(INSTALLATION)
-        assert questions[-1]["pid"] not in {report["pid"] for report in reports}
+    for questions in told.questions.values():
+        assert len(questions) == 2
+        assert all(Path(asked["audit"]).is_relative_to(INSTALLATION) for asked in questions)
+        pids = {asked["pid"] for asked in questions}
+        assert len(pids) == 2
+        assert pids.isdisjoint(report["pid"] for report in told.reports)
 
 
 def test_children_inherit_torchs_generator_so_privacy_noise_may_never_come_from_it(
-    sites: Sites,
+    told: Told,
 ) -> None:
     """Two sites, two rounds, one fork server: the "random" numbers are the same four times."""
-    reports = [report for _ in range(2) for report in sites.run.ask("report", 2)["replies"]]
-
-    assert len({report["pid"] for report in reports}) == 4
-    assert len({report["torch"] for report in reports}) == 1
+    assert len({report["pid"] for report in told.reports}) == 4
+    assert len({report["torch"] for report in told.reports}) == 1
 
 
 def test_a_coordinators_altered_app_is_refused_before_one_line_of_it_runs(
@@ -139,53 +151,74 @@ def test_a_coordinators_altered_app_is_refused_before_one_line_of_it_runs(
         assert "NOT_APPROVED" in sites.federation.log(name)
 
 
-@pytest.mark.parametrize("tampering", ["changed", "added", "byte code", "deleted", "linked"])
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        {"north": "changed"},
+        {"north": "added", "south": "byte code"},
+        {"north": "deleted", "south": "linked"},
+    ],
+    ids=lambda tampering: ", ".join(tampering.values()),
+)
 def test_an_installed_app_that_was_tampered_with_between_messages_is_refused(
-    sites: Sites, tampering: str, tmp_path: Path
+    sites: Sites, tampering: dict[str, str], tmp_path: Path
 ) -> None:
     sites.run.ask("report", 2)
-    installed = sites.installed("north")
+    with ExitStack() as all_tampering:
+        for name, kind in tampering.items():
+            (sites.folders[name] / "loaded").unlink()
+            all_tampering.enter_context(_tampered(sites.installed(name), kind, tmp_path))
+        answer = sites.run.ask("report", 2)
+
+    assert answer["errors"] == [REFUSED] * len(tampering)
+    intact = [folder for name, folder in sites.folders.items() if name not in tampering]
+    assert [Path(report["site"]) for report in answer["replies"]] == intact
+    assert not any((sites.folders[name] / "loaded").exists() for name in tampering)
+
+
+@contextmanager
+def _tampered(installed: Path, kind: str, elsewhere: Path) -> Iterator[None]:
+    """One way in which an installed app is not what was approved; as it was afterwards."""
     target = installed / "audit" / "__init__.py"
     original = target.read_bytes()
     planted = {
         "added": installed / "probe_app" / "extra.py",
         "byte code": installed / "probe_app" / "client.pyc",
-    }.get(tampering)
-    (sites.folders["north"] / "loaded").unlink()
+    }.get(kind)
     try:
         if planted:
             planted.write_text("")
-        elif tampering == "changed":
+        elif kind == "changed":
             target.write_bytes(original + b"\n")
         else:
             target.unlink()
-        if tampering == "linked":
-            (tmp_path / "same.py").write_bytes(original)
-            target.symlink_to(tmp_path / "same.py")
-        answer = sites.run.ask("report", 2)
+        if kind == "linked":
+            (elsewhere / "same.py").write_bytes(original)
+            target.symlink_to(elsewhere / "same.py")
+        yield
     finally:
         for path in filter(None, (planted, target)):
             path.unlink(missing_ok=True)
         target.write_bytes(original)
 
-    assert answer["errors"] == [REFUSED]
-    assert [Path(report["site"]) for report in answer["replies"]] == [sites.folders["south"]]
-    assert not (sites.folders["north"] / "loaded").exists()
 
-
-@pytest.mark.parametrize("mode", ["hang", "die", "break"])
+@pytest.mark.parametrize(
+    "modes",
+    [{"north": "hang", "south": "die"}, {"north": "break"}],
+    ids=lambda modes: ", ".join(modes.values()),
+)
 def test_a_gate_that_gives_no_clear_yes_is_a_refusal_that_tells_the_coordinator_nothing(
-    sites: Sites, mode: str
+    sites: Sites, modes: dict[str, str]
 ) -> None:
-    for folder in sites.folders.values():
-        (folder / "mode").write_text(mode)
+    for name, mode in modes.items():
+        (sites.folders[name] / "mode").write_text(mode)
     try:
         answer = sites.run.ask("report", 2)
     finally:
-        for folder in sites.folders.values():
-            (folder / "mode").unlink()
+        for name in modes:
+            (sites.folders[name] / "mode").unlink()
 
-    assert answer["errors"] == [REFUSED, REFUSED]
+    assert answer["errors"] == [REFUSED] * len(modes)
 
 
 def test_an_app_that_ships_a_librarys_name_is_refused(sites: Sites, tmp_path: Path) -> None:
@@ -241,7 +274,7 @@ def test_a_supernode_lost_in_mid_round_is_missed_and_its_process_ends(
     wait_for("the end of the lost site's process", lambda: not _alive(worker), 30)
 
 
-def _questions(folder: Path) -> list[dict[str, str | int]]:
+def _questions(folder: Path) -> list[dict[str, Any]]:
     asked = folder / "asked"
     return [json.loads(line) for line in asked.read_text().splitlines()] if asked.exists() else []
 
