@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from federation.gate.fork_server.libraries import FIXED_ENVIRONMENT
+from stack.flower import QUIET
 
 TOOLS = Path(sys.executable).parent
 CLIENT_API, SUPERNODE_START_SECONDS, STEP_SECONDS = "127.0.0.1", 60.0, 120.0
@@ -203,7 +204,7 @@ class SmallFederation:
         environment = {**os.environ, **FIXED_ENVIRONMENT}
         environment["PATH"] = f"{TOOLS}{os.pathsep}{environment['PATH']}"
         if not self._as_shipped:
-            environment["FLWR_SUPEREXEC_TASK_POLL_INTERVAL"] = "0.25"
+            environment.update(QUIET)
         environment.pop("PYTHONPATH", None)
         environment.update(extra or {})
         environment["FLWR_HOME"] = str(self.home(name))

@@ -78,6 +78,7 @@ def main() -> None:
         "phases": phases,
         "unit_seconds": ours.units,
         "cpu_seconds": {"audited": ours.cpu, **{how: of.cpu for how, of in plain.items()}},
+        "message_cpu": {"audited": ours.message, **{h: of.message for h, of in plain.items()}},
         "peak_mib": {"audited": ours.peak_mib, **{how: of.peak_mib for how, of in plain.items()}},
     }
     _show(found)
@@ -105,16 +106,21 @@ def _show(found: dict[str, Any]) -> None:
 
 def _show_cpu(found: dict[str, Any]) -> None:
     """CPU seconds are what a loaded machine does not change; the rest of a round is waiting."""
-    every = found["cpu_seconds"]
+    _show_table("CPU seconds a round, all processes together:", found["cpu_seconds"])
+    print(
+        f"    {'peak memory, MiB':18}" + "".join(f"{of:13.0f}" for of in found["peak_mib"].values())
+    )
+    of_messages = {how: of for how, of in found["message_cpu"].items() if of}
+    _show_table("CPU seconds of one site's message; plain is Flower and the learning:", of_messages)
+
+
+def _show_table(title: str, every: dict[str, dict[str, float]]) -> None:
     kinds = sorted({kind for used in every.values() for kind in used})
-    print("  CPU seconds a round, all processes together:")
+    print(f"  {title}")
     print(f"    {'':18}" + "".join(f"{how:>13}" for how in every))
     for kind in kinds:
         print(f"    {kind:18}" + "".join(f"{of.get(kind, 0.0):13.2f}" for of in every.values()))
     print(f"    {'in all':18}" + "".join(f"{sum(of.values()):13.2f}" for of in every.values()))
-    print(
-        f"    {'peak memory, MiB':18}" + "".join(f"{of:13.0f}" for of in found["peak_mib"].values())
-    )
 
 
 if __name__ == "__main__":

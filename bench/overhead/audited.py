@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from audit.cid import cid_of
+from bench.overhead.messages import a_message
 from bench.overhead.plain import write_granted
 from bench.overhead.usage import Usage, a_round
 from chain.messages import Purpose
@@ -41,12 +42,14 @@ closed round (sum, step, IPFS, manifest and transaction)."""
 class Audited:
     """``rounds``: seconds from close to close, and of each phase; ``units``: seconds that one chain
     read, one transaction's receipt and one IPFS object take; ``cpu``: CPU seconds a round, by what
-    they are for; ``peak_mib``: memory; ``sites``: folders with records.
+    they are for; ``message``: those of one site's message; ``peak_mib``: memory; ``sites``: folders
+    with records.
     """
 
     rounds: list[dict[str, float]]
     units: dict[str, float]
     cpu: dict[str, float]
+    message: dict[str, float]
     peak_mib: float
     sites: dict[str, Path]
     patients: int
@@ -79,6 +82,7 @@ def audited_rounds(folder: Path, site_count: int, rounds: int, keep: Path) -> Au
             [_phases(notes, before, after) for before, after in pairwise(closed)],
             _units(federation, study),
             a_round(used[0], used[-1], rounds),
+            a_message(federation.services.fork_server.log_path, site_count),
             usage.peak_mib,
             sites,
             patients,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.fork_server import open_fork_server
+from bench.overhead.messages import a_message
 from bench.overhead.usage import Usage, a_round
 from bench.small_federation import SmallFederation, write_app
 from federation.app.package import stage_app
@@ -134,10 +135,13 @@ def exchanged(grid, messages, command):
 
 @dataclass(frozen=True)
 class Plain:
-    """``rounds``: what each answered, see `SERVER`; ``cpu`` and ``peak_mib`` as in `Audited`."""
+    """``rounds``: what each answered, see `SERVER`; the others as in `Audited`; as shipped there is
+    no log of messages.
+    """
 
     rounds: list[dict[str, Any]]
     cpu: dict[str, float]
+    message: dict[str, float]
     peak_mib: float
 
 
@@ -173,7 +177,8 @@ def plain_rounds(
                         before = usage.cpu()
                 cpu = a_round(before, usage.cpu(), rounds)
             run.stop()
-            return Plain(answers[1:], cpu, usage.peak_mib)
+            message = {} if as_shipped else a_message(folder / "server.log", len(sites))
+            return Plain(answers[1:], cpu, message, usage.peak_mib)
         finally:
             federation.stop()
 

@@ -240,7 +240,6 @@ def _largest(apart: IntArray) -> int:
 def _members(
     chain: Chain, study_id: int, number: int, sealed: Sealed
 ) -> tuple[tuple[str, bytes], ...]:
-    return tuple(
-        (member, chain.ledger.commitment_of(study_id, number, member).mask_key)
-        for member in sealed.members
-    )
+    commitments = chain.ledger.commitments_of(study_id, number, sealed.members)
+    keys = [commitment.mask_key for commitment in commitments]
+    return tuple(zip(sealed.members, keys, strict=True))

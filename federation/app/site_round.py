@@ -261,10 +261,7 @@ class SiteRound:
             raise Withheld(
                 WithheldCode.CONSENT_CHANGED, "a consent that the round used was withdrawn"
             )
-        commitments = [
-            self._chain.ledger.commitment_of(self._study, self._number, member)
-            for member in members
-        ]
+        commitments = self._chain.ledger.commitments_of(self._study, self._number, members)
         digest = seal_digest(
             self._chain_id,
             self._ledger,

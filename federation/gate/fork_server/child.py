@@ -7,7 +7,7 @@ import sys
 import traceback
 from typing import NoReturn
 
-from federation.gate.fork_server.gate_process import GateProcess
+from federation.gate.fork_server.gate_process import GateLink
 from federation.gate.fork_server.importer import AppImporter
 from federation.gate.fork_server.libraries import FIXED_ENVIRONMENT
 from federation.gate.fork_server.linux import die_with_parent
@@ -19,17 +19,14 @@ PASSED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, 
 INSTALLS_DEPENDENCIES = b"--allow-runtime-dependency-installation"
 
 
-def run_child(
-    request: Request, server_pid: int, gate: str, gate_timeout_seconds: float
-) -> NoReturn:
+def run_child(request: Request, server_pid: int, gate: GateLink) -> NoReturn:
     """Run one `flwr-clientapp` in this process, which was just forked, and end it.
 
     Parameters
     ----------
     request: what the caller handed over.
     server_pid: the fork server's process id; the child dies with it.
-    gate: "MODULE:FUNCTION" of the gate function.
-    gate_timeout_seconds: how long to wait for the gate's verdict.
+    gate: the link to the gate process that decides about this message's app.
     """
     code = 1
     try:
@@ -39,9 +36,7 @@ def run_child(
                 "flwr-clientapp: this site does not install what an app asks for. Start the "
                 "SuperNode without --allow-runtime-dependency-installation"
             )
-        library_path = list(sys.path)
-        gate_process = GateProcess.fork(gate, gate_timeout_seconds)
-        sys.meta_path.insert(0, AppImporter(gate_process.ask, library_path))
+        sys.meta_path.insert(0, AppImporter(gate.ask, list(sys.path)))
         from flwr.supernode.cli import flwr_clientapp  # loaded before the fork
 
         flwr_clientapp()
@@ -63,7 +58,7 @@ def _become(request: Request, server_pid: int) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_SIGNALS)
     die_with_parent(server_pid)
-    os.setsid()  # one group for the child, its gate process and whatever they start
+    os.setsid()  # one group for the child and whatever it starts
     for target, stream in enumerate(request.streams):
         os.dup2(stream, target)
     request.close()

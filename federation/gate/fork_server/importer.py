@@ -2,10 +2,13 @@
 
 Flower puts the app's folder on `sys.path` and imports the app. The hook stands first on
 `sys.meta_path`; any path that was not there when the child was forked is an app, and the first
-import that could reach it waits for the gate. After a yes, every module of the app is compiled
-from bytes whose hash the gate has seen (so a file changed after the verdict, or a planted `.pyc`,
-is never run), the project's packages come from the app alone, and `federation.gate` from the site.
+import that could reach it waits for the gate. After a yes, every module of the app runs as
+compiled, in this process or by the site before, from bytes whose hash the gate has seen (so a file
+changed after the verdict, or a planted `.pyc`, is never run), the project's packages come from the
+app alone, and `federation.gate` from the site.
 """
+
+from __future__ import annotations
 
 import hashlib
 import logging
@@ -16,6 +19,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from flwr.clientapp.client_app import LoadClientAppError
 
@@ -140,22 +144,38 @@ class AppImporter(MetaPathFinder):
 
 
 class _VerifiedLoader(SourceFileLoader):
-    """Compiles source whose hash the gate has seen; knows no byte-code cache."""
+    """Runs source whose hash the gate has seen; knows no byte code but what the site has made of
+    such source, and writes none.
+    """
 
     def __init__(self, name: str, path: str, admission: Admission, importer: AppImporter) -> None:
         super().__init__(name, path)
         self._admission = admission
         self._importer = importer
+        relative = Path(path).relative_to(admission.app_dir).as_posix()
+        self._source_hash = admission.file_hashes.get(relative, "")
 
     def path_stats(self, path: str) -> dict[str, float]:
-        raise OSError("no byte-code cache is read or written for an app")
+        """Asked before byte code is: its name in a cache says nothing, its source's hash does."""
+        return {"mtime": 0}
+
+    def set_data(self, path: str, data: Any, *, _mode: int = 0) -> None:
+        """Nothing: what this process has compiled ends with it."""
 
     def get_data(self, path: str) -> bytes:
+        if path != self.path:
+            return self._byte_code()
         content = super().get_data(path)
-        relative = Path(path).relative_to(self._admission.app_dir).as_posix()
-        if hashlib.sha256(content).hexdigest() != self._admission.file_hashes.get(relative):
+        if hashlib.sha256(content).hexdigest() != self._source_hash:
             raise LoadClientAppError(f"APP_ALTERED: {path} changed after the gate admitted the app")
         return content
+
+    def _byte_code(self) -> bytes:
+        compiled = self._admission.compiled
+        found = compiled.pyc(self._source_hash) if compiled is not None else None
+        if found is None:
+            raise OSError("the site has no byte code of this module")
+        return found
 
     def exec_module(self, module: ModuleType) -> None:
         outermost = self._importer.begin_loading()
@@ -184,11 +204,10 @@ def check_origins(app_dir: Path) -> None:
         `federation.gate` from outside the site's installation.
     """
     for name, module in list(sys.modules.items()):
-        origin = getattr(module, "__file__", None)
         if is_site_module(name):
-            _check_inside(name, origin, SITE_FOLDER)
+            _check_inside(name, getattr(module, "__file__", None), SITE_FOLDER)
         elif is_app_project_module(name):
-            _check_inside(name, origin, app_dir)
+            _check_inside(name, getattr(module, "__file__", None), app_dir)
 
 
 def _checked_site_spec(

@@ -28,8 +28,10 @@ LIBRARIES = (
     "eth_keys",
     "coincurve",
     "eth_hash.backends.pycryptodome",
+    "httpcore",  # flwr's client brings it in when it connects, and with it trio
     "ipfshttpclient",
     "multiaddr.codecs.domain",
+    "multiaddr.codecs.ip4",
     "multiaddr.codecs.uint16be",
     "ucumvert",
     "xml.etree.ElementTree",

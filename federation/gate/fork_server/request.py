@@ -9,6 +9,7 @@ datagram: the child's wait status as ASCII decimal. The small program cannot imp
 
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 MAX_REQUEST_BYTES = 1 << 20
@@ -70,10 +71,21 @@ def _parse(data: bytes, streams: tuple[int, int, int]) -> Request:
     if not count.isdigit() or not 1 <= int(count) < len(fields):
         raise BadRequestError("its arguments cannot be counted")
     arguments_end = 1 + int(count)
+    environment = environment_of(fields[arguments_end:])
+    return Request(fields[0], fields[1:arguments_end], environment, streams)
+
+
+def environment_of(entries: Sequence[bytes]) -> dict[bytes, bytes]:
+    """Read an environment from its entries.
+
+    Raises
+    ------
+    BadRequestError: one is not NAME=VALUE.
+    """
     environment = {}
-    for field in fields[arguments_end:]:
-        name, equals, value = field.partition(b"=")
+    for entry in entries:
+        name, equals, value = entry.partition(b"=")
         if not name or not equals:
             raise BadRequestError("its environment holds an entry that is not NAME=VALUE")
         environment[name] = value
-    return Request(fields[0], fields[1:arguments_end], environment, streams)
+    return environment

@@ -1,7 +1,8 @@
 """The fork server: one single-threaded process that forks a child for each `flwr-clientapp`.
 
-It holds no key and no record, and loads no app. A child whose caller is gone is killed with all it
-started; the server ends when the SuperNodes it serves have ended, or its lifeline is closed.
+It holds no key and no record, and loads no app. Its first child is the gate's keeper, which forks a
+gate process for each of the others. A child whose caller is gone is killed with all it started; the
+server ends when the SuperNodes it serves have ended, or its lifeline is closed.
 """
 
 import contextlib
@@ -14,8 +15,11 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from federation.gate.fork_server.afterwards import SITE_FOLDER, run_afterwards
 from federation.gate.fork_server.child import PASSED_SIGNALS, run_child
+from federation.gate.fork_server.errand import AFTER, GATE, Errand
+from federation.gate.fork_server.gate_process import GateLink
+from federation.gate.fork_server.keeper import Keeper
+from federation.gate.fork_server.keeper_process import SITE_FOLDER
 from federation.gate.fork_server.libraries import (
     check_nothing_of_the_project_is_loaded,
     check_single_threaded,
@@ -37,7 +41,7 @@ class ServerConfig:
     gate_timeout_seconds: how long a child waits for a verdict.
     after: "MODULE:FUNCTION", called without arguments after each message that ended well, in a
         process of its own that no app was loaded into; "" for nothing.
-    after_seconds: how long that process waits before it loads anything.
+    after_seconds: how long that process waits first; a message that ends sooner takes its place.
     supernode_pids: the server ends when all of these processes have ended.
     lifeline: a descriptor to read; the server ends when its other end is closed.
     allowed_uid: the one user whose requests are served.
@@ -61,6 +65,7 @@ class _Call:
     connection: socket.socket
     caller_pid: int
     started: float
+    cwd: bytes = b""
     environment: dict[bytes, bytes] = field(default_factory=dict, repr=False)
     child_pid: int | None = None
     child_handle: int | None = None
@@ -80,7 +85,7 @@ class ForkServer:
         self._listener = listener
         self._selector = selectors.DefaultSelector()
         self._calls: set[_Call] = set()
-        self._afterwards: dict[bytes, tuple[int, int]] = {}
+        self._keeper = Keeper(config.gate, config.after, config.after_seconds)
         self._served = 0
         self._supernodes: set[int] = set()
         self._stopping = False
@@ -96,6 +101,7 @@ class ForkServer:
         self._watch(self._wake[0], lambda: None)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        self._start_keeper()
         try:
             while not self._stopping:
                 for key, _events in self._selector.select():
@@ -104,8 +110,20 @@ class ForkServer:
             for call in list(self._calls):
                 self._kill_child(call)
                 self._forget(call)
-            for site in list(self._afterwards):
-                self._end_afterwards(site)
+            self._keeper.end()
+
+    def _start_keeper(self) -> None:
+        """Call with nothing of a caller's open here: the keeper would have it for ever."""
+        if self._keeper.is_running:
+            return
+        check_single_threaded()
+        check_nothing_of_the_project_is_loaded()
+        self._watch(self._keeper.start(self._close_in_child), self._keeper_ended)
+
+    def _keeper_ended(self) -> None:
+        log.error("the gate's keeper has ended; the next message starts it again")
+        self._selector.unregister(self._keeper.handle)
+        self._keeper.end()
 
     def _stop(self, _number: int = 0, _frame: object = None) -> None:
         self._stopping = True
@@ -160,6 +178,7 @@ class ForkServer:
         if call not in self._calls:
             return  # an earlier event of the same batch ended it
         if call.child_pid is None:
+            self._start_keeper()
             try:
                 request = receive_request(call.connection)
             except (BadRequestError, OSError) as error:
@@ -185,19 +204,35 @@ class ForkServer:
     def _fork(self, call: _Call, request: Request) -> None:
         check_single_threaded()
         check_nothing_of_the_project_is_loaded()
+        gate = self._gate_for(call, request)
         server_pid = os.getpid()
         signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_SIGNALS)  # the child lifts it when ready
         pid = os.fork()
         if pid == 0:
             self._close_in_child()
-            run_child(request, server_pid, self._config.gate, self._config.gate_timeout_seconds)
+            run_child(request, server_pid, GateLink(gate, self._config.gate_timeout_seconds))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_SIGNALS)
+        gate.close()
         request.close()
-        call.environment = request.environment
+        call.cwd, call.environment = request.cwd, request.environment
         call.child_pid = pid
         call.child_handle = os.pidfd_open(pid)
         self._watch(call.child_handle, lambda: self._child_ended(call))
         log.info("request %d: child %d for caller %d", call.number, pid, call.caller_pid)
+
+    def _gate_for(self, call: _Call, request: Request) -> socket.socket:
+        """One end of a link whose other end a gate process has, or nobody: then all is refused."""
+        ours, theirs = socket.socketpair()
+        descriptors = (theirs.fileno(), *request.streams)
+        self._send(Errand(GATE, call.number, request.cwd, request.environment, descriptors))
+        theirs.close()
+        return ours
+
+    def _send(self, errand: Errand) -> None:
+        try:
+            self._keeper.send(errand)
+        except OSError as error:
+            log.error("request %d: the gate's keeper takes no errand: %s", errand.number, error)
 
     def _close_in_child(self) -> None:
         """Let go of everything that is the server's: a caller must see its own end alone."""
@@ -209,6 +244,7 @@ class ForkServer:
                 os.close(key.fileobj)
         self._wake[1].close()
         self._selector.close()
+        self._keeper.let_go()
 
     def _child_ended(self, call: _Call) -> None:
         if call not in self._calls or call.child_pid is None:
@@ -227,32 +263,8 @@ class ForkServer:
             log.warning("request %d: its caller is gone", call.number)
         self._forget(call)
         if status == 0 and self._config.after and SITE_FOLDER in call.environment:
-            self._fork_afterwards(call.environment)
-
-    def _fork_afterwards(self, environment: dict[bytes, bytes]) -> None:
-        """One for each site: the newest message says all that an earlier one's would."""
-        site, server_pid = environment[SITE_FOLDER], os.getpid()
-        self._end_afterwards(site)
-        check_single_threaded()
-        pid = os.fork()
-        if pid == 0:
-            self._close_in_child()
-            pause = self._config.after_seconds
-            run_afterwards(self._config.after, pause, environment, server_pid)
-        handle = os.pidfd_open(pid)
-        self._afterwards[site] = (pid, handle)
-        self._watch(handle, lambda: self._end_afterwards(site, pid))
-
-    def _end_afterwards(self, site: bytes, ended: int | None = None) -> None:
-        """Kill a site's process, unless it is another than the one that `ended`, and reap it."""
-        pid, handle = self._afterwards.get(site, (0, -1))
-        if not pid or ended not in (None, pid):
-            return
-        del self._afterwards[site]
-        os.kill(pid, signal.SIGKILL)  # not reaped yet, so the id is still its own
-        os.waitpid(pid, 0)
-        self._selector.unregister(handle)
-        os.close(handle)
+            self._start_keeper()
+            self._send(Errand(AFTER, call.number, call.cwd, call.environment))
 
     def _kill_child(self, call: _Call) -> None:
         if call.child_pid is not None:
@@ -260,7 +272,7 @@ class ForkServer:
             self._reap(call, call.child_pid)
 
     def _reap(self, call: _Call, pid: int) -> tuple[int, float]:
-        """Kill what the child left behind; then its status and CPU seconds, its gate's too."""
+        """Kill what the child left behind; then its status and CPU seconds, not its gate's."""
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # the id stays its own until reaped
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)

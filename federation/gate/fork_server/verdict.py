@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from federation.gate.fork_server.compiled import CompiledApp
+
 
 class GateRefused(Exception):
     """The site's gate refuses the app. Raised by the gate function, `decide(app_dir, fab_hash)`.
@@ -28,8 +30,10 @@ class Admission:
     app_dir: absolute folder of the installed app.
     fab_hash: SHA-256 (hex) of the FAB that the folder's files make.
     file_hashes: SHA-256 (hex) of every file, by POSIX path relative to `app_dir`.
+    compiled: the site's own byte code of those files, where it has some.
     """
 
     app_dir: Path
     fab_hash: str
     file_hashes: dict[str, str]
+    compiled: CompiledApp | None = None

@@ -1,5 +1,8 @@
 """A child's import hook: the app waits for the gate, and only bytes the gate has seen run."""
 
+import hashlib
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +11,7 @@ import pytest
 from flwr.cli.install import install_from_fab
 
 from bench.small_federation import write_app
+from federation.gate.fork_server.compiled import CompiledApp, compile_app
 from federation.gate.fork_server.fab import build_fab
 from federation.gate.fork_server.launch import INSTALLATION
 
@@ -38,9 +42,9 @@ def load(ask=ask, module="probe_app.client"):
 """
 
 
-def run_child(app_dir: Path, code: str) -> str:
+def run_child(app_dir: Path, code: str, *others: Path) -> str:
     done = subprocess.run(
-        [sys.executable, "-P", "-c", CHILD + code, str(app_dir)],
+        [sys.executable, "-P", "-c", CHILD + code, *map(str, (app_dir, *others))],
         env={"PYTHONPATH": str(INSTALLATION), "FLWR_TELEMETRY_ENABLED": "0", "PATH": "/usr/bin"},
         capture_output=True,
         text=True,
@@ -132,6 +136,79 @@ def test_byte_code_planted_after_the_verdict_is_not_run(tmp_path: Path) -> None:
         "load(ask_then_plant)\n",
     )
     assert output == "7"
+
+
+COMPILED = """
+from federation.gate.fork_server.compiled import CompiledApp, compile_app
+
+def ask_compiled(folder):
+    admission = ask(folder)
+    memory = compile_app(Path(sys.argv[2]), admission.file_hashes)
+    return Admission(folder, admission.fab_hash, admission.file_hashes, CompiledApp(memory))
+
+def refuse_to_compile(*_):
+    raise AssertionError("compiled again")
+"""
+
+
+def test_byte_code_that_the_site_has_made_runs_in_place_of_the_same_source(tmp_path: Path) -> None:
+    """It was made in another site's folder: tracebacks still name the folder of this one."""
+    app = install(tmp_path, "import own\nVALUE = own.VALUE\nclass App: pass\ndef f(): pass\n")
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(app, elsewhere)
+    output = run_child(
+        app,
+        COMPILED + "from importlib.machinery import SourceFileLoader\n"
+        "SourceFileLoader.source_to_code = refuse_to_compile\n"
+        "module = load(ask_compiled)\n"
+        "print(module.VALUE, Path(module.f.__code__.co_filename).is_relative_to(app_dir))\n",
+        elsewhere,
+    )
+    assert output == "7 True"
+
+
+def test_byte_code_of_another_source_is_not_run(tmp_path: Path) -> None:
+    app = install(tmp_path, "import own\nprint(own.VALUE)\n")
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(app, elsewhere)
+    (elsewhere / "own.py").write_text("VALUE = 8\n")
+    assert run_child(app, COMPILED + "load(ask_compiled)\n", elsewhere) == "7"
+
+
+def test_a_file_changed_after_the_verdict_does_not_run_where_its_byte_code_is_there(
+    tmp_path: Path,
+) -> None:
+    app = install(tmp_path, "import own\nprint(own.VALUE)\n")
+    output = run_child(
+        app,
+        COMPILED + "def ask_then_change(folder):\n"
+        "    admission = ask_compiled(folder)\n"
+        "    (folder / 'own.py').write_text('print(1)')\n"
+        "    return admission\n"
+        "try: load(ask_then_change)\n"
+        "except LoadClientAppError as error: print(error)\n",
+        app,
+    )
+    assert output.startswith("APP_ALTERED") and "own.py" in output
+
+
+def test_byte_code_lies_in_memory_that_nobody_can_write(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("VALUE = 7\n")
+    digest = hashlib.sha256(b"VALUE = 7\n").hexdigest()
+    memory = compile_app(tmp_path, {"own.py": digest, "gone.py": "0" * 64, "text.md": "1" * 64})
+    try:
+        with pytest.raises(PermissionError):
+            os.pwrite(memory, b"\0", 0)
+        with pytest.raises(PermissionError):
+            os.truncate(memory, 0)
+    finally:
+        compiled = CompiledApp(memory)
+    assert compiled.pyc(digest) is not None
+    assert compiled.pyc("0" * 64) is None
+    open_to_all = os.memfd_create("assent-test", os.MFD_CLOEXEC)
+    os.write(open_to_all, b"\0" * 64)
+    with pytest.raises(ValueError, match="can be written"):
+        CompiledApp(open_to_all)
 
 
 def test_an_apps_own_error_at_load_reaches_flower_as_a_fixed_class(tmp_path: Path) -> None:

@@ -83,12 +83,20 @@ def children_of(server_pid: int) -> set[int]:
     return {int(pid) for pid in text.split()}
 
 
-def working_child(server_pid: int) -> int:
-    """Wait for the one child of the server, and for the gate process that it forks when set up."""
-    wait_for("a child", lambda: children_of(server_pid), 30)
-    (child,) = children_of(server_pid)
-    wait_for("its gate process", lambda: children_of(child), 30)
-    return child
+def keeper_of(server_pid: int) -> int:
+    """Wait until the server has no child but its first, the gate's keeper. Call before a call."""
+    wait_for("the keeper alone", lambda: len(children_of(server_pid)) == 1, 30)
+    (keeper,) = children_of(server_pid)
+    return keeper
+
+
+def working_child(server_pid: int, keeper: int) -> tuple[int, int]:
+    """Wait for the child of the one call, and for its gate process, which the keeper forks."""
+    wait_for("a child", lambda: children_of(server_pid) - {keeper}, 30)
+    (child,) = children_of(server_pid) - {keeper}
+    wait_for("its gate process", lambda: children_of(keeper), 30)
+    (gate,) = children_of(keeper)
+    return child, gate
 
 
 def gone(pid: int) -> bool:
@@ -138,12 +146,12 @@ def test_a_killed_callers_child_dies_with_its_gate_process(
     fork_server: RunningServer, silent_superlink: str
 ) -> None:
     arguments = ("--insecure", "--token", "t", "--runtime-api-address", silent_superlink)
+    keeper = keeper_of(fork_server.process.pid)
     caller = call(fork_server.socket_path, *arguments)
-    child = working_child(fork_server.process.pid)
-    started = children_of(child)  # its gate process, and what libraries run for a moment
+    both = working_child(fork_server.process.pid, keeper)
     caller.kill()
     caller.communicate()
-    wait_for("the child's end", lambda: all(gone(one) for one in (child, *started)), 30)
+    wait_for("the child's end", lambda: all(gone(one) for one in both), 30)
     assert fork_server.process.poll() is None
 
 
@@ -151,8 +159,9 @@ def test_a_signal_to_the_caller_reaches_the_child_and_its_end_comes_back(
     fork_server: RunningServer, silent_superlink: str
 ) -> None:
     arguments = ("--insecure", "--token", "t", "--runtime-api-address", silent_superlink)
+    keeper = keeper_of(fork_server.process.pid)
     caller = call(fork_server.socket_path, *arguments)
-    child = working_child(fork_server.process.pid)
+    child, _gate = working_child(fork_server.process.pid, keeper)
     caller.send_signal(signal.SIGUSR1)  # Flower handles others itself
     caller.communicate()
     assert caller.returncode == -signal.SIGUSR1
@@ -189,8 +198,9 @@ def test_the_server_ends_with_its_supernode_and_takes_its_children_along(
     supernode = subprocess.Popen(["sleep", "600"])
     server = start_bare_server(tmp_path, f"supernode_pids=({supernode.pid},)")
     arguments = ("--insecure", "--token", "t", "--runtime-api-address", silent_superlink)
+    keeper = keeper_of(server.pid)
     caller = call(tmp_path / "run" / "fork.sock", *arguments)
-    child = working_child(server.pid)
+    child, gate = working_child(server.pid, keeper)
     supernode.kill()
     supernode.wait()
     assert server.wait(30) == 0
@@ -198,18 +208,40 @@ def test_the_server_ends_with_its_supernode_and_takes_its_children_along(
     assert caller.returncode == 1
     assert b"the fork server" in err
     assert gone(child)
+    wait_for("the gate's end", lambda: gone(gate) and gone(keeper), 30)
 
 
 def test_a_killed_servers_children_die(tmp_path: Path, silent_superlink: str) -> None:
     server = start_bare_server(tmp_path)
     arguments = ("--insecure", "--token", "t", "--runtime-api-address", silent_superlink)
+    keeper = keeper_of(server.pid)
     caller = call(tmp_path / "run" / "fork.sock", *arguments)
-    child = working_child(server.pid)
+    started = (keeper, *working_child(server.pid, keeper))
     server.kill()
     server.wait()
     caller.communicate()
     assert caller.returncode == 1
+    wait_for("their end", lambda: all(gone(one) for one in started), 30)
+
+
+def test_a_killed_keeper_is_started_again_and_the_gate_that_it_had_forked_is_gone(
+    fork_server: RunningServer, silent_superlink: str
+) -> None:
+    arguments = ("--insecure", "--token", "t", "--runtime-api-address", silent_superlink)
+    server = fork_server.process.pid
+    keeper = keeper_of(server)
+    caller = call(fork_server.socket_path, *arguments)
+    child, gate = working_child(server, keeper)
+    os.kill(keeper, signal.SIGKILL)
+    wait_for("the gate's end", lambda: gone(gate), 30)
+    caller.kill()
+    caller.communicate()
     wait_for("the child's end", lambda: gone(child), 30)
+    other = call(fork_server.socket_path, *arguments)
+    wait_for("another keeper", lambda: len(children_of(server)) == 2, 30)
+    other.kill()
+    other.communicate()
+    assert keeper_of(server) != keeper
 
 
 @pytest.mark.parametrize(
@@ -263,20 +295,21 @@ def test_after_a_message_that_ended_well_the_sites_own_process_goes_on_alone(
         before=f"sys.path.append({str(tmp_path)!r})",
     )
     try:
+        keeper = keeper_of(server.pid)
         socket_path = tmp_path / "run" / "fork.sock"
         call(socket_path, "--nonsense", site=one).communicate()
         call(socket_path, "--help", site=one).communicate()
         wait_for("the process afterwards", lambda: reports_of(one), 30)
         (first,) = reports_of(one)  # the message that failed has none
-        assert first["parent"] == server.pid
+        assert first["parent"] == keeper
         assert first["group"] == first["pid"]
-        assert "--help" not in first["argv"]  # a process of the server, not of the message
+        assert "--help" not in first["argv"]  # a process of the keeper, not of the message
         call(socket_path, "--help", site=other).communicate()
         wait_for("the other site's", lambda: reports_of(other), 30)
         assert not gone(first["pid"])
         call(socket_path, "--help", site=one).communicate()
         wait_for("its successor", lambda: len(reports_of(one)) == 2, 30)
-        assert gone(first["pid"])
+        wait_for("its end", lambda: gone(first["pid"]), 30)
         (other / "break").touch()
         call(socket_path, "--help", site=other).communicate()
         log = tmp_path / "log"
@@ -288,7 +321,7 @@ def test_after_a_message_that_ended_well_the_sites_own_process_goes_on_alone(
     finally:
         server.terminate()
         assert server.wait(30) == 0
-    assert gone(last)
+    wait_for("its end, with the server", lambda: gone(last), 30)
 
 
 def test_a_folder_open_to_others_is_refused(tmp_path: Path) -> None:
