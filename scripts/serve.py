@@ -84,6 +84,7 @@ def serve(
         settings = read_settings()
     except SettingsRefused as error:
         raise BadInput(str(error)) from None
+    _refuse_unusable(deployment, host, port)
     reached = "[::1]" if host == "::" else "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
     with ProcessGroup() as group:
         warn("Starting (some seconds).")
@@ -98,3 +99,20 @@ def serve(
         while True:
             group.check()
             time.sleep(_POLL_SECONDS)
+
+
+def _refuse_unusable(deployment: Path, host: str, port: int) -> None:
+    """What would end the service's processes a while after their start, said at once."""
+    from chain.deployment import Deployment
+    from scripts.local.settings import PortTaken
+    from stack.ports import is_free
+
+    try:
+        Deployment.load(deployment)
+    except ValueError as error:
+        raise BadInput(f"--deployment: {error}") from None
+    # Else the program that listens there would answer for ours.
+    if not is_free(port, host):
+        raise PortTaken(
+            f"--port: {port} of {host} is in use by another program; stop that, or name another"
+        )

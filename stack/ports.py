@@ -29,13 +29,13 @@ def free_port() -> int:
     raise OSError(f"no free TCP port between {FIRST} and {LAST} on {HOST}")
 
 
-def is_free(port: int) -> bool:
-    """Whether a server could listen on this port of 127.0.0.1 now."""
-    with socket.socket() as attempt:
+def is_free(port: int, host: str = HOST) -> bool:
+    """Whether a server could listen on this port of an address of this machine now."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as attempt:
         # As servers do: a connection that lingers from an earlier run does not count.
         attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            attempt.bind((HOST, port))
+            attempt.bind((host, port))
         except OSError:
             return False
     return True

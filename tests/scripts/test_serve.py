@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -54,6 +55,18 @@ def test_a_webhook_key_that_others_can_read_is_refused(desk: Desk) -> None:
     desk.write_key("open", desk.world.accounts[33]).chmod(0o644)
     refused = desk.assent("serve --webhook-key open.key")
     assert (refused.code, "webhook_keys: open.key is open to others" in refused.words) == (2, True)
+
+
+def test_a_port_in_use_and_half_a_deployment_file_are_said_at_once(desk: Desk) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        refused = desk.assent(f"serve --port {port}")
+    assert refused.code == 3
+    assert f"--port: {port} of 127.0.0.1 is in use by another program" in refused.words
+    (desk.folder / "half.json").write_text('{"chain_id": 31337, "genesis')
+    refused = desk.assent("serve --deployment half.json")
+    assert refused.code == 2
+    assert "half.json is not a deployment file" in refused.words
 
 
 def test_what_is_unsafe_is_refused_by_name(desk: Desk) -> None:
