@@ -24,7 +24,8 @@ from torch import Tensor
 from twin import gaussian
 from twin.closed_form import SeenRows
 from twin.gaussian import Posterior
-from twin.log_linear_gradient import LabPrior, in_order, slopes
+from twin.log_linear_gradient import LabPrior, slopes
+from twin.ordered import in_order
 from twin.pbc_labs import LABS, NOISE_FACTOR, SLOPE_SHARE, Lab
 from twin.prior import Layout, Prior, unflatten
 from twin.protocol import Channel, Prediction, Twin, tensors

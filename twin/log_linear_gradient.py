@@ -17,13 +17,13 @@ company. Arrays have patients last.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twin.closed_form import SeenRows
+from twin.ordered import in_order
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -225,12 +225,3 @@ def _posterior(
         expected = mean[labs + lab]
         update(reach, reach[labs + lab], trend_weight, trend_value - trend_weight * expected)
     return mean, spread
-
-
-def in_order(parts: Iterable[FloatArray]) -> FloatArray:
-    """The sum over the first axis in its order, whatever the shape, as NumPy's own is not."""
-    several = iter(parts)
-    total = next(several).copy()
-    for part in several:
-        total += part
-    return total

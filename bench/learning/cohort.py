@@ -19,6 +19,7 @@ IntArray = NDArray[np.int64]
 
 COLUMNS = ("patient", "site", "time", "code", "value", "unit")
 DAYS_A_YEAR = 365.25
+LONGEST_YEARS = 150
 LARGEST_MAGNITUDE = 1e100
 """A value or a time beyond this is taken for a mistake of the export: its square has no meaning."""
 
@@ -70,7 +71,7 @@ class Cohort:
         return sum(len(record) for record in self.records)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Row:
     days: float
     code: str
@@ -79,12 +80,36 @@ class _Row:
     order: int
 
 
+@dataclass
+class _Left:
+    """Rows that are not used: without a number, of these such as ``<0.1``; and said before."""
+
+    empty: int = 0
+    censored: int = 0
+    repeated: int = 0
+
+    def notes(self) -> list[str]:
+        found = []
+        if self.empty:
+            found.append(f"{self.empty} rows without a numeric value were left out")
+        if self.censored:
+            found.append(
+                f"{self.censored} of these say that a value lies beyond a limit, such as <0.1:"
+                " write the limit itself to keep them"
+            )
+        if self.repeated:
+            found.append(f"{self.repeated} rows repeat another one exactly: each counts once")
+        return found
+
+
 def read_csv(path: Path, groups: Mapping[str, Mapping[str, str]] | None = None) -> Cohort:
     """Reads a CSV (UTF-8, header line) with COLUMNS in any order; others are ignored.
 
-    One row is one observation; ``time`` in days. A row whose value is empty or not a finite number
-    is left out and counted. A code with several units becomes a channel for each, in the units it
-    came in. A patient with rows at several sites belongs to the one with most.
+    Commas, semicolons or tabs between columns, as the header has; but for commas, a decimal comma
+    is a point. One row is one observation; ``time`` in days. A row whose value is empty or not a
+    finite number, or that repeats another, is left out and counted. A code with several units
+    becomes a channel for each, in the units it came in. A patient with rows at several sites
+    belongs to the one with most.
 
     Raises:
         CohortUnusable: a column, a patient, a site, a code or a time is missing or not readable,
@@ -92,7 +117,7 @@ def read_csv(path: Path, groups: Mapping[str, Mapping[str, str]] | None = None) 
     """
     by_patient: dict[str, list[_Row]] = defaultdict(list)
     sites: dict[str, Counter[str]] = defaultdict(Counter)
-    empty = 0
+    left, before = _Left(), set()
     for line, row in _lines(path):
         where = f"{path.name}, line {line}"
         for name in ("patient", "site", "code"):
@@ -103,22 +128,31 @@ def read_csv(path: Path, groups: Mapping[str, Mapping[str, str]] | None = None) 
         except ValueError:
             days = math.nan
         if not math.isfinite(days) or abs(days) > LARGEST_MAGNITUDE:
-            raise CohortUnusable(f"{where}: the time {row['time']!r} is not a number of days")
+            raise CohortUnusable(
+                f"{where}: the time {row['time']!r} is not a number of days. Write days, fractions"
+                " allowed, since any one moment for each patient: not dates"
+            )
         try:
             value = float(row["value"])
         except ValueError:
             value = math.nan
         if not math.isfinite(value) or abs(value) > LARGEST_MAGNITUDE:
-            empty += 1
+            left.empty += 1
+            left.censored += row["value"].strip()[:1] in ("<", ">")
             continue
+        said = hash(tuple(row[name].strip() for name in COLUMNS))
+        if said in before:
+            left.repeated += 1
+            continue
+        before.add(said)
         patient = row["patient"].strip()
         sites[patient][row["site"].strip()] += 1
         by_patient[patient].append(
             _Row(days, row["code"].strip(), row["unit"].strip(), value, line)
         )
     if not by_patient:
-        raise CohortUnusable(f"{path.name} holds no row with a numeric value")
-    return _cohort(path.stem, by_patient, sites, groups or {}, empty)
+        raise CohortUnusable(f"{path.name} holds no row with a numeric value, such as 7.5")
+    return _cohort(path, by_patient, sites, groups or {}, left)
 
 
 def read_groups(path: Path) -> dict[str, dict[str, str]]:
@@ -164,8 +198,10 @@ def _grouped(texts: Sequence[str]) -> list[str]:
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            names = [name.strip() for name in reader.fieldnames or []]
+            separator = _separator(file.readline())
+            file.seek(0)
+            reader = csv.DictReader(file, delimiter=separator)
+            names = [name.strip().lower() for name in reader.fieldnames or []]
             missing = [name for name in COLUMNS if name not in names]
             if missing:
                 raise CohortUnusable(
@@ -176,21 +212,31 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             for row in reader:
                 if any(row[name] is None for name in COLUMNS):
                     raise CohortUnusable(f"{path.name}, line {reader.line_num}: too few columns")
+                if separator != ",":
+                    for name in ("time", "value"):
+                        row[name] = row[name].replace(",", ".")
                 yield reader.line_num, {name: row[name] for name in COLUMNS}
     except (UnicodeDecodeError, csv.Error) as error:
-        raise CohortUnusable(f"{path.name} is not a UTF-8 CSV file: {error}") from None
+        raise CohortUnusable(
+            f"{path.name} is not a UTF-8 CSV file, save it as one: {error}"
+        ) from None
     except OSError as error:
         raise CohortUnusable(f"{path} cannot be read: {error.strerror}") from None
 
 
+def _separator(header: str) -> str:
+    """Between columns: what the header has most of."""
+    return max(",", ";", "\t", key=header.count)
+
+
 def _cohort(
-    name: str,
+    path: Path,
     by_patient: Mapping[str, list[_Row]],
     sites: Mapping[str, Counter[str]],
     groups: Mapping[str, Mapping[str, str]],
-    empty: int,
+    left: _Left,
 ) -> Cohort:
-    notes = [f"{empty} rows without a numeric value were left out"] if empty else []
+    notes = left.notes()
     kinds = sorted({(row.code, row.unit) for rows in by_patient.values() for row in rows})
     units = Counter(code for code, _ in kinds)
     for code, count in units.items():
@@ -208,6 +254,11 @@ def _cohort(
     for patient in sorted(by_patient):
         rows = sorted(by_patient[patient], key=lambda row: (row.days, row.order))
         days = np.array([row.days for row in rows])
+        if days[-1] - days[0] > LONGEST_YEARS * DAYS_A_YEAR:
+            raise CohortUnusable(
+                f"{path.name}, line {rows[-1].order}: this patient's times are"
+                f" {(days[-1] - days[0]) / DAYS_A_YEAR:,.0f} years apart. Is time in days?"
+            )
         records.append(
             Record(
                 patient,
@@ -217,4 +268,4 @@ def _cohort(
                 np.array([row.value for row in rows]),
             )
         )
-    return Cohort(name, channels, tuple(records), groups, tuple(notes))
+    return Cohort(path.stem, channels, tuple(records), groups, tuple(notes))

@@ -21,6 +21,7 @@ from bench.learning.forecasting import Counting
 from bench.learning.methods import PRIOR
 from bench.learning.settings import FILE, read
 from bench.learning.statistics import Scores, collect
+from bench.learning.training import drowned
 from twin.protocol import TwinModel
 
 LEAST_PATIENTS = 8
@@ -55,6 +56,10 @@ def compare(
             f"{cohort.name} has {len(cohort.records)} patients; {LEAST_PATIENTS} are the fewest"
             " that can be divided"
         )
+    if published is None:
+        train, _ = division.divide(cohort, settings.held_out, 0)
+        notes = (*cohort.notes, *drowned(cohort, train, settings))
+        cohort = replace(cohort, notes=notes)
     plan = Plan(cohort, settings, published, _countings(cohort))
     ruler = division.ruler_of(plan)
     divisions = _divisions(plan, ruler, jobs, progress)

@@ -87,6 +87,28 @@ def surveyed(
     return TrajectoryModel(cohort.channels, Scales(found.scales), found.span)
 
 
+def drowned(
+    cohort: Cohort, sites: Sequence[Sequence[Record]], settings: Settings
+) -> tuple[str, ...]:
+    """A line for the reader when the cohort has too few patients for its codes' scales to be told
+    from the noise of the primary epsilon; else none.
+    """
+    rounds = settings.prior.rounds + settings.survey_rounds
+    noise = _budget(settings, settings.primary_epsilon, rounds, sites).noise_sd
+    patients, codes = sum(len(site) for site in sites), len(cohort.channels)
+    each = np.mean([len(np.unique(one.channel)) for site in sites for one in site])
+    out = survey.stands_out(patients, round(float(each)), noise / math.sqrt(settings.survey_rounds))
+    if out >= survey.TOLD:
+        return ()
+    so_many = "one code" if codes == 1 else f"{codes} codes"
+    return (
+        f"{patients} patients to learn from are few for {so_many}: at epsilon"
+        f" {settings.primary_epsilon:g} the scale of a code can hardly be told from the noise"
+        f" ({out:.1f} standard deviations, {survey.TOLD:g} are needed), so private results say"
+        " little; take fewer codes or more patients, or a model with published scales",
+    )
+
+
 def learn_prior(ground: Ground, generator: np.random.Generator) -> FloatArray:
     """The hierarchical prior, float64 [D]."""
     descent, model = ground.settings.prior, ground.model

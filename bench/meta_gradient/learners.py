@@ -28,7 +28,9 @@ from federation.app.learning import point
 from federation.app.learning.deterministic import deterministic
 from federation.app.learning.meta_gradient import meta_gradients
 from federation.app.learning.point import PointSettings, Rows, squared_error
+from federation.app.learning.recipe import CLIP_NORM
 from federation.app.learning.usable import LARGEST
+from federation.planning.pooled import FRACTION_BITS
 from twin.log_linear import LogLinearModel
 from twin.prior import flatten
 from twin.series import PatientSeries, stack
@@ -40,7 +42,7 @@ Rule = Callable[[], FloatArray]
 """Every patient's gradient, float64 [patients, D], not clipped."""
 
 SUPPORT_VISITS = 5
-CLIP_STEPS, FRACTION_BITS = 1 << 22, 24
+CLIP_STEPS = round(CLIP_NORM * 2**FRACTION_BITS)
 
 
 @dataclass(frozen=True)

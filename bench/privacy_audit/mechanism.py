@@ -25,10 +25,10 @@ from audit.recipe import Recipe
 from audit.update import apply_round
 from federation.app.learning.meta_gradient import meta_gradients
 from federation.app.noise import draw, noise_key
+from federation.planning.pooled import FRACTION_BITS
 from twin.protocol import TwinModel
 from twin.series import PatientSeries
 
-FRACTION_BITS = 24
 NOISE_SITES, COLLUDERS = 3, 1
 _LEDGER = "0x" + "11" * 20
 

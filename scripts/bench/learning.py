@@ -91,7 +91,10 @@ def _compare(
     for note in cohort.notes:
         warn(f"{cohort.name}: {note}")
     with counting(f"{cohort.name}: {len(cohort.records)} patients, divisions") as tell:
-        return compare(cohort, published, folder, seeds=seeds, jobs=jobs, progress=tell)
+        found = compare(cohort, published, folder, seeds=seeds, jobs=jobs, progress=tell)
+    for note in found["cohort"]["notes"][len(cohort.notes) :]:
+        warn(f"{cohort.name}: {note}")
+    return found
 
 
 def _tell(name: str, results: dict[str, Any]) -> None:

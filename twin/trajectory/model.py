@@ -108,15 +108,18 @@ class TrajectoryModel:
         return tuple((name, array.shape) for name, array in self.initial_prior().items())
 
     def initial_prior(self) -> Prior:
+        """Where a scale's centre is not sure, a patient's level is as unsure, and nothing else."""
         codes, pairs = len(self._channels), len(self._below[0])
         correlation = {"correlation": np.zeros(pairs)} if pairs else {}
+        own = self.scales.own
+        level = np.sqrt((LEVEL_SD * own) ** 2 + 1 - own**2)
         return {
             "mean": np.zeros(2 * codes),
-            "log_sd": np.log(np.repeat([LEVEL_SD, DRIFT_SD], codes)),
+            "log_sd": np.log(np.concatenate([level, DRIFT_SD * own])),
             **correlation,
-            "log_walk": np.full(codes, math.log(WALK_SD)),
+            "log_walk": np.log(WALK_SD * own),
             "log_pace": np.full(codes, math.log(PACE)),
-            "log_noise": np.full(codes, math.log(NOISE_SD)),
+            "log_noise": np.log(NOISE_SD * own),
         }
 
     def gradient_scale(self) -> FloatArray:

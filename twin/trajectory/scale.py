@@ -28,18 +28,22 @@ class Scale:
     """y = (ln value - ln centre) / spread when ``logarithmic``, else (value - centre) / spread.
 
     ``centre`` in the code's unit, above 0 when logarithmic; ``spread`` above 0, in the unit, or of
-    ln(value). Raises ValueError.
+    ln(value). ``own``: the share of the spread that is between results; the rest is that nobody is
+    sure where the centre lies. Raises ValueError.
     """
 
     logarithmic: bool
     centre: float
     spread: float
+    own: float = 1.0
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.centre) and math.isfinite(self.spread) and self.spread > 0):
             raise ValueError("a scale needs a finite centre and a spread above 0")
         if self.logarithmic and self.centre <= 0:
             raise ValueError("a logarithmic scale needs a centre above 0")
+        if not 0 < self.own <= 1:
+            raise ValueError("results have a share above 0 of their scale's spread, and 1 at most")
 
 
 class Scales:
@@ -57,6 +61,7 @@ class Scales:
             [_LEAST_SHARE * one.centre if one.logarithmic else 1.0 for one in scales]
         )
         self._spread = np.array([one.spread for one in scales])
+        self.own = np.array([one.own for one in scales])
 
     def __len__(self) -> int:
         return len(self.each)

@@ -17,14 +17,13 @@ from torch.func import vmap
 
 from federation.app.learning.deterministic import deterministic
 from federation.app.learning.meta_gradient import LEAST_WIDTH, of_each
-from federation.app.learning.usable import width_of
+from federation.app.learning.usable import LEAST_WEIGHT, width_of
 from twin.knows_its_slope import KnowsItsSlope
 
 if TYPE_CHECKING:
     from federation.app.learning.point import PointSettings, Rows
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 AT_ONCE: Final = 64
 """Patients computed at a time; the last ones are filled up with empty ones (`point.CHUNK`)."""
@@ -34,9 +33,6 @@ _BY_ALL: Final = ("fedavg", "fedprox")
 
 _EVERY: Final = 1 << 32
 """The support of so many groups is every row."""
-
-_LEAST_WEIGHT: Final = 1e-9
-"""See `point.squared_error`: an error over no rows is 0."""
 
 
 def sloped_updates(
@@ -65,7 +61,7 @@ def _shape(model: KnowsItsSlope, rows: Rows, place: int, largest: int) -> tuple[
     support = np.flatnonzero(((rows.seen > 0) & (rows.group < largest))[place].numpy())
     width = rows.times.shape[1]
     until = 1 + int(support[-1]) if len(support) else 0
-    return min(width, max(LEAST_WIDTH, width_of(until))), model.detail_of(
+    return min(width, width_of(until, LEAST_WIDTH)), model.detail_of(
         rows.channel[place].numpy()[support]
     )
 
@@ -105,7 +101,7 @@ def _share(channel: Tensor, weight: Tensor) -> Tensor:
     number = int(channel.max()) + 1
     place = channel.numpy() + number * np.arange(len(channel)).reshape(-1, 1)
     total = np.bincount(place.ravel(), weight.numpy().ravel())
-    return weight / torch.tensor(np.maximum(total, _LEAST_WEIGHT)[place])
+    return weight / torch.tensor(np.maximum(total, LEAST_WEIGHT)[place])
 
 
 def _contributions(

@@ -38,6 +38,10 @@ the records' length: a chunk holds as many patients as fit, a long record's coun
 MOST_AT_ONCE = 64
 """Patients computed at a time at most."""
 
+LEAST_STACKED = 16
+"""Rows that a record is filled up to for a model that says its own gradient: they are taken out
+again before anything is computed."""
+
 LEAST_WIDTH = 32
 """Rows that a record, and what of it is adapted to, are filled up to where torch differentiates:
 every further shape is a further chunk, and starting one costs as much as some ten patients.
@@ -58,7 +62,7 @@ def meta_gradients(
     ValueError when ``prior`` or ``support_visits`` is unusable.
     """
     rows = np.zeros((len(patients), prior.size))
-    least = 16 if isinstance(model, ClosedForm) else LEAST_WIDTH
+    least = LEAST_STACKED if isinstance(model, ClosedForm) else LEAST_WIDTH
     for some, batch in by_width(patients, least):
         rows[some] = batch_meta_gradients(model, prior, batch, support_visits)
     return rows
@@ -191,7 +195,7 @@ def _shape(model: TwinModel, support: NDArray[np.int64], width: int, support_vis
     if not isinstance(model, AdaptsWithin):
         head, detail = width, None
     else:
-        head = min(width, max(LEAST_WIDTH, width_of(len(support))))
+        head = min(width, width_of(len(support), LEAST_WIDTH))
         detail = model.detail_of(support)
     at_once = max(1, ROWS_AT_ONCE // width)
     blocks = [adapting[i : i + at_once] for i in range(0, len(adapting), at_once)]

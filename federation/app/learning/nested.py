@@ -19,6 +19,7 @@ from torch.func import grad, vmap
 from federation.app.learning.deterministic import deterministic
 from federation.app.learning.meta_gradient import unflatten_tensor
 from federation.app.learning.point import CHUNK, Rows
+from federation.app.learning.usable import LEAST_WEIGHT
 from twin.prior import Layout, Prior
 
 FloatArray = NDArray[np.float64]
@@ -67,7 +68,7 @@ def nested_gradients(
         weight = own.weight * (place >= counts.unsqueeze(-1))
         total = weight.sum(-1)
         usable = (total > 0).to(torch.float64)
-        each = (density * weight).sum(-1) / torch.clamp(total, min=1e-9)
+        each = (density * weight).sum(-1) / torch.clamp(total, min=LEAST_WEIGHT)
         return (each * usable).sum() / torch.clamp(usable.sum(), min=1.0)
 
     gradient = vmap(grad(loss), in_dims=(None, 0))

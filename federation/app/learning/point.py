@@ -30,6 +30,7 @@ from torch.func import grad, vmap
 from federation.app.learning.deterministic import deterministic
 from federation.app.learning.known_slopes import sloped_updates
 from federation.app.learning.straight_lines import line_updates
+from federation.app.learning.usable import LEAST_WEIGHT
 from twin.knows_its_slope import KnowsItsSlope
 from twin.level_and_trend import LevelAndTrend
 
@@ -138,7 +139,7 @@ def squared_error(
     expected = model.trajectory(rows.times, rows.channel, rows.scaled, known)(z)
     weight = rows.weight * asked
     same = (rows.channel.unsqueeze(-1) == rows.channel).to(torch.float64)
-    share = weight / torch.clamp(same @ weight, min=1e-9)
+    share = weight / torch.clamp(same @ weight, min=LEAST_WEIGHT)
     return ((expected - rows.scaled) ** 2 * share).sum()
 
 

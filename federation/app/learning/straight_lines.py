@@ -16,19 +16,17 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from federation.app.learning.usable import LEAST_WEIGHT
 from twin.level_and_trend import LevelAndTrend
+from twin.ordered import in_order
 
 if TYPE_CHECKING:
     from federation.app.learning.point import PointSettings, Rows
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 SUMS_AT_ONCE: Final = 1 << 17
 """Sums over rows that are held at a time, which bounds memory."""
-
-_LEAST_WEIGHT: Final = 1e-9
-"""See `point.squared_error`: an error over no rows is 0."""
 
 
 def line_updates(
@@ -87,7 +85,7 @@ def _sums(
 
 def _errors(sums: FloatArray) -> _Errors:
     """Of sums [5, ...]."""
-    return _Errors(*(sums / np.maximum(sums[0], _LEAST_WEIGHT)))
+    return _Errors(*(sums / np.maximum(sums[0], LEAST_WEIGHT)))
 
 
 def _each_support(sums: FloatArray, settings: PointSettings) -> Iterator[tuple[_Errors, _Errors]]:
@@ -100,20 +98,13 @@ def _each_support(sums: FloatArray, settings: PointSettings) -> Iterator[tuple[_
 
 
 def _added(sums: FloatArray) -> FloatArray:
-    """Sums of several groups [5, groups, ...] in one."""
-    return _total((sums[:, group] for group in range(sums.shape[1])), np.zeros_like(sums[:, 0]))
+    """Sums of several groups [5, groups, ...] in one: of none, zeros."""
+    several = np.swapaxes(sums, 0, 1)
+    return in_order(several, nothing=np.zeros((len(sums), *sums.shape[2:])))
 
 
 def _mean(parts: Iterator[FloatArray], settings: PointSettings) -> FloatArray:
-    return _total(parts, 0.0) / len(settings.counts)
-
-
-def _total(parts: Iterator[FloatArray], nothing: FloatArray | float) -> FloatArray:
-    """In this order whatever the shape, as NumPy's own sums are not."""
-    total = nothing
-    for part in parts:
-        total = total + part
-    return np.asarray(total)
+    return in_order(parts) / len(settings.counts)
 
 
 def _descend(

@@ -2,9 +2,11 @@
 
 A vote says of each code in which decade the patient's results lie (with their sign), where within a
 decade, and where within a quarter of one; and in which quarter-decade of days the record's length
-lies. The votes are summed and noised like any contribution, and a scale is the one whose own votes
-fit the noisy sum best, by least squares over a fixed list of distributions: whatever is read from a
-noisy sum costs no more privacy (post-processing; Dwork and Roth 2014, proposition 2.1).
+lies. Each patient's votes have length 1, whatever they say and however many codes there are. They
+are summed and noised like any contribution, and read by Bayes' rule over a fixed list of
+distributions whose own votes are known: whatever is read from a noisy sum costs no more privacy
+(post-processing; Dwork and Roth 2014, proposition 2.1). Where noise leaves several scales open, the
+one taken covers them.
 """
 
 from __future__ import annotations
@@ -22,12 +24,24 @@ from twin.trajectory.scale import Scale
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 
 DECADES: Final = (-6, 13)
 """Magnitudes told apart: from 10^-6 up to 10^13; smaller ones count as 0, larger ones as 10^13."""
 
-ABOUT_AS_WELL: Final = 0.3
-"""Standard deviations of a fit's noise within which two fits are alike: chosen on made-up codes."""
+USUAL_MAGNITUDE: Final = (1.0, 1.5)
+"""log10 of what results usually are, and how far from it is still usual: a Cauchy distribution, so
+that 10^11 platelets a litre are believed sooner than noise. Our choice."""
+
+USUAL_SPREAD: Final = (0.12, 1.0)
+"""SD of log10(value) that codes usually have, and the SD of its logarithm. Our choice."""
+
+USUAL_SPAN: Final = (2.0, 1.5)
+"""log10 of days that records usually last, and its SD. Our choice."""
+
+TOLD: Final = 4.0
+"""SDs of noise that votes on a code stand out by where its scale can be told: on made-up codes, at
+6 few scales are wrong, at 2 nearly all."""
 
 _PER_SIGN: Final = DECADES[1] - DECADES[0]
 _COARSE: Final = 2 * _PER_SIGN + 1
@@ -64,7 +78,14 @@ def votes(codes: int, days: FloatArray, channel: IntArray, value: FloatArray) ->
         low, high, bins = SPANS
         share = (math.log10(lasted) - low) / (high - low)
         found[codes * PER_CODE + min(max(int(share * bins), 0), bins - 1)] = 1.0
-    return found / math.sqrt(codes * (1 + len(_DIGITS)) + 1)
+    return found / max(float(np.linalg.norm(found)), 1.0)
+
+
+def stands_out(patients: int, codes: int, noise_sd: float) -> float:
+    """By how many SDs of a sum's noise the votes of so many patients on one code stand out, when
+    everybody has every code; below TOLD scales are guesses.
+    """
+    return patients / math.sqrt(1 + codes * (1 + len(_DIGITS))) / noise_sd
 
 
 class Survey(NamedTuple):
@@ -75,22 +96,50 @@ class Survey(NamedTuple):
 
 
 def read(codes: int, total: FloatArray, noise_sd: float = 0.0) -> Survey:
-    """What a sum of votes, noisy or not, says. Always an answer: of noise alone a useless one.
+    """What a sum of votes, noisy or not, says. Always an answer: of noise alone what is usual.
 
-    ``noise_sd``: of each number of the sum. Of the scales that fit about as well as the best, the
-    widest is taken: on a scale far too narrow everything lies beyond its ends, while learning
-    narrows one that is too wide.
+    ``noise_sd``: of each number of the sum.
     """
     templates = _templates()
-    scales = []
-    for code in range(codes):
-        asked = total[code * PER_CODE : (code + 1) * PER_CODE]
-        fit = templates.unit @ asked
-        near = np.flatnonzero(fit >= fit.max() - ABOUT_AS_WELL * noise_sd)
-        scales.append(templates.scales[near[np.argmax(templates.width[near] + 1e-9 * fit[near])]])
+    scales = tuple(
+        _scale(templates, _plausible(templates.unit, one, noise_sd, templates.usual))
+        for one in total[: codes * PER_CODE].reshape(codes, PER_CODE)
+    )
     spans, unit = _span_templates()
-    years = spans[int(np.argmax(unit @ total[codes * PER_CODE :]))] / 365.25
-    return Survey(tuple(scales), float(years))
+    usual = -0.5 * ((spans - USUAL_SPAN[0]) / USUAL_SPAN[1]) ** 2
+    days = 10.0 ** float(_plausible(unit, total[codes * PER_CODE :], noise_sd, usual) @ spans)
+    return Survey(scales, days / 365.25)
+
+
+def _plausible(
+    unit: NDArray[np.float32] | FloatArray, asked: FloatArray, noise_sd: float, usual: FloatArray
+) -> FloatArray:
+    """Posterior probabilities of the candidates whose votes are ``unit``, of length 1 each.
+
+    How many voted is not known, so each has the likelihood of the number that suits it best. What
+    no candidate explains counts as noise, too: nobody's results are exactly of any of these forms.
+    ``usual``: logarithms of what was believed before.
+    """
+    fit = np.maximum(unit @ asked, 0.0)
+    left = math.sqrt(max(float(asked @ asked - fit.max() ** 2), 0.0) / len(asked))
+    weight = 0.5 * (fit / max(noise_sd, left, 1e-12)) ** 2 + usual
+    found = np.exp(weight - weight.max())
+    return np.asarray(found / found.sum(), dtype=np.float64)
+
+
+def _scale(templates: _Templates, plausible: FloatArray) -> Scale:
+    """The scale that covers what is plausible, of the kind (logarithmic or not) that is more so."""
+    logarithmic = float(plausible[templates.log].sum()) >= 0.5
+    weight = np.where(templates.log == logarithmic, plausible, 0.0)
+    weight = weight / weight.sum()
+    if logarithmic:
+        centre, own = float(weight @ templates.centre), float(weight @ templates.spread)
+        spread = math.sqrt(own**2 + float(weight @ (templates.centre - centre) ** 2))
+        return Scale(True, math.exp(centre), spread, own / spread)
+    own = math.exp(float(weight @ np.log(templates.spread)))
+    spread = own * math.exp(math.sqrt(float(weight @ (np.log(templates.spread / own) ** 2))))
+    shift = float(weight @ (templates.centre / templates.spread))
+    return Scale(False, shift * own, spread, own / spread)
 
 
 def _histogram(value: FloatArray) -> FloatArray:
@@ -113,48 +162,62 @@ def _histogram(value: FloatArray) -> FloatArray:
 
 
 class _Templates(NamedTuple):
-    """Candidate scales, and the votes that a cohort on each would give, of norm 1: [candidates,
-    PER_CODE].
+    """Candidate scales [candidates]: whether logarithmic, then centre (of ln(value)) and spread;
+    ``usual``, logarithms of how usual each is; ``unit`` [candidates, PER_CODE], the votes that a
+    cohort on each would give, of length 1.
     """
 
-    scales: tuple[Scale, ...]
-    width: FloatArray  # spread of ln(value), or spread over the largest magnitude that is usual
+    log: BoolArray
+    centre: FloatArray
+    spread: FloatArray
+    usual: FloatArray
     unit: NDArray[np.float32]
 
 
-_LOG_SPREADS: Final = (0.006, 0.012, 0.025, 0.05, 0.1, 0.2, 0.4, 0.7)
+_LOG_SPREADS: Final = tuple(float(one) for one in np.geomspace(0.006, 0.8, 15))
 _QUANTILES: Final = ndtri((np.arange(200) + 0.5) / 200)
 
 
 @cache
 def _templates() -> _Templates:
-    scales, rows = [], []
+    found: list[tuple[bool, float, float, float]] = []
+    rows = []
     for spread in _LOG_SPREADS:
         step = max(1 / 128, spread / 2)
+        likely = -0.5 * (math.log(spread / USUAL_SPREAD[0]) / USUAL_SPREAD[1]) ** 2 + math.log(step)
         for middle in np.arange(DECADES[0], DECADES[1], step):
-            scales.append(Scale(True, float(10.0**middle), math.log(10) * spread))
+            found.append((True, math.log(10) * middle, math.log(10) * spread, likely + _at(middle)))
             rows.append(_histogram(10.0 ** (middle + spread * _QUANTILES)))
-    for size_of in 10.0 ** np.arange(DECADES[0] + 1, DECADES[1] - 1, 1 / 8):
+    for magnitude in np.arange(DECADES[0] + 1, DECADES[1] - 1, _PLAIN_STEP):
+        size_of, likely = 10.0**magnitude, _at(magnitude) + math.log(_PLAIN_STEP * _PLAIN_SHARE)
         for shift in (-2.0, -1.0, 0.0, 1.0):  # values on both sides of 0
-            scales.append(Scale(False, float(shift * size_of), float(size_of)))
+            found.append((False, float(shift * size_of), float(size_of), likely))
             rows.append(_histogram(size_of * (shift + _QUANTILES)))
         for zeros in (0.2, 0.5):  # scores, many of them 0
             value = np.where(
                 np.arange(200) < 200 * zeros, 0.0, size_of * np.exp(0.6 * np.roll(_QUANTILES, 77))
             )
-            scales.append(Scale(False, float(value.mean()), float(value.std())))
+            found.append((False, float(value.mean()), float(value.std()), likely))
             rows.append(_histogram(value))
     table = np.stack(rows)
+    log, centre, spreads, usual = (np.array(one) for one in zip(*found, strict=True))
     unit = table / np.linalg.norm(table, axis=1, keepdims=True)
-    width = [
-        one.spread if one.logarithmic else one.spread / (abs(one.centre) + one.spread)
-        for one in scales
-    ]
-    return _Templates(tuple(scales), np.array(width), unit.astype(np.float32))
+    return _Templates(log, centre, spreads, usual, unit.astype(np.float32))
+
+
+_PLAIN_STEP: Final = 1 / 8
+_PLAIN_SHARE: Final = 0.05
+"""Of codes, those believed to be of each kind that has no logarithm."""
+
+
+def _at(magnitude: float) -> float:
+    """How usual results of this log10 are."""
+    return -math.log1p(((magnitude - USUAL_MAGNITUDE[0]) / USUAL_MAGNITUDE[1]) ** 2)
 
 
 @cache
 def _span_templates() -> tuple[FloatArray, FloatArray]:
+    """log10 of days, and votes of length 1 of cohorts whose records last about as long."""
     low, high, bins = SPANS
     edges = np.linspace(low, high, bins + 1)
     middles = np.arange(low, high, 1 / 16)
@@ -162,7 +225,7 @@ def _span_templates() -> tuple[FloatArray, FloatArray]:
     for middle in middles:
         share = np.exp(-0.5 * (((edges[:-1] + edges[1:]) / 2 - middle) / 0.25) ** 2)
         rows.append(share / np.linalg.norm(share))
-    return 10.0**middles, np.stack(rows)
+    return middles, np.stack(rows)
 
 
 def rows_of(codes: int, patients: Sequence[tuple[FloatArray, IntArray, FloatArray]]) -> FloatArray:

@@ -28,12 +28,15 @@ LARGEST: Final = 1e6
 is believed.
 """
 
+LEAST_WEIGHT: Final = 1e-9
+"""What a mean of squared errors is divided by at least: over no rows it is 0."""
+
 STACKED: Final = 4096
 """Patients whose rows are filled up to one width at a time."""
 
 
 def by_width(
-    patients: Sequence[PatientSeries | None], least: int = 16
+    patients: Sequence[PatientSeries | None], least: int
 ) -> Iterator[tuple[IntArray, PatientBatch]]:
     """All patients in batches of one width each, ``least`` or more, and their places: each patient
     once.
@@ -43,7 +46,7 @@ def by_width(
     series = [
         one if one is not None and len(one) <= LONGEST else empty_series() for one in patients
     ]
-    widths = np.array([max(least, width_of(len(one))) for one in series], dtype=np.int64)
+    widths = np.array([width_of(len(one), least) for one in series], dtype=np.int64)
     for width in sorted(set(widths.tolist())):
         members = np.flatnonzero(widths == width)
         for start in range(0, len(members), STACKED):
@@ -80,6 +83,6 @@ def seen_rows(model: TwinModel, batch: PatientBatch) -> SeenRows:
     )
 
 
-def width_of(observations: int) -> int:
-    """The padded width of so many rows: a power of two."""
-    return max(16, 1 << max(observations - 1, 0).bit_length())
+def width_of(observations: int, least: int) -> int:
+    """The padded width of so many rows: a power of two, or ``least`` when that is more."""
+    return max(least, 1 << max(observations - 1, 0).bit_length())

@@ -18,6 +18,7 @@ from bench.learning.private import Budget
 from bench.learning.settings import read
 from bench.learning.statistics import _crossing
 from bench.learning.tables import WIDTH, group_of, thinned
+from bench.learning.training import drowned
 from bench.learning.worlds import world
 from scripts.main import call
 
@@ -71,11 +72,40 @@ def test_what_was_left_out_or_looked_odd_is_told(tmp_path: Path) -> None:
         (["a,x,0,,7,g/dL"], "line 2: the code is missing"),
         (["a,x,0,hb"], "line 2: too few columns"),
         (["a,x,0,hb,many,g/dL"], "no row with a numeric value"),
+        (["a,x,2020-01-05,hb,7,g/dL"], "'2020-01-05' is not a number of days.*not dates"),
+        (["a,x,1.6e12,hb,7,g/dL", "a,x,1.7e12,hb,7,g/dL"], "line 3.*Is time in days"),
     ],
 )
 def test_a_row_that_cannot_be_read_is_named(tmp_path: Path, lines: list[str], message: str) -> None:
     with pytest.raises(CohortUnusable, match=message):
         read_csv(written(tmp_path, *lines))
+
+
+def test_rows_that_repeat_another_or_name_a_limit_are_told(tmp_path: Path) -> None:
+    cohort = read_csv(
+        written(tmp_path, "a,x,0,crp,5,mg/L", "a,x,0,crp,5,mg/L", "a,x,1,crp,<0.1,mg/L")
+    )
+    assert cohort.results == 1
+    told = " ".join(cohort.notes)
+    assert "1 rows repeat another one exactly" in told
+    assert "1 of these say that a value lies beyond a limit" in told
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_spreadsheet_of_another_country_is_read(tmp_path: Path, separator: str) -> None:
+    path = tmp_path / "cohort.csv"
+    lines = ["Patient,Site,Time,Code,Value,Unit", "a,x,0.5,hb,7.25,g/dL"]
+    text = "".join(line.replace(",", separator).replace(".", ",") + "\r\n" for line in lines)
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    (only,) = read_csv(path).records
+    assert only.value.tolist() == [7.25]
+
+
+def test_too_few_patients_for_their_codes_are_told() -> None:
+    cohort, settings = world(3), read()
+    assert drowned(cohort, [cohort.records], settings) == ()
+    (note,) = drowned(cohort, [cohort.records[:4], cohort.records[-4:]], settings)
+    assert note.startswith("8 patients to learn from are few for")
 
 
 def test_a_missing_column_is_named_with_all_that_are_needed(tmp_path: Path) -> None:

@@ -150,3 +150,12 @@ def test_a_scale_without_meaning_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match="scale"):
         Scale(logarithmic, centre, spread)
+
+
+def test_where_nobody_is_sure_of_the_centre_a_first_result_says_where_a_patient_is() -> None:
+    unsure = Scales([Scale(True, 5.0, 2.0, own=0.05)])
+    model = TrajectoryModel(CHANNELS[:1], unsure, span=2.0)
+    first = PatientSeries(np.zeros(1), np.zeros(1, np.int64), np.array([100.0]))
+    twin = model.adapt(model.initial_prior(), first)
+    ahead = model.predict(twin, np.array([1.0]), np.zeros(1, np.int64))
+    assert ahead.log_mean[0] == pytest.approx(np.log(100.0), abs=0.1)

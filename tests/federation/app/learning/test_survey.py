@@ -71,8 +71,27 @@ def test_values_on_both_sides_of_zero_get_a_plain_scale() -> None:
     assert 5 < scale.spread < 20
 
 
-def test_noise_alone_still_gives_an_answer() -> None:
+def test_noise_alone_gives_a_scale_that_says_how_little_is_known() -> None:
     total = np.random.default_rng(2).standard_normal(survey.size(2))
     found = survey.read(2, total, 1.0)
-    assert len(found.scales) == 2
     assert found.span > 0
+    for scale in found.scales:
+        assert scale.spread > math.log(10)
+        assert scale.own < 0.5
+
+
+def test_votes_on_few_codes_count_as_much_as_votes_on_many() -> None:
+    """Somebody with two codes of a hundred has all of their vote for those."""
+    days, channel = np.arange(6.0), np.array([3, 3, 3, 70, 70, 70])
+    found = survey.votes(100, days, channel, np.array([7.0, 7.5, 8.0, 140.0, 141.0, 139.0]))
+    assert np.linalg.norm(found) == pytest.approx(1.0)
+
+
+def test_few_patients_leave_a_wide_scale_and_many_a_narrow_one() -> None:
+    votes = votes_of(150)
+    generator = np.random.default_rng(4)
+    noise = 2.0 * generator.standard_normal(votes.shape[1])
+    many = survey.read(len(MADE_UP), votes.sum(axis=0) + noise, 2.0)
+    few = survey.read(len(MADE_UP), votes[:6].sum(axis=0) + noise, 2.0)
+    assert all(scale.own > 0.6 for scale in many.scales)
+    assert sum(scale.own for scale in few.scales) < 0.7 * sum(s.own for s in many.scales)
