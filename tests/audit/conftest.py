@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
+import os
+import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 import audit.checks.signatures
@@ -50,12 +54,29 @@ def _world_apart(folder: Path) -> Iterator[World]:
         node.stop()
 
 
-def _written(folder: Path, history: Callable[[World], RealStudy]) -> Written:
+def _written(factory: pytest.TempPathFactory, history: Callable[[World], RealStudy]) -> Written:
+    """By the first of pytest's workers that needs it; the others wait for that one."""
+    name, shared = history.__name__, factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    kept = shared / f"{name}.pickle"
+    with (shared / f"{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(_write(factory.mktemp(name), history)))
+    folder, trust_block, keys, cohorts = pickle.loads(kept.read_bytes())
+    return Written(folder, trust_block, tuple(Account.from_key(key) for key in keys), cohorts)
+
+
+def _write(
+    folder: Path, history: Callable[[World], RealStudy]
+) -> tuple[Path, bytes, list[bytes], tuple[Disclosure, ...]]:
+    """As `Written`, but for the accounts' keys instead of the accounts."""
     with _world_apart(folder) as world:
         study = history(world)
         trust_block = study.write(folder / "bundle")
-        cohorts = tuple(study.disclosures.values())
-        return Written(folder / "bundle", trust_block, world.accounts, cohorts)
+        keys = [bytes(account.key) for account in world.accounts]
+        return folder / "bundle", trust_block, keys, tuple(study.disclosures.values())
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +88,12 @@ def moving_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(scope="session")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
-    return _written(tmp_path_factory.mktemp("eventful"), eventful_study)
+    return _written(tmp_path_factory, eventful_study)
 
 
 @pytest.fixture(scope="session")
 def contested(tmp_path_factory: pytest.TempPathFactory) -> Written:
-    return _written(tmp_path_factory.mktemp("contested"), contested_study)
+    return _written(tmp_path_factory, contested_study)
 
 
 @pytest.fixture(scope="session")
