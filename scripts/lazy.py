@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_type_hints
@@ -11,6 +13,8 @@ import click
 import typer
 from typer.core import TyperArgument, TyperGroup
 from typer.models import ArgumentInfo
+
+_INSIDE_PARAGRAPH = re.compile(r"(?<!\n)\n(?!\s|[-*] )")
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ def _load(target: str) -> click.Command:
         found = app
     command = typer.main.get_command(found)
     _name_arguments(command)
+    _fill_help(command)
     return command
 
 
@@ -108,6 +113,19 @@ def _name_arguments(command: click.Command) -> None:
             if isinstance(info, ArgumentInfo) and isinstance(parameter, TyperArgument):
                 parameter.help = info.help
                 parameter.metavar = info.metavar or parameter.metavar
+
+
+def _fill_help(command: click.Command) -> None:
+    """Typer keeps a docstring's line breaks, which then fall in the middle of a terminal's line."""
+    for under in getattr(command, "commands", {}).values():
+        _fill_help(under)
+    if command.help:
+        command.help = without_line_breaks(command.help)
+
+
+def without_line_breaks(text: str) -> str:
+    """A text's paragraphs, each on one line; indented lines and items of lists stay as they are."""
+    return _INSIDE_PARAGRAPH.sub(" ", inspect.cleandoc(text))
 
 
 def run(app: typer.Typer, arguments: Sequence[str], program: str) -> int:

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from scripts.console import say, say_command
+from scripts.lazy import without_line_breaks
 from scripts.steps import Steps
 from tests.hospital import assent
 
@@ -63,6 +64,15 @@ def test_wrong_usage_is_json_too_where_json_was_asked_for() -> None:
     assert told.json["error"]["kind"] == "UsageError"
     assert "FOLDER" in told.json["error"]["message"]
     assert "Try 'assent site status --help'" in told.err
+
+
+def test_help_is_broken_where_the_terminal_ends_and_nowhere_else() -> None:
+    items = "- an item\n- another\n\n    kept as is\n    too"
+    told = without_line_breaks(f"One line.\n\nA paragraph with\n--two lines:\n{items}")
+    assert told == f"One line.\n\nA paragraph with --two lines:\n{items}"
+    shown = assent("site", "health", "--help").out
+    lines = shown[shown.index("Sends nothing") :].split("\n\n")[0].splitlines()
+    assert all(len(line.rstrip()) > 60 for line in lines[:2]), lines
 
 
 def test_the_version_is_that_of_the_installed_package() -> None:
