@@ -111,7 +111,10 @@ def _counted(counting: str) -> str:
 
 
 def _lower(one: Mapping[str, Any]) -> str:
-    return f"{_percent(one['error_lower_by'])}, aim 15 %: {_said(one['error_aim_reached'])}"
+    lower, reached = one["error_lower_by"], one["error_aim_reached"]
+    # An estimate above the aim with an interval that goes below it is not yet a finding.
+    unsure = reached and (lower["low"] is None or lower["low"] < one["error_aim"])
+    return f"{_percent(lower)}, aim 15 %: {'not for certain' if unsure else _said(reached)}"
 
 
 def _needed(one: Mapping[str, Any]) -> str:

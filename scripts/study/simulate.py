@@ -52,8 +52,8 @@ def simulate(
     """Foresee a study before anyone approves it: noise, epsilon, and error by number of patients.
 
     Runs the plan's model on synthetic patients with neither chain nor Flower, and looks at no
-    patient. The plan's documents need not exist yet. On one core it takes about 20 seconds with
-    --quick and five minutes without; for the sickle-cell model three times as long.
+    patient. The plan's documents need not exist yet. One core takes about 20 seconds for the
+    log-linear model; for the sickle-cell model five minutes, half a minute with --quick.
     """
     from federation.planning.plan import read_plan
     from federation.planning.simulating import simulate as simulate_plan

@@ -20,8 +20,10 @@ ROUNDS = 8
 """Closed rounds; more gain little at a fixed epsilon, since each then carries more noise."""
 
 CLIP_NORM = 0.25
-"""Euclidean bound of one patient's gradient after the model's gradient scale: below nearly every
-gradient, so that patients weigh alike and an outlier has no pull; exact in binary."""
+"""Euclidean bound of one patient's gradient after the model's gradient scale; exact in binary. Of
+150 synthetic patients at the starting prior, 91 % have a longer gradient in the log-linear model
+and 93 % in the sickle-cell model, half of them one above 0.40 and 0.56: so patients weigh nearly
+alike, and an outlier has no pull."""
 
 SUPPORT_VISITS = 5
 LEARNING_RATE = 0.3

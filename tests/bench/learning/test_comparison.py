@@ -18,6 +18,7 @@ from bench.learning.private import Budget
 from bench.learning.settings import read
 from bench.learning.statistics import _crossing
 from bench.learning.tables import WIDTH, group_of, thinned
+from bench.learning.telling import _lower
 from bench.learning.training import drowned
 from bench.learning.worlds import world
 from scripts.main import call
@@ -158,6 +159,21 @@ def test_a_dense_code_does_not_crowd_out_the_others(codes: list[int]) -> None:
     assert kept[: min(8, len(codes))].tolist() == list(range(min(8, len(codes))))
     for code in (1, 2):
         assert min(20, codes.count(code)) <= (one.channel[kept] == code).sum()
+
+
+@pytest.mark.parametrize(
+    ("estimate", "low", "said"),
+    [(0.2, 0.16, "reached"), (0.2, -0.1, "not for certain"), (0.1, 0.05, "not reached")],
+)
+def test_an_aim_is_reached_when_its_interval_is_above_it(
+    estimate: float, low: float, said: str
+) -> None:
+    one = {
+        "error_lower_by": {"estimate": estimate, "low": low, "high": 0.3},
+        "error_aim": 0.15,
+        "error_aim_reached": estimate >= 0.15,
+    }
+    assert _lower(one).endswith(f": {said}")
 
 
 def test_groups_double() -> None:
