@@ -20,6 +20,10 @@ from scripts.replay_files import read_replays
 from scripts.trusted_block import TrustBlock, hash_of
 
 
+_ROUNDS = 40
+"""Rounds that are listed without --all."""
+
+
 def verify(
     bundle: Annotated[Path, typer.Argument(help="The bundle: its folder, or its one file.")],
     trust_block: TrustBlock = "",
@@ -83,8 +87,10 @@ def _show(report: Report, *, every: bool, given: bool) -> None:
     show_table(
         f"Study {report.study} on chain {report.chain_id}",
         ("round", "state", "sites", "patients", "rho so far", "epsilon so far", "why it ended"),
-        [_round(one) for one in report.rounds],
+        [_round(one) for one in (report.rounds if every else report.rounds[-_ROUNDS:])],
     )
+    if not every and len(report.rounds) > _ROUNDS:
+        say(f"The last {_ROUNDS} of {len(report.rounds)} rounds: `--all` shows every one.")
     if report.privacy is not None:
         say(_spent(report.privacy))
     rows = (
