@@ -69,7 +69,8 @@ class WrongCode(ChainError):
         self.expected, self.found = expected, found
         super().__init__(
             f"{contract} at {address} runs code with hash 0x{found.hex()}, expected "
-            f"0x{expected.hex()}. Do not use it: it is not the contract that was approved."
+            f"0x{expected.hex()}. Do not use it: it is not the contract that was approved,"
+            " or this release of Assent is not one for it (after an upgrade, go back)."
         )
 
 

@@ -21,6 +21,7 @@ from federation.gate.record_counts import (
 from federation.gate.replay_window import replay_until
 from federation.gate.site import SiteConfig, connect
 from federation.gate.snapshots import Snapshots
+from study.consenting import moment
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class SiteStatus:
                 " readmit`."
             )
         found += [
-            f"Answer before {challenge.answer_by} (seconds since 1970) or be barred: round"
+            f"Answer before {moment(challenge.answer_by)} or be barred: round"
             f" {challenge.round_number}, {challenge.asks_for}. Use `assent site answer`."
             for challenge in self.challenges
         ]

@@ -49,10 +49,10 @@ def health(
     alarm asks for is in docs/site-engineer.md. No line names a record or a patient.
     """
     from federation.gate.health import health as ask
-    from scripts.site.processes import running_processes
+    from scripts.site.processes import names_of_running
 
     found = _existing(folder)
-    checks = list(ask(found, [one.name for one in running_processes(found)]))
+    checks = list(ask(found, names_of_running(found)))
     if prometheus is not None:
         _write_whole(prometheus, _metrics(checks))
     _tell("Health", checks, "All is well.", json_)

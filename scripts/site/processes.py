@@ -29,18 +29,44 @@ class SiteRunning(Exception):
 
 
 def running_processes(folder: Path) -> list[running.Running]:
-    """Those of the site's processes that are there now."""
+    """Those of the site's processes that are there now, started by `assent site start`."""
     return [one for one in running.read(_record(folder)) if one.is_running]
+
+
+def names_of_running(folder: Path) -> list[str]:
+    """What runs for the site, "the SuperNode" and "the fork server", whoever has started it."""
+    own = [one.name for one in running_processes(folder)]
+    return own or [one.name.removesuffix(f" of {folder.name}") for one in _of_up(folder)]
+
+
+def _of_up(folder: Path) -> list[running.Running]:
+    """What `assent up` runs for a site of its own: all its sites share one fork server."""
+    state = folder.parent.parent
+    if not (state / "up.json").is_file():
+        return []
+    wanted = (f"the SuperNode of {folder.name}", "the fork server")
+    there = running.read(state / "run" / "processes.json")
+    return [one for one in there if one.name in wanted and one.is_running]
+
+
+def _refuse_where_up_runs_it(folder: Path) -> None:
+    if _of_up(folder):
+        state = folder.parent.parent
+        raise SiteRunning(
+            f"{folder} runs under `assent up`; `assent down --state {state}` stops it with all else"
+        )
 
 
 def start_processes(folder: Path, timeout: float) -> int:
     """Starts both, waits until the SuperLink has accepted the site; returns its node id.
 
     Raises:
-        SiteRunning: they run already, or another command is starting or stopping them.
+        SiteRunning: they run already, maybe under `assent up`, or another command is starting or
+            stopping them.
         SiteFolderInvalid: the site has joined no study.
         ProcessError: one of them ended or was not ready in time; nothing is left running.
     """
+    _refuse_where_up_runs_it(folder)
     with _alone(folder):
         if there := running_processes(folder):
             names = " and ".join(one.name for one in there)
@@ -69,7 +95,12 @@ def start_processes(folder: Path, timeout: float) -> int:
 
 
 def stop_processes(folder: Path) -> list[str]:
-    """Stops both, the fork server first; returns the names of those that were there."""
+    """Stops both, the fork server first; returns the names of those that were there.
+
+    Raises:
+        SiteRunning: `assent up` runs them, or another command is starting or stopping them.
+    """
+    _refuse_where_up_runs_it(folder)
     with _alone(folder):
         return running.stop_all(_record(folder))
 

@@ -61,11 +61,11 @@ def status(
 ) -> None:
     """Show whether this site is connected, its last rounds, the privacy budget and its cohort."""
     from federation.gate.status import read_status
-    from scripts.site.processes import running_processes
+    from scripts.site.processes import names_of_running
 
     found = open_folder(folder)
     value = read_status(found, last)
-    there = [one.name for one in running_processes(found)]
+    there = names_of_running(found)
     reachable = _superlink_answers(found)
     # Both processes and an answering SuperLink: a SuperNode that lost it tries again by itself.
     connected = len(there) == 2 and reachable

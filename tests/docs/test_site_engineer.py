@@ -12,6 +12,7 @@ from eth_account import Account
 from chain.grants import draft_grant
 from chain.messages import Challenge, enrolment_proof, signer_of_account
 from chain.signed_act import SignedAct
+from federation.gate.health import health
 from federation.gate.keys import SiteKeys
 from scripts.site.app import COMMANDS
 from stack.binaries import ROOT
@@ -132,6 +133,13 @@ def test_every_command_of_the_page_works_in_its_order(reader: Reader) -> None:
 
 def test_the_page_shows_every_command() -> None:
     assert set(re.findall(r"assent site ([a-z-]+)", PAGE)) == set(COMMANDS)
+
+
+def test_the_page_says_what_to_do_when_each_alarm_rings(tmp_path: Path) -> None:
+    section = PAGE[PAGE.index("## 12. Watch it") : PAGE.index("## 13.")]
+    rows = re.findall(r"^\| ([^|]+) \| [^|]+ \|$", section, re.MULTILINE)[1:]
+    told = [name for row in rows if row.strip("- ") for name in row.split(", ")]
+    assert sorted(told) == sorted(check.name for check in health(tmp_path, ()))
 
 
 def test_the_page_gives_the_exit_codes_of_the_program() -> None:

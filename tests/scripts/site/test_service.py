@@ -1,5 +1,6 @@
 """`assent site start`, `status` and `stop`, with a real SuperLink."""
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 from federation.gate.keys import SiteKeys
+from scripts.site.processes import names_of_running
 from stack.ports import free_port
 from tests.hospital import Hospital, Services, assent
 from tests.world import World
@@ -109,6 +111,24 @@ def test_a_site_that_the_coordinator_did_not_admit_is_told_which_log_to_read(
     assert "the SuperNode ended with status" in refused.words
     assert str(ready_hospital.folder / "logs" / "supernode.log") in refused.words
     assert processes_of(ready_hospital.folder) == []
+
+
+def test_a_site_of_assent_up_is_told_as_running_and_left_to_it(tmp_path: Path) -> None:
+    state, folder = tmp_path, tmp_path / "sites" / "site-1"
+    folder.parent.mkdir()
+    assert assent("site", "init", folder).code == 0
+    (state / "run").mkdir()
+    (state / "up.json").write_text("{}")
+    me = {"pid": os.getpid(), "started": psutil.Process().create_time(), "log_path": "-"}
+    names = (f"the SuperNode of {folder.name}", "the fork server", "the SuperNode of b")
+    record = state / "run" / "processes.json"
+    record.write_text(json.dumps([{"name": name, **me} for name in names]))
+    assert names_of_running(folder) == ["the SuperNode", "the fork server"]
+    stopped = assent("site", "stop", folder)
+    assert stopped.code == 1
+    assert f"runs under `assent up`; `assent down --state {state}`" in stopped.words
+    record.unlink()
+    assert names_of_running(folder) == []
 
 
 def test_ctrl_c_ends_quietly_and_leaves_nothing(hospital: Hospital) -> None:
