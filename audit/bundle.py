@@ -140,9 +140,10 @@ def _read_plain(path: Path, name: str) -> bytes:
     # no symbolic link, and no waiting on a pipe that somebody put there
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise BundleUnusable(f"{name!r} is not a plain file")
-        data = file.read(MAX_FILE_BYTES + 1)
+        data = file.read(min(status.st_size, MAX_FILE_BYTES) + 1)
     if len(data) > MAX_FILE_BYTES:
         raise BundleUnusable(f"{name!r} is larger than {MAX_FILE_BYTES} bytes")
     return data

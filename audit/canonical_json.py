@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any
 
 import rfc8785
@@ -14,6 +16,7 @@ LARGEST_SAFE_INTEGER = 2**53 - 1
 
 _encode_list = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _quoted = json.encoder.encode_basestring
+_name = itemgetter(0)
 
 
 class _NotPlain(Exception):
@@ -49,9 +52,14 @@ def _plain(value: Any) -> str:
             raise _NotPlain
         return str(value)
     if kind is dict:
-        if not all(type(key) is str and key.isascii() for key in value):
+        if not _is_plain_text(value):
             raise _NotPlain
-        return "{" + ",".join([f"{_quoted(k)}:{_plain(value[k])}" for k in sorted(value)]) + "}"
+        # most values are text, which needs no call of its own
+        members = [
+            f"{_quoted(k)}:{_quoted(v) if type(v) is str else _plain(v)}"
+            for k, v in sorted(value.items(), key=_name)
+        ]
+        return "{" + ",".join(members) + "}"
     if kind is list:
         kinds = set(map(type, value))
         if kinds == {str}:
@@ -64,6 +72,14 @@ def _plain(value: Any) -> str:
     if value is None or kind is bool:
         return {None: "null", True: "true", False: "false"}[value]
     raise _NotPlain
+
+
+def _is_plain_text(names: Iterable[Any]) -> bool:
+    """Whether all of an object's names are text in ASCII."""
+    try:
+        return "".join(names).isascii()
+    except TypeError:
+        return False
 
 
 def _is_written_alike(value: float) -> bool:

@@ -18,7 +18,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from audit.cid import FILE_PREFIX, RAW_PREFIX, cid_bytes, cid_of, cid_of_large, cid_text, sha256
+from audit.cid import (
+    FILE_PREFIX,
+    RAW_PREFIX,
+    cid_bytes,
+    cid_of,
+    cid_of_large,
+    cid_text,
+    is_cid_of_large,
+    sha256,
+)
 from audit.dag_cbor import CID_BYTES, LINK_PREFIX, header, link_list, links_in
 from audit.errors import AuditError, CarInvalid
 from audit.unixfs import (
@@ -108,7 +117,8 @@ class CarObjects(Mapping[str, bytes]):
         self._end = status.st_size if length is None else start + length
         self._position = start
         self._bytes_left = 4 * (self._end - start + MAX_OBJECT_BYTES)
-        self._objects: dict[bytes, _Place] = {}
+        self._objects: dict[str, _Place] = {}
+        self._last = b""
         self._blocks: dict[bytes, _Place] = {}
         self.root = self._read_index()
 
@@ -135,32 +145,25 @@ class CarObjects(Mapping[str, bytes]):
         return view[:position]
 
     def __contains__(self, cid: object) -> bool:
-        try:
-            return isinstance(cid, str) and cid_bytes(cid) in self._objects
-        except AuditError:
-            return False
+        return cid in self._objects
 
     def __iter__(self) -> Iterator[str]:
-        return map(cid_text, self._objects)
+        return iter(self._objects)
 
     def __len__(self) -> int:
         return len(self._objects)
 
     def _places(self, cid: str) -> list[_Place] | None:
         """Where the blocks of an object lie; None when it is not there."""
-        try:
-            name = cid_bytes(cid)
-        except AuditError:
-            return None
-        place = self._objects.get(name)
-        if place is None or not name.startswith(FILE_PREFIX):
+        place = self._objects.get(cid)
+        if place is None or not is_cid_of_large(cid):
             return place and [place]
         leaves = leaves_of(os.pread(self._file, place[1], place[0])) or ()
         return [self._block(leaf.sha256) or (0, 0) for leaf in leaves]
 
     def _block(self, digest: bytes) -> _Place | None:
         """Where a block of a large object lies; it may be an object, too."""
-        return self._objects.get(RAW_PREFIX + digest) or self._blocks.get(digest)
+        return self._objects.get(cid_text(RAW_PREFIX + digest)) or self._blocks.get(digest)
 
     def _read_index(self) -> str:
         opening = os.pread(self._file, _HEADER_BYTES, self._position)
@@ -180,14 +183,15 @@ class CarObjects(Mapping[str, bytes]):
         return cid_text(root)
 
     def _read_object(self, cid: bytes) -> None:
-        if self._objects and cid <= next(reversed(self._objects)):
+        if cid <= self._last:
             raise CarInvalid(f"{cid_text(cid)} is out of order or there twice")
         if len(self._objects) == MAX_OBJECTS:
             raise CarInvalid(f"it has more than {MAX_OBJECTS} objects")
         if not cid.startswith((RAW_PREFIX, FILE_PREFIX)):
             raise CarInvalid(f"{cid_text(cid)} is no object's CID")
         place = self._expect(cid)
-        self._objects[cid] = place
+        self._objects[cid_text(cid)] = place
+        self._last = cid
         if cid.startswith(RAW_PREFIX):
             self._take(place[1])
             return

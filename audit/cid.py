@@ -65,7 +65,7 @@ def digest_of(data: Buffer) -> bytes:
     return sha256(data)
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 12)
 def cid_of_sha256(digest: bytes) -> str:
     """The CID of an object of at most 1 MiB (raw), by the 32 bytes that name it.
 
@@ -113,7 +113,7 @@ def sha256_of_cid(cid: str) -> bytes:
     return cid_bytes(cid)[len(RAW_PREFIX) :]
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 12)
 def cid_bytes(cid: str) -> bytes:
     """An object's CID as 36 bytes. Raises AuditError as `sha256_of_cid`."""
     try:

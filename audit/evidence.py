@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from audit import canonical_json, fields
-from audit.errors import ProofInvalid
+from audit.errors import NotCanonical, ProofInvalid
 from audit.proofs import MAX_PROOF_NODES
 from chain.events import CONTRACT_NAMES, ContractName, EventRecord
 
@@ -52,10 +52,40 @@ class ContractEvidence:
 
 @dataclass(frozen=True)
 class Evidence:
-    """``records``: every event of the study and of the whole registry, in log order."""
+    """``records``: every event of the study and of the whole registry, in log order; each pass over
+    them reads them anew.
+    """
 
     contracts: dict[ContractName, ContractEvidence]
-    records: tuple[EventRecord, ...]
+    records: Collection[EventRecord]
+
+
+class EventLog(Collection[EventRecord]):
+    """The events of a file in its one canonical form, one in memory at a time.
+
+    Raises NotCanonical when it has another form.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._count = sum(1 for _ in self)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __contains__(self, record: object) -> bool:
+        return any(one == record for one in self)
+
+    def __iter__(self) -> Iterator[EventRecord]:
+        data, position, byte, count = self._data, 0, b"[", 0
+        while data[position : position + 1] == byte and count < MAX_EVENTS:
+            found = _EVENT.match(data, position + 1)
+            if found is None:
+                raise NotCanonical(f"{EVENTS}: byte {position + 1} does not begin an event")
+            yield _event(found)
+            position, byte, count = found.end(), b",", count + 1
+        if data[position:] != b"]":
+            raise NotCanonical(f"{EVENTS}: byte {position} does not end a list of events")
 
 
 def parse_evidence(files: Mapping[str, bytes]) -> Evidence:
@@ -77,10 +107,7 @@ def parse_evidence(files: Mapping[str, bytes]) -> Evidence:
             name: _contract(account, name, fields.hexadecimal(code[name], f"{CODE} {name}"))
             for name, account in zip(CONTRACT_NAMES, accounts, strict=True)
         }
-        records = _canonical_records(files[EVENTS])
-        if records is None:  # then this says what is wrong with it
-            events = canonical_json.loads(files[EVENTS], EVENTS)
-            records = fields.array(events, EVENTS, _record, MAX_EVENTS)
+        records = _records(files[EVENTS])
     except fields.FieldInvalid as error:
         raise ProofInvalid(str(error)) from error
     return Evidence(contracts, records)
@@ -119,32 +146,27 @@ def _nodes(value: Any, where: str) -> tuple[bytes, ...]:
     return fields.array(value, where, fields.hexadecimal, MAX_PROOF_NODES)
 
 
-def _canonical_records(data: bytes) -> tuple[EventRecord, ...] | None:
-    """The events of a file in its one canonical form, read without a JSON value of all of it in
-    memory, and with no need to write it again; None when it has any other form.
-    """
-    records: list[EventRecord] = []
-    position, byte = 0, b"["
-    while data[position : position + 1] == byte and len(records) < MAX_EVENTS:
-        found = _EVENT.match(data, position + 1)
-        if found is None:
-            return None
-        block, time, contract, content, study, topic = found.groups()
-        numbers = int(block), int(time), int(study)
-        if max(numbers) > canonical_json.LARGEST_SAFE_INTEGER or len(content) % 2:
-            return None
-        records.append(
-            EventRecord(
-                _CONTRACTS[contract],
-                numbers[0],
-                numbers[1],
-                bytes.fromhex(topic.decode("ascii")),
-                numbers[2],
-                bytes.fromhex(content.decode("ascii")),
-            )
-        )
-        position, byte = found.end(), b","
-    return tuple(records) if data[position:] == b"]" else None
+def _records(data: bytes) -> Collection[EventRecord]:
+    try:
+        return EventLog(data)
+    except NotCanonical:  # then this says what is wrong with it
+        events = canonical_json.loads(data, EVENTS)
+        return fields.array(events, EVENTS, _record, MAX_EVENTS)
+
+
+def _event(found: re.Match[bytes]) -> EventRecord:
+    block, time, contract, content, study, topic = found.groups()
+    numbers = int(block), int(time), int(study)
+    if max(numbers) > canonical_json.LARGEST_SAFE_INTEGER or len(content) % 2:
+        raise NotCanonical(f"{EVENTS}: an event's numbers or data cannot be")
+    return EventRecord(
+        _CONTRACTS[contract],
+        numbers[0],
+        numbers[1],
+        bytes.fromhex(topic.decode("ascii")),
+        numbers[2],
+        bytes.fromhex(content.decode("ascii")),
+    )
 
 
 def _record(value: Any, where: str) -> EventRecord:

@@ -130,8 +130,8 @@ class Report:
             for c in ordered
         ]
 
-    def to_json(self) -> dict[str, Any]:
-        """For programs: canonical-JSON compatible."""
+    def to_json(self, checks: Sequence[Check] | None = None) -> dict[str, Any]:
+        """For programs: canonical-JSON compatible. ``checks``: which of them, all by default."""
         return {
             "schema": "assent-report-1",
             "ok": self.ok,
@@ -144,7 +144,7 @@ class Report:
                 "time": self.block_time,
                 "trusted": self.trusted,
             },
-            "checks": [check.to_json() for check in self.checks],
+            "checks": [one.to_json() for one in (self.checks if checks is None else checks)],
             "privacy": self.privacy.to_json() if self.privacy else None,
             "rounds": [summary.to_json() for summary in self.rounds],
             "withdrawals": [one.to_json(every=False) for one in self.withdrawals],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import textwrap
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,10 +14,10 @@ import typer
 
 from audit.disclosure import Disclosure
 from audit.privacy import RHO_UNIT
-from audit.report import Report, RoundSummary
+from audit.report import Kind, Report, RoundSummary
 from audit.spending import Spending
 from audit.verify import verify_folder
-from scripts.console import BadInput, JsonOption, say, show_json, show_table, tick
+from scripts.console import BadInput, JsonOption, say, show_table, tick
 from scripts.keys import read_x25519
 from scripts.replay_files import read_replays
 from scripts.trusted_block import TrustBlock, hash_of
@@ -62,10 +65,21 @@ def verify(
         bundle, hash_of(trust_block), _opened(disclosure or [], key), read_replays(replay or [])
     )
     if as_json:
-        show_json(report.to_json())
+        show_json_of(report)
     else:
         _show(report, every=every, given=bool(trust_block))
     raise typer.Exit(report.exit_code)
+
+
+def show_json_of(report: Report) -> None:
+    """The report as one JSON object on stdout, a check at a time: there may be 100,000."""
+    text = json.dumps(report.to_json(checks=()), indent=2, sort_keys=True)
+    before, after = text.split('"checks": []')
+    print(before, end='"checks": [')
+    for number, check in enumerate(report.checks):
+        one = json.dumps(check.to_json(), indent=2, sort_keys=True)
+        print("," if number else "", textwrap.indent(one, " " * 4), sep="\n", end="")
+    print("\n  ]" if report.checks else "]", end=f"{after}\n")
 
 
 def _opened(files: Sequence[Path], key: Path | None) -> list[Disclosure]:
@@ -163,10 +177,12 @@ def _spent(all_of_it: Spending) -> str:
 
 
 def _by_name(report: Report) -> list[tuple[object, ...]]:
-    names = dict.fromkeys((check.name, check.kind) for check in report.checks)
-    rows: list[tuple[object, ...]] = []
-    for name, kind in names:
-        found = [c for c in report.checks if (c.name, c.kind) == (name, kind)]
-        held = sum(check.ok for check in found)
-        rows.append((tick(held == len(found)), name, f"{held} of {len(found)}", kind.value))
-    return rows
+    made: Counter[tuple[str, Kind]] = Counter()
+    held: Counter[tuple[str, Kind]] = Counter()
+    for check in report.checks:
+        made[check.name, check.kind] += 1
+        held[check.name, check.kind] += check.ok
+    return [
+        (tick(held[one] == count), one[0], f"{held[one]} of {count}", one[1].value)
+        for one, count in made.items()
+    ]

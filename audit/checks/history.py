@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
 
 from audit.checks.context import Context
 from audit.consent_state import StudyState
 from audit.fields import hex_of
+from audit.proofs import Header
 from audit.times import utc
 from chain.events import CONTRACT_NAMES, NOTHING_YET, ContractName, EventRecord, advance
 
@@ -21,66 +23,96 @@ def check_history(context: Context) -> None:
     if context.evidence is None:
         record.fail("events", _FILE, "not checked: the evidence cannot be read")
         return
-    records = context.evidence.records
-    _check_running_hashes(context, records)
-    header = context.header
-    if header is not None:
-        late = [entry for entry in records if entry.block_number > header.number]
-        early = all(entry.block_timestamp <= header.timestamp for entry in records)
-        detail = f"{len(records)} events, all up to block {header.number}"
-        record.add("events.blocks", _FILE, not late and early, detail)
-    _check_times(context, records)
+    seen = _Seen(context.header)
+    passing = seen.each(context.evidence.records)
+    try:
+        state, refused = StudyState.replay(passing, context.study), None
+    except Exception as error:  # noqa: BLE001, recorded below, in its place
+        state, refused = None, error
+        deque(passing, maxlen=0)  # the others are hashed all the same
+    _check_running_hashes(context, seen)
+    if context.header is not None:
+        detail = f"{seen.count} events, all up to block {context.header.number}"
+        record.add("events.blocks", _FILE, not seen.late, detail)
+    _check_times(context, seen)
     with record.group("events.replay", _FILE):
-        state = StudyState.replay(records, context.study)
-        proposed = state.history.sponsor is not None
+        if refused is not None:
+            raise refused
+        proposed = state is not None and state.history.sponsor is not None
         record.need("events.replay", _FILE, proposed, "the events make a history of this study")
         context.state = state
-        spent = state.history.rho_spent
+    if context.state is not None:
+        spent = context.state.history.rho_spent
         record.add(
             "budget.storage",
             "RoundLedger",
             context.rho_spent == spent,
             f"the seals charge {spent} in all, storage proves {context.rho_spent} (rho in 1e-18)",
         )
-        _check_block_names(context, state)
+        _check_block_names(context, context.state)
 
 
-def _check_times(context: Context, records: tuple[EventRecord, ...]) -> None:
+class _Seen:
+    """What is kept of the events as they pass, each once: running hashes, and blocks and times."""
+
+    def __init__(self, header: Header | None) -> None:
+        self._header = header
+        self.latest: dict[tuple[ContractName, int], bytes] = {}
+        self.counts: Counter[tuple[ContractName, int]] = Counter()
+        self.count = 0
+        self.late = False
+        self.first: tuple[int, int] | None = None
+        self.last: tuple[int, int] | None = None
+        self.backwards: list[str] = []
+
+    def each(self, records: Iterable[EventRecord]) -> Iterator[EventRecord]:
+        for entry in records:
+            key = (entry.contract, entry.study_id)
+            self.latest[key] = advance(self.latest.get(key, NOTHING_YET), entry)
+            self.counts[key] += 1
+            self.count += 1
+            moment = (entry.block_number, entry.block_timestamp)
+            header = self._header
+            if header is not None and (moment[0] > header.number or moment[1] > header.timestamp):
+                self.late = True
+            self.follow(moment)
+            yield entry
+
+    def follow(self, moment: tuple[int, int]) -> None:
+        """A block (number, chain time) comes after those before."""
+        (before, earlier), (block, time) = self.last or moment, moment
+        self.first, self.last = self.first or moment, moment
+        if block < before or time < earlier or (block == before and time != earlier):
+            self.backwards.append(
+                f"block {block} at {utc(time)} follows block {before} at {utc(earlier)}"
+            )
+            del self.backwards[3:]
+
+
+def _check_times(context: Context, seen: _Seen) -> None:
     """Blocks and chain time never go back, and a block has one time, the header's own included."""
-    moments = [(entry.block_number, entry.block_timestamp) for entry in records]
     if context.header is not None:
-        moments.append((context.header.number, context.header.timestamp))
-    wrong = [
-        f"block {block} at {utc(time)} follows block {before} at {utc(earlier)}"
-        for (before, earlier), (block, time) in pairwise(moments)
-        if block < before or time < earlier or (block == before and time != earlier)
-    ]
-    detail = "; ".join(wrong[:3])
-    if not wrong and moments:
-        detail = f"chain time runs from {utc(moments[0][1])} to {utc(moments[-1][1])}, never back"
-    context.record.add("events.times", _FILE, not wrong, detail)
+        seen.follow((context.header.number, context.header.timestamp))
+    detail = "; ".join(seen.backwards)
+    if not seen.backwards and seen.first and seen.last:
+        detail = f"chain time runs from {utc(seen.first[1])} to {utc(seen.last[1])}, never back"
+    context.record.add("events.times", _FILE, not seen.backwards, detail)
 
 
-def _check_running_hashes(context: Context, records: tuple[EventRecord, ...]) -> None:
-    latest: dict[tuple[ContractName, int], bytes] = {}
-    counts: dict[tuple[ContractName, int], int] = {}
-    for entry in records:
-        key = (entry.contract, entry.study_id)
-        latest[key] = advance(latest.get(key, NOTHING_YET), entry)
-        counts[key] = counts.get(key, 0) + 1
+def _check_running_hashes(context: Context, seen: _Seen) -> None:
     wanted: list[tuple[ContractName, int]] = [(name, context.study) for name in CONTRACT_NAMES] + [
         ("StudyRegistry", 0)
     ]
-    for key in sorted(set(latest) - set(wanted)):
+    for key in sorted(set(seen.latest) - set(wanted)):
         context.record.fail("events.running-hash", f"{key[0]}, study {key[1]}", "not of this study")
     for name, study in wanted:
         proven = context.running_hashes.get((name, study))
-        found = latest.get((name, study), NOTHING_YET)
+        found = seen.latest.get((name, study), NOTHING_YET)
         context.record.add(
             "events.running-hash",
             f"{name}, study {study}",
             proven == found,
-            f"{counts.get((name, study), 0)} events hash to {hex_of(found)}, storage proves"
+            f"{seen.counts[name, study]} events hash to {hex_of(found)}, storage proves"
             f" {hex_of(proven) if proven is not None else 'nothing'}",
         )
 

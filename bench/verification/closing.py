@@ -13,6 +13,7 @@ from audit import checkpoint, codec
 from audit.cid import digest_of
 from audit.manifest import Contracts, Manifest, ManifestFacts, manifest_of
 from audit.recipe import Recipe
+from audit.unixfs import Buffer
 from audit.update import apply_round, unmask_sum
 from chain import events as ev
 from chain.messages import (
@@ -41,12 +42,12 @@ class SealedRound:
     commitments: Sequence[Commitment]
     sealed: ev.Sealed
     seal_block: int
-    masked: Sequence[bytes]
+    masked: Sequence[Buffer]
     base: checkpoint.Checkpoint
 
     def total(self) -> NDArray[np.int64]:
         """The sum (int64 [D]) of the vectors."""
-        return unmask_sum([codec.from_bytes(data) for data in self.masked])
+        return unmask_sum(map(codec.from_bytes, self.masked))
 
     def count(self) -> int:
         return sum(commitment.cohort_size for commitment in self.commitments)
@@ -109,7 +110,7 @@ class Closing:
 
 def close(
     sealed: SealedRound, keys: Mapping[str, LocalAccount], closing: Closing
-) -> tuple[ev.Closed, list[bytes], checkpoint.Checkpoint]:
+) -> tuple[ev.Closed, list[Buffer], checkpoint.Checkpoint]:
     """The Closed event, the objects that it names, and the new checkpoint.
 
     ``keys``: of every member and the coordinator, by address.
