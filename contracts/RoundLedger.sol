@@ -7,6 +7,7 @@ import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/Signa
 import {IConsentToken} from "./interfaces/IConsentToken.sol";
 import {AbortReason, Commitment, IRoundLedger, Round, RoundState} from "./interfaces/IRoundLedger.sol";
 import {IStudyRegistry, LateRevocation, RoundRules, Standing} from "./interfaces/IStudyRegistry.sol";
+import {MaskKeys} from "./MaskKeys.sol";
 import {Rollbacks} from "./Rollbacks.sol";
 import {Rounds} from "./Rounds.sol";
 
@@ -70,7 +71,7 @@ contract RoundLedger is Rollbacks {
             revert LedgerAttemptNotNext(commitment.attempt, mine.attempt + 1);
         }
         _checkCohort(studyId, current, commitment);
-        if (commitment.maskKey == 0) revert LedgerKeyMissing(msg.sender);
+        if (!MaskKeys.isUsable(commitment.maskKey)) revert LedgerKeyMissing(msg.sender);
         // At the commitment and not only at the seal, so that who copies a key stops nobody but themself.
         if (line.maskKeyUsed[commitment.maskKey]) revert LedgerKeyReused(msg.sender, commitment.maskKey);
         if (commitment.cohortRoot == 0 || commitment.vectorHash == 0 || commitment.environmentHash == 0) {

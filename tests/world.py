@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
@@ -42,6 +43,11 @@ YEAR = 365 * 24 * 3600
 PURPOSES = Purpose.DISEASE_SPECIFIC_RESEARCH | Purpose.TRAINING
 # MONDO:0011382, sickle cell disease.
 DISEASE = 11382
+
+
+def fresh_mask_key() -> bytes:
+    """A public key that the ledger takes; its private one is nobody's."""
+    return X25519PrivateKey.generate().public_key().public_bytes_raw()
 
 
 def sha256(text: str) -> bytes:
@@ -265,7 +271,7 @@ class World:
             block_hash=head.hash,
             epoch=chain.consent.epoch(study_id, site.address, block=head.number),
             vector_hash=secrets.token_bytes(32),
-            mask_key=secrets.token_bytes(32),
+            mask_key=fresh_mask_key(),
             environment_hash=sha256("environment"),
         )
         chain.ledger.commit(study_id, round_, commitment)

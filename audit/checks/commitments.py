@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from audit.checks.context import Context
 from audit.consent_state import StudyState
+from audit.mask_keys import why_unusable
 from audit.round_state import Committing, RoundFacts
 from audit.rules import BLOCK_HASH_WINDOW, is_same_version
 from chain.messages import Terms
@@ -44,6 +45,7 @@ def check_commitment(
         f"{size} admitted, {len(active)} active to the close deadline, at least {terms.min_cohort}"
         " needed",
     )
-    named = (commitment.cohort_root, commitment.vector_hash, commitment.mask_key)
-    whole = all(any(value) for value in (*named, commitment.environment_hash))
-    record.add("round.commitment-fields", place, whole, "cohort root, vector, key, environment")
+    named = (commitment.cohort_root, commitment.vector_hash, commitment.environment_hash)
+    whole, why = all(any(value) for value in named), why_unusable(commitment.mask_key)
+    detail = f"its mask key {why}" if why else "cohort root, vector, key, environment"
+    record.add("round.commitment-fields", place, whole and why is None, detail)

@@ -161,7 +161,10 @@ class LedgerEpochMoved(ContractRefused):
 @dataclass(eq=False)
 class LedgerKeyMissing(ContractRefused):
     site: Address
-    says = "The commitment of site {site} has no mask key."
+    says = (
+        "The commitment of site {site} has no mask key with which others have a secret: a canonical"
+        " X25519 key, and not one of low order."
+    )
 
 
 @dataclass(eq=False)

@@ -49,7 +49,7 @@ struct Round {
 /// @param blockNumber,blockHash the block at which cohort and epoch were read
 /// @param epoch the (study, site) epoch at that block
 /// @param vectorHash salted hash of the noised vector
-/// @param maskKey X25519 public key, for this round and attempt only
+/// @param maskKey X25519 public key, for this round and attempt only: canonical, and of no point of low order
 /// @param environmentHash SHA-256 of what a bit-exact replay needs (lock, CPU features, threads)
 struct Commitment {
     uint32 attempt;

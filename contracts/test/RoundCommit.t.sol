@@ -148,18 +148,35 @@ contract RoundCommitTest is RoundFixture {
         _commitAs(0, _round, stale);
     }
 
+    /// Sealed in with such a key, a member makes every honest one refuse to mask.
+    function test_AMaskKeyMustGiveASecret() external {
+        bytes32[10] memory bad = [
+            bytes32(0),
+            bytes32(uint256(1 << 248)),
+            0xe0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800,
+            0x5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157,
+            0xecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f,
+            0xedffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f,
+            0xffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f,
+            bytes32(uint256(0x80)),
+            bytes32(uint256(9 << 248 | 0x80)),
+            bytes32(type(uint256).max)
+        ];
+        bytes memory refusal =
+            abi.encodeWithSelector(IRoundLedger.LedgerKeyMissing.selector, hospitals[0].account);
+        Commitment memory commitment = _commitmentOf(0, _round);
+        for (uint256 i = 0; i < bad.length; ++i) {
+            commitment.maskKey = bad[i];
+            _commitFails(0, _round, commitment, refusal);
+        }
+        commitment.maskKey = bytes32(uint256(9 << 248));
+        _commitAs(0, _round, commitment);
+    }
+
     function test_NoMemberMayBeEmpty() external {
         bytes memory empty =
             abi.encodeWithSelector(IRoundLedger.LedgerCommitmentEmpty.selector, hospitals[0].account);
         Commitment memory commitment = _commitmentOf(0, _round);
-        commitment.maskKey = 0;
-        _commitFails(
-            0,
-            _round,
-            commitment,
-            abi.encodeWithSelector(IRoundLedger.LedgerKeyMissing.selector, hospitals[0].account)
-        );
-        commitment = _commitmentOf(0, _round);
         commitment.cohortRoot = 0;
         _commitFails(0, _round, commitment, empty);
         commitment = _commitmentOf(0, _round);

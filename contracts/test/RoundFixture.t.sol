@@ -36,7 +36,7 @@ abstract contract RoundFixture is ConsentFixture {
             blockHash: blockhash(height - 1),
             epoch: token.epoch(studyId, account),
             vectorHash: keccak256(abi.encode("vector", site, round, attempt)),
-            maskKey: keccak256(abi.encode("key", site, round, attempt)),
+            maskKey: keccak256(abi.encode("key", site, round, attempt)) & ~bytes32(uint256(0x80)),
             environmentHash: keccak256("environment")
         });
     }

@@ -14,22 +14,11 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from numpy.typing import NDArray
 
+from audit.mask_keys import why_unusable
 from federation.app.derive import address_bytes, derive_key, hash_bytes
 from federation.app.stream import KeyStream
 
 _LABEL = "assent/mask/1"
-_FIELD_PRIME = 2**255 - 19  # RFC 7748, section 4.1
-# The u coordinates of Curve25519's points of order 1, 2, 4 and 8 and of its twist's: every shared
-# secret with them is zero (Bernstein, "Curve25519: new Diffie-Hellman speed records", section 3).
-_LOW_ORDER = frozenset(
-    {
-        0,
-        1,
-        325606250916557431795983626356110631294008115727848805560023387167927233504,
-        39382357235489614581723060781553021112529911719440698176882885853963445705823,
-        _FIELD_PRIME - 1,
-    }
-)
 
 
 class MaskRefused(ValueError):
@@ -62,13 +51,8 @@ def check_public_key(public: bytes, site: str) -> None:
     Raises:
         MaskRefused: it names the site.
     """
-    if len(public) != 32:
-        raise MaskRefused(f"the mask key of {site} has {len(public)} bytes; it must have 32")
-    u = int.from_bytes(public, "little")
-    if u >= _FIELD_PRIME:
-        raise MaskRefused(f"the mask key of {site} is not canonical")
-    if u in _LOW_ORDER:
-        raise MaskRefused(f"the mask key of {site} is a point of low order")
+    if why := why_unusable(public):
+        raise MaskRefused(f"the mask key of {site} {why}")
 
 
 def pairwise_mask(

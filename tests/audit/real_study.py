@@ -39,7 +39,7 @@ from chain.messages import (
 )
 from federation.app.admit import admit
 from tests.audit.acts import resume
-from tests.world import World
+from tests.world import World, fresh_mask_key
 
 Statuses = tuple[cohort.Status, ...]
 LAYOUT = (("mean", (3,)), ("log_noise", (1,)))
@@ -172,7 +172,7 @@ class RealStudy:
             vector_hash=cohort.vector_hash(
                 secrets.token_bytes(32), codec.to_bytes(codec.wrap(vector))
             ),
-            mask_key=secrets.token_bytes(32),
+            mask_key=fresh_mask_key(),
             environment_hash=sha256(canonical_json.dumps(ENVIRONMENT)),
         )
         chain.ledger.commit(self.number, round_, commitment)

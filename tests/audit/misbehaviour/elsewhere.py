@@ -124,6 +124,14 @@ ELSEWHERE = (
         _LIES + "test_only_a_members_first_signed_vector_for_this_seal_counts",
     ),
     Elsewhere(
+        "mask-key-copied-on-its-way",
+        Who.SITE,
+        "copies the mask key of a commitment on its way and is quicker, to keep another site out",
+        "the ledger; the site commits again under another key",
+        "LedgerKeyReused",
+        _LIES + "test_a_member_that_copies_a_mask_key_keeps_no_other_site_out_of_the_round",
+    ),
+    Elsewhere(
         "update-that-is-not-finite",
         Who.COORDINATOR,
         "publishes a recipe whose update is no number",
@@ -205,6 +213,15 @@ NOT_DETECTABLE = (
         "Clipping happens at the site, and no masked word can be refused, only a sum that is too"
         " long. One update's size is bounded by the optimiser.",
         "sends a false vector",
+    ),
+    NotDetectable(
+        "delivery-on-record-and-withheld",
+        Who.SITE,
+        "puts its delivery on record and sends nothing, so that nobody can bar it",
+        "The record protects a site whose vector a coordinator refuses to take, and nobody else"
+        " sees whether it was sent. The round is charged and abandoned; as many as the terms allow"
+        " pause the study for its reviewers.",
+        "puts its delivery on record and sends nothing",
     ),
     NotDetectable(
         "invented-records",

@@ -90,6 +90,16 @@ def mask_key_used_again(f: Forgery) -> None:
     recommitted(f, mask_key=f.event(ev.Committed, 0).commitment.mask_key)
 
 
+@forged(
+    SITE,
+    "commits a mask key of low order, so that every honest member has to withhold",
+    "round.commitment-fields",
+    "round 5",
+)
+def mask_key_that_gives_no_secret(f: Forgery) -> None:
+    recommitted(f, mask_key=b"\1" + bytes(31))
+
+
 @forged(SITE, "commits to no cohort root", "round.commitment-fields", "round 5")
 def empty_commitment(f: Forgery) -> None:
     recommitted(f, cohort_root=bytes(32))

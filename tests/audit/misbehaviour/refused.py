@@ -124,6 +124,11 @@ def commitment_with_a_block_that_never_was(s: Stage) -> object:
     return s.commit(block_hash=b"\x33" * 32)
 
 
+@refused(SITE, "commits a mask key that gives nobody a secret", errors.LedgerKeyMissing)
+def mask_key_of_low_order(s: Stage) -> object:
+    return s.commit(mask_key=b"\1" + bytes(31))
+
+
 @refused(SITE, "uses its mask key a second time", errors.LedgerKeyReused)
 def mask_key_reused(s: Stage) -> object:
     used = s.coordinator.ledger.commitment_of(s.open.number, 1, s.last.address)

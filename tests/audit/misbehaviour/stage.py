@@ -14,7 +14,7 @@ from audit import cohort
 from chain.messages import Commitment
 from study.receipt import Receipt
 from tests.audit.real_study import RealStudy
-from tests.world import World
+from tests.world import World, fresh_mask_key
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Stage:
             block_hash=head.hash,
             epoch=chain.consent.epoch(study, self.last.address),
             vector_hash=secrets.token_bytes(32),
-            mask_key=secrets.token_bytes(32),
+            mask_key=fresh_mask_key(),
             environment_hash=secrets.token_bytes(32),
         )
         return dataclasses.replace(honest, **changes)

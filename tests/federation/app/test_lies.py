@@ -314,7 +314,7 @@ class CopiedOnItsWay:
 def test_a_member_that_copies_a_mask_key_keeps_no_other_site_out_of_the_round(
     federation: SmallFederation,
 ) -> None:
-    """It sees the commitment on its way to a block, and is quicker."""
+    """It is quicker: the ledger says LedgerKeyReused, and the site takes another key."""
     number, sent = federation.open_round(), list[Commitment]()
 
     def victim() -> tuple[bytes, bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -40,7 +39,7 @@ from study.service_client import ServiceClient
 from study.statements import Statement
 from tests.api.serving import Served, serving
 from tests.hospital import Answer, Hospital, Services, assent
-from tests.world import World, sha256
+from tests.world import World, fresh_mask_key, sha256
 
 
 @dataclass
@@ -117,7 +116,7 @@ def _commit(site: Site, study: int, number: int) -> None:
             block_hash=cohort.block.hash,
             epoch=cohort.epoch,
             vector_hash=stored.vector_hash,
-            mask_key=secrets.token_bytes(32),
+            mask_key=fresh_mask_key(),
             environment_hash=sha256("environment"),
         ),
     )
