@@ -22,7 +22,6 @@ from scripts.keys import read_x25519
 from scripts.replay_files import read_replays
 from scripts.trusted_block import TrustBlock, hash_of
 
-
 _ROUNDS = 40
 """Rounds that are listed without --all."""
 

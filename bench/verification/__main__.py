@@ -7,10 +7,10 @@ Each size is ROUNDS,SITES,PARAMETERS. Studies are made without a chain (`synthet
 signatures and proofs, and verify from end to end. Each is verified by a process of its own, and
 beside it, by another, stands what it cannot do without: SHA-256 of the same bytes plus a NumPy sum
 of the same vectors (`ratio`). Where rounds are small their signatures and events weigh more than
-their bytes, so `with signatures` adds the recovery of each signature's key by libsecp256k1 and two
-keccaks an event (`ratio to all`). Seconds are of CPU, so that what else runs on a machine disturbs
-little; memory is the peak resident set, beside that of the same process once its libraries are
-loaded.
+their bytes, so `ratio to all` adds the recovery of each signature's key by libsecp256k1 and two
+keccaks an event. Ratios are of CPU, so that what else runs on a machine disturbs little; seconds
+that passed stand beside. Memory is the peak resident set, beside that of the same process once its
+libraries are loaded.
 
 Ranges: 1 to 1,000 rounds, 5 to 100 sites, 10^2 to 10^6 numbers; the largest size has 800 MB of
 vectors, which are made in 1.2 GB of memory and need 1.7 GB below the folder for temporary files.
@@ -85,7 +85,8 @@ def main() -> None:
     contracts, code = deployed_code()
     rows = []
     print(
-        "rounds sites parameters      MB  checks  verify s  floor s  ratio  ratio to all  peak MiB",
+        "rounds sites parameters      MB  checks  CPU s  wall s  floor CPU s  wall s  ratio"
+        "  ratio to all  peak MiB",
         flush=True,
     )
     for text in arguments.sizes:
@@ -93,8 +94,9 @@ def main() -> None:
         rows.append(row)
         print(
             f"{row['rounds']:6} {row['sites']:5} {row['parameters']:10} {row['bytes'] / 1e6:7.1f}"
-            f" {row['checks']:7.0f} {row['seconds']:9.2f} {row['floor_seconds']:8.3f}"
-            f" {row['ratio']:6.1f} {row['ratio_to_all']:13.1f} {row['peak_mib']:9.1f}",
+            f" {row['checks']:7.0f} {row['seconds']:6.2f} {row['wall']:7.2f}"
+            f" {row['floor_seconds']:12.3f} {row['floor_wall']:7.3f} {row['ratio']:6.1f}"
+            f" {row['ratio_to_all']:13.1f} {row['peak_mib']:9.1f}",
             flush=True,
         )
         if arguments.out:
