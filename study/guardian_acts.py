@@ -1,11 +1,7 @@
 """What two guardians of a minor's account do together, each on a machine of their own.
 
-One guardian's part is a file, JSON, schema "assent-guardian-part-1":
-
-    {"schema": "assent-guardian-part-1",
-     "typed_data": {...},             a Rotation or a Revocation, as eth_signTypedData_v4 takes it
-     "signer": "0x...",               the guardian, ERC-7913
-     "signature": "0x..."}
+One guardian's part is a file: the JSON of `study.signed_message`, of a Rotation or a Revocation,
+with a member "schema" of "assent-guardian-part-1".
 
 It holds no secret, but two of them act: files are written with mode 0600. The contract
 (contracts/interfaces/IGuardianAccount.sol) has the last word; what is checked here is what lets a
@@ -16,68 +12,46 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 from chain.chain import Chain
 from chain.clients.base import Receipt
 from chain.guardians import Rotation, quorum_signatures
 from chain.messages import Domain, Revocation
 from chain.new_file import save_new
-from chain.signed_act import SignedActInvalid, read_typed_data
+from chain.signed_act import SignedActInvalid
 from study.other_signers import SignerUnusable, require_guardian_account
+from study.signed_message import Signed
 
 SCHEMA = "assent-guardian-part-1"
 NEEDED = 2
-_MEMBERS = {"schema", "typed_data", "signer", "signature"}
 _KINDS: dict[str, type[Rotation] | type[Revocation]] = {
     kind.__name__: kind for kind in (Rotation, Revocation)
 }
 
 
-@dataclass(frozen=True)
-class GuardianPart:
+class GuardianPart(Signed[Rotation | Revocation]):
     """One guardian's signature over what two have to sign."""
-
-    domain: Domain
-    message: Rotation | Revocation
-    signer: bytes
-    signature: bytes
 
     def save(self, path: Path) -> None:
         """Writes a new file of mode 0600. Raises FileExistsError."""
-        value = {
-            "schema": SCHEMA,
-            "typed_data": self.message.typed_data(self.domain),
-            "signer": "0x" + self.signer.hex(),
-            "signature": "0x" + self.signature.hex(),
-        }
-        save_new(path, value)
+        save_new(path, {"schema": SCHEMA, **self.to_json()})
 
     @classmethod
-    def load(cls, path: Path) -> GuardianPart:
+    def load(cls, path: Path) -> Self:
         """Reads a file. Raises SignedActInvalid, which names it, and OSError."""
         data = path.read_bytes()
         try:
-            return cls._parse(json.loads(data))
+            raw = json.loads(data)
+            kind = _KINDS.get(raw["typed_data"].get("primaryType"))
+            if raw.pop("schema") != SCHEMA or kind is None:
+                raise SignedActInvalid("it is neither a Rotation nor a Revocation")
+            return cls.parse(raw, kind)
         except SignedActInvalid as error:
             raise SignedActInvalid(f"{path} is not a guardian's part: {error}") from None
-        except (ValueError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise SignedActInvalid(f"{path} is not a guardian's part: {SCHEMA}") from None
-
-    @classmethod
-    def _parse(cls, raw: Any) -> GuardianPart:
-        if raw.get("schema") != SCHEMA or set(raw) != _MEMBERS:
-            raise SignedActInvalid(f"it does not have the members of {SCHEMA}")
-        kind = _KINDS.get(raw["typed_data"].get("primaryType"))
-        if kind is None:
-            raise SignedActInvalid("it is neither a Rotation nor a Revocation")
-        domain, message = read_typed_data(raw["typed_data"], kind)
-        signer, signature = (
-            bytes.fromhex(raw[name].removeprefix("0x")) for name in ("signer", "signature")
-        )
-        return cls(domain, message, signer, signature)
 
 
 def rotation_of(chain: Chain, account: str, new_key: bytes) -> tuple[Domain, Rotation]:

@@ -71,18 +71,17 @@ def guardian_sign(
         require_guardian(chain, account, signer)
         what = "a new acting key" if new_key else f"the end of consent {token}"
         require_yes(f"Sign for {what} of {account}?", yes)
-        signature = message.sign(guardian, domain)
+        part = GuardianPart.sign(message, domain, guardian)
     else:
         assert public_key is not None and assertion is not None
-        from study.other_signers import signature_of_assertion
-
-        verifier = chain.deployment.webauthn_verifier
-        signer, signature = signature_of_assertion(
-            message, domain, public_key.read_bytes(), _json(assertion), verifier
+        typed_data, verifier = message.typed_data(domain), chain.deployment.webauthn_verifier
+        answer, kind = _json(assertion), type(message)
+        part = GuardianPart.of_assertion(
+            typed_data, kind, public_key.read_bytes(), answer, verifier
         )
-        require_guardian(chain, account, signer)
+        require_guardian(chain, account, part.signer)
     try:
-        GuardianPart(domain, message, signer, signature).save(out)
+        part.save(out)
     except FileExistsError:
         raise BadInput(f"{out} exists; name another file") from None
     warn(f"Wrote {out}, one of the two parts that are needed.")
