@@ -49,7 +49,8 @@ def read_records(
     """The admitted tokens' records, in the order of the tokens' indices.
 
     A token whose record is unknown, empty or unusable counts, and adds nothing, so that no
-    commitment tells what a record says.
+    commitment tells what a record says. So does a second token of one record: the contract lets
+    nobody have one, and a node that shows one all the same does not double what a record adds.
 
     Args:
         consents: by token index; each consent's data period limits its record.
@@ -57,12 +58,14 @@ def read_records(
     """
     channels = [(channel.loinc, channel.unit) for channel in model.channels]
     found: list[ReadRecord] = []
+    seen: set[str] = set()
     for index, consent in sorted(consents.items()):
         record_id = keys.record_of(consent.record_commitment)
         period = DataPeriod.from_unix(consent.data_start, consent.data_end)
         series = None
         try:
-            if record_id is not None and record_id not in without_room:
+            if record_id is not None and record_id not in seen and record_id not in without_room:
+                seen.add(record_id)
                 record = records.record(record_id, period)
                 series = PatientSeries(*series_of(record, channels))
         except (RecordUnknown, *_UNUSABLE):

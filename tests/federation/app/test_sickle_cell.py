@@ -106,6 +106,16 @@ def test_each_patient_moves_the_sum_and_by_no_more_than_the_clipping_norm(centre
     assert np.array_equal(_contribution(series), sum(alone))
 
 
+def test_a_record_counts_once_however_many_tokens_a_node_shows_for_it(centre: Centre) -> None:
+    """Also under an enrolment of the same record for another holder."""
+    first = centre.store.record_ids()[0]
+    again = _consent(centre.keys, first, HOLDER.format(PATIENTS + 1))
+    shown = {**centre.consents, PATIENTS: centre.consents[0], PATIENTS + 1: again}
+    series = cohort_series(shown, centre.keys, centre.store, MODEL)
+    assert series[PATIENTS:] == [None, None], "they count, and add nothing"
+    assert np.array_equal(_contribution(series), _contribution(centre.series()))
+
+
 def test_doses_are_part_of_what_is_learned(centre: Centre) -> None:
     one = centre.series()[0]
     assert one is not None
