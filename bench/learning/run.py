@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,6 +25,7 @@ from bench.learning.training import drowned
 from twin.protocol import TwinModel
 
 LEAST_PATIENTS = 8
+TELL_SECONDS = 5.0
 
 
 def compare(
@@ -94,9 +95,12 @@ def _divisions(
     with ProcessPoolExecutor(
         jobs, mp_context=get_context("spawn"), initializer=division.set_threads
     ) as pool:
-        waiting = {pool.submit(division.run, plan, ruler, seed): seed for seed in range(number)}
-        for done in as_completed(waiting):
-            found[waiting[done]] = done.result()
+        seeds = {pool.submit(division.run, plan, ruler, seed): seed for seed in range(number)}
+        left = set(seeds)
+        while left:
+            # Told again while nothing ends: the first division of a large cohort takes minutes.
+            done, left = wait(left, timeout=TELL_SECONDS, return_when=FIRST_COMPLETED)
+            found |= {seeds[one]: one.result() for one in done}
             progress(len(found), number)
     return [found[seed] for seed in range(number)]
 
