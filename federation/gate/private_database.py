@@ -11,6 +11,7 @@ from pathlib import Path
 
 from federation.gate.private_files import (
     PrivateFileUnsafe,
+    leave_no_core,
     require_private_file,
     write_private_file,
 )
@@ -44,6 +45,7 @@ class PrivateDatabase:
     ) -> None:
         self.path = path
         self._process, self._thread = os.getpid(), threading.get_ident()
+        leave_no_core()
         if not os.path.lexists(path):  # a dangling link must be refused, not followed
             with _ignore_race():
                 write_private_file(path, b"")

@@ -13,6 +13,15 @@ class PrivateFileUnsafe(Exception):
     """A secret's file or folder could be read or replaced by somebody else. Names it."""
 
 
+def leave_no_core() -> None:
+    """From here on neither this process nor one that it starts leaves a core file, which would hold
+    keys and records, at modes and places that the machine's settings choose. May be repeated.
+    """
+    import resource  # here, so that a laptop without it can still import what only names a file
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def require_private_folder(folder: Path) -> None:
     """Refuse a folder that is missing, a symbolic link, another user's or open to others.
 
@@ -57,6 +66,7 @@ def read_private_file(path: Path) -> bytes:
     Raises:
         PrivateFileUnsafe: as `require_private_file`, or the file is larger.
     """
+    leave_no_core()
     require_private_file(path)
     # Checked again on the open file: the path could have been replaced in between.
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123

@@ -60,6 +60,15 @@ ELSEWHERE = (
         _GATE + "test_a_node_that_fell_behind_is_refused",
     ),
     Elsewhere(
+        "several-tokens-of-one-record",
+        Who.CHAIN,
+        "shows a site several tokens of one record, so that its noise does not cover the record",
+        "the site's part of the app",
+        "they count, and add nothing",
+        "tests/federation/app/test_sickle_cell.py::"
+        "test_a_record_counts_once_however_many_tokens_a_node_shows_for_it",
+    ),
+    Elsewhere(
         "evidence-altered-on-ipfs",
         Who.STORAGE,
         "gives a site a missing or altered manifest, vector or checkpoint of the last round",

@@ -1,6 +1,9 @@
 """A site's databases say in plain words who may use them."""
 
 import os
+import resource
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +11,7 @@ from pathlib import Path
 from federation.gate.journal import Journal
 from federation.gate.keys import SiteKeys
 from federation.gate.private_database import DatabaseUnusable
+from stack.binaries import ROOT
 
 
 def in_a_thread(act: Callable[[], object]) -> Exception | None:
@@ -66,3 +70,21 @@ def test_a_connection_from_before_a_fork_is_refused(tmp_path: Path) -> None:
         os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     journal.close()
+
+
+def test_a_process_that_opened_a_private_file_leaves_no_core(tmp_path: Path) -> None:
+    """A core file would hold keys and records, wherever the machine puts it."""
+
+    code = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from federation.gate.private_files import read_private_file, write_private_file\n"
+        "write_private_file(Path(sys.argv[1]), b'secret')\n"
+        "read_private_file(Path(sys.argv[1]))\n"
+        "print(*resource.getrlimit(resource.RLIMIT_CORE))\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "secret")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.split() == ["0", "0"]
+    Journal.open(tmp_path / "state.db").close()
+    assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
