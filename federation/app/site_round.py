@@ -37,7 +37,7 @@ from chain.messages import (
     seal_digest,
 )
 from federation.app.admit import Cohort, admit, cohort_root
-from federation.app.chain_facts import chain_time, in_force, sealed_event
+from federation.app.chain_facts import chain_time, in_force, sealed_event, wait_for_block
 from federation.app.environment import environment_facts, environment_hash
 from federation.app.masks import mask, mask_key_pair
 from federation.app.models import model_named
@@ -52,8 +52,6 @@ from federation.gate.record_cap import record_ids_of
 from federation.gate.record_tally import RoundSettled
 from federation.gate.site import Site
 from federation.gate.snapshots import Snapshots
-
-_POLL_SECONDS = 0.25
 
 
 class Withheld(Exception):
@@ -231,6 +229,7 @@ class SiteRound:
     # -- the seal ----------------------------------------------------------------------------
 
     def _wait_for_seal(self) -> None:
+        began, head = time.monotonic(), self._chain.head()
         while True:
             state = self._round().state
             if state == RoundState.SEALED:
@@ -242,7 +241,7 @@ class SiteRound:
                 self._commit_until_current()
             elif now >= self._opened.seal_deadline:
                 raise Withheld(WithheldCode.DEADLINE_PASSED, "the round was not sealed in time")
-            time.sleep(_POLL_SECONDS)
+            head = wait_for_block(self._chain, head, time.monotonic() - began)
 
     def _check_seal(self) -> _Sealed:
         """Waits until the seal is final, recomputes it and charges the site's own tally."""

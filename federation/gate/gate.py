@@ -11,7 +11,7 @@ from pathlib import Path
 from chain.chain import Chain
 from chain.errors import ChainError
 from chain.messages import RoundState, Study, terms_hash
-from federation.app.chain_facts import chain_time
+from federation.app.chain_facts import chain_time, pause_after
 from federation.gate.checked_round import checked_round, note_checked
 from federation.gate.fork_server.verdict import GateRefused
 from federation.gate.lineage import BaseDoesNotFollow, check_base_follows
@@ -27,7 +27,6 @@ from ipfs.objects import ObjectStore, ObjectStoreError
 #: than it takes to close a round and to open one, with twenty sites on two cores; less than the
 #: gate's own time limit.
 _NEXT_ROUND_SECONDS = 30.0
-_POLL_SECONDS = 0.1
 
 
 def decide(app_dir: Path, fab_hash: str) -> None:
@@ -72,9 +71,10 @@ def _wait_for_next_round(chain: Chain, folder: Path, study_id: int) -> None:
         return
     if chain.ledger.round(study_id, newest).state == RoundState.OPEN:
         return
-    deadline = time.monotonic() + _NEXT_ROUND_SECONDS
-    while chain.ledger.round_count(study_id) == newest and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
+    began, waited = time.monotonic(), 0.0
+    while chain.ledger.round_count(study_id) == newest and waited < _NEXT_ROUND_SECONDS:
+        time.sleep(pause_after(waited))
+        waited = time.monotonic() - began
 
 
 def _check_head(chain: Chain, config: SiteConfig) -> None:
