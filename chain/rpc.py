@@ -87,10 +87,10 @@ class NodeProvider(JSONBaseProvider):
             for number, (method, params) in enumerate(calls)
         ]
         decoded = self._post(json.dumps(asked).encode())
-        answers = {a.get("id"): a for a in decoded} if _is_list_of_objects(decoded) else {}
-        if set(answers) != set(range(len(calls))):
+        answers = {str(a.get("id")): a for a in decoded} if _is_list_of_objects(decoded) else {}
+        if set(answers) != {str(number) for number in range(len(calls))}:
             raise ChainUnreachable(self.shown_url, "its answer to several calls is not JSON-RPC")
-        return [_result(method, answers[number]) for number, (method, _) in enumerate(calls)]
+        return [_result(method, answers[str(number)]) for number, (method, _) in enumerate(calls)]
 
     def _post(self, body: bytes) -> Any:
         headers = {"Content-Type": "application/json"}
@@ -100,7 +100,7 @@ class NodeProvider(JSONBaseProvider):
             )
             # Some nodes answer JSON-RPC errors with an HTTP error status, so the body decides.
             return answer.json()
-        except requests.exceptions.JSONDecodeError as error:
+        except (requests.exceptions.JSONDecodeError, RecursionError) as error:
             reason = f"it answers HTTP {answer.status_code} without JSON"
             raise ChainUnreachable(self.shown_url, reason) from error
         except requests.RequestException as error:
@@ -155,7 +155,9 @@ def _as_exception(method: str, error: Any) -> ContractRefused | RpcRefused:
     data = _revert_data(error.get("data"))
     if data is not None:
         return refusal_of(data)
-    return RpcRefused(method, int(error.get("code", 0)), str(error.get("message", "no reason")))
+    code = error.get("code")
+    message = str(error.get("message", "no reason"))
+    return RpcRefused(method, code if isinstance(code, int) else 0, message)
 
 
 def _revert_data(data: Any) -> bytes | None:

@@ -45,7 +45,7 @@ contract RoundLedger is Rollbacks {
         opened.sealDeadline = opened.commitDeadline + rules.sealSeconds;
         opened.deliveryDeadline = opened.sealDeadline + rules.deliverySeconds;
         opened.closeDeadline = opened.deliveryDeadline + rules.closeSeconds;
-        if (opened.closeDeadline > standing.approvedUntil) {
+        if (opened.closeDeadline >= standing.approvedUntil) {
             revert LedgerApprovalExpires(studyId, standing.approvedUntil, opened.closeDeadline);
         }
         opened.pinnedBlock = uint64(block.number - 1);

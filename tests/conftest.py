@@ -23,8 +23,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# Threads of torch that have nothing to do wait asleep. By default each spins, on a core that another
-# test needs: that was more than half of the CPU time of every test that computes with torch.
+# Threads of torch that have nothing to do wait asleep. By default each spins, on a core that
+# another test needs: that was over half of the CPU time of every test that computes with torch.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # A test says what must hold, never how fast: a busy machine is no failure.

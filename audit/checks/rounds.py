@@ -97,7 +97,7 @@ def _check_may_open(context: Context, state: StudyState, facts: RoundFacts, term
     record.add(
         "round.approval",
         where,
-        is_same_version(now, facts) and facts.opened.close_deadline <= until,
+        is_same_version(now, facts) and facts.opened.close_deadline < until,
         f"version {facts.opened.version} is approved until {utc(until)}, the round may last until"
         f" {utc(facts.opened.close_deadline)}",
     )

@@ -148,15 +148,18 @@ contract RoundOpenTest is RoundFixture {
         assertEq(address(token.ledger()), address(ledger));
     }
 
-    /// A round must be over before the approval is.
+    /// A round must be over before the approval is: a consent at the close deadline has to count.
     function test_ARoundIsNotOpenedThatTheApprovalDoesNotOutlast() external {
         uint40 until = registry.study(studyId).approvedUntil;
-        _tickTo(until - 1799);
+        _tickTo(until - 1800);
         _openFails(
             studyId,
-            abi.encodeWithSelector(IRoundLedger.LedgerApprovalExpires.selector, studyId, until, until + 1)
+            abi.encodeWithSelector(IRoundLedger.LedgerApprovalExpires.selector, studyId, until, until)
         );
-        _tickTo(until - 1800);
+    }
+
+    function test_ARoundIsOpenedThatEndsASecondBeforeTheApproval() external {
+        _tickTo(registry.study(studyId).approvedUntil - 1801);
         _open();
     }
 

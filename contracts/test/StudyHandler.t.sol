@@ -120,7 +120,7 @@ contract StudyHandler is LedgerFixture {
         Study memory study = registry.study(studyId);
         Round memory round = ledger.round(studyId, number);
         if (study.suspended || clock >= study.approvedUntil) violation = "opened without approval";
-        if (round.closeDeadline > study.approvedUntil) violation = "opened beyond the approval";
+        if (round.closeDeadline >= study.approvedUntil) violation = "opened beyond the approval";
         if (_aborts >= registry.terms(studyId, round.version).maxChargedAborts) violation = "opened while paused";
         startsFrom[number] = newest();
         _tick(1);

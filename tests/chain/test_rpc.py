@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chain.errors import ChainUnreachable, RpcRefused, WrongChain
-from chain.rpc import connect_node
+from chain.rpc import Call, NodeProvider, connect_node
 from stack.certificates import make_server_certificate
 from stack.hardhat import HardhatNode
 
@@ -56,6 +56,22 @@ CHAIN_ID = b'{"jsonrpc":"2.0","id":0,"result":"0x7a69"}'
 @pytest.mark.parametrize("body", [b"<html>not found</html>", b"[]", b"{}", b'"0x1"'])
 def test_an_answer_that_is_not_json_rpc_is_refused(body: bytes) -> None:
     with answering(body) as port, pytest.raises(ChainUnreachable, match="JSON"):
+        _ = connect_node(f"http://127.0.0.1:{port}").eth.chain_id
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'[{"id":[],"result":1}]', b'[{"id":{},"result":1}]', b'[{"result":1}]', b"[" * 100_000],
+)
+def test_an_answer_to_several_calls_that_is_none_is_refused(body: bytes) -> None:
+    with answering(body) as port, pytest.raises(ChainUnreachable, match="JSON"):
+        asked: list[Call] = [("eth_chainId", [])]
+        NodeProvider(f"http://127.0.0.1:{port}", timeout=9, ca_file=None).make_many(asked)
+
+
+def test_an_error_whose_code_is_no_number_is_passed_on() -> None:
+    body = b'{"jsonrpc":"2.0","id":0,"error":{"code":"none","message":"not today"}}'
+    with answering(body) as port, pytest.raises(RpcRefused, match="not today"):
         _ = connect_node(f"http://127.0.0.1:{port}").eth.chain_id
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from federation.gate.private_files import leave_no_core
 from federation.gate.records.codes import CODES
 from federation.gate.records.doses import DRUGS, DosePeriod, changes
 from federation.gate.records.errors import (
@@ -264,6 +265,7 @@ class RecordStore:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    leave_no_core()
     # isolation_level None: this package begins and ends every transaction itself.
     db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
     db.execute("PRAGMA foreign_keys = ON")
