@@ -175,6 +175,18 @@ def read_groups(path: Path) -> dict[str, dict[str, str]]:
     return found
 
 
+def in_order(group: str) -> tuple[float, str]:
+    """What sorts the groups of one attribute: ranges of numbers by their numbers, text as text."""
+    if group.startswith("up to "):
+        return -math.inf, group
+    if group.startswith("above "):
+        return math.inf, group
+    try:
+        return float(group.partition(" to ")[0]), group
+    except ValueError:
+        return 0.0, group
+
+
 def _grouped(texts: Sequence[str]) -> list[str]:
     try:
         numbers = np.array([float(text) if text else math.nan for text in texts])

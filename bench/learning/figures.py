@@ -12,7 +12,6 @@ mpl.use("agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
 
 SHOWN: Final = (
     ("prior_epsilon_{e}", "#2b6cb0", "-"),
@@ -113,17 +112,27 @@ def _groups(results: Mapping[str, Any], path: Path) -> Path:
         return _nothing(results, path)
     figure, axes = plt.subplots(figsize=(9, 1.6 + 0.34 * len(rows)))
     names = list(rows[0]["rmse"])
+    end = _end([value for row in rows for value in row["rmse"].values()])
     for name, colour, mark in zip(names, ("#2b6cb0", "#dd6b20", "#4a5568"), "osx", strict=False):
-        axes.plot(
-            [row["rmse"][name] for row in rows], range(len(rows)), mark, color=colour,
-            label=_label(results, name),
-        )  # fmt: skip
+        line = np.array([row["rmse"][name] for row in rows])
+        within = np.where(line <= end, line, np.nan)
+        axes.plot(within, range(len(rows)), mark, color=colour, label=_label(results, name))
+        for place in np.flatnonzero(line > end):
+            axes.text(
+                end,
+                place,
+                f"{line[place]:.1f} →",
+                color=colour,
+                ha="right",
+                va="center",
+                fontsize=8,
+            )
     axes.set_yticks(
         range(len(rows)),
         [f"{row['attribute']}: {row['group']} ({row['patients']})" for row in rows],
     )
     axes.invert_yaxis()
-    _from_zero(axes, [value for row in rows for value in row["rmse"].values()])
+    axes.set_xlim(0, end * 1.02)
     axes.set_xlabel("RMSE of later results, in spreads")
     axes.grid(alpha=0.3, axis="x")
     axes.legend(
@@ -146,9 +155,10 @@ def _nothing(results: Mapping[str, Any], path: Path) -> Path:
     return _save(figure, path)
 
 
-def _from_zero(axes: Axes, values: list[float]) -> None:
+def _end(values: list[float]) -> float:
+    """Where the axis of errors ends: one that lies far beyond the others is told by its number."""
     usual = [value for value in values if np.isfinite(value)]
-    axes.set_xlim(0, min(max(usual, default=1.0), 3 * float(np.median(usual or [1.0]))) * 1.1)
+    return min(max(usual, default=1.0), 3 * float(np.median(usual or [1.0]))) * 1.1
 
 
 def _shown(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:

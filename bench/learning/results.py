@@ -10,12 +10,12 @@ from typing import Any, Final
 import numpy as np
 
 from bench.learning import methods
-from bench.learning.cohort import Cohort
+from bench.learning.cohort import Cohort, in_order
 from bench.learning.division import Key, Plan
 from bench.learning.forecasting import Counting
 from bench.learning.methods import FINE_TUNED, PRIOR, TUNED_FREELY, Method
 from bench.learning.settings import Settings
-from bench.learning.statistics import Interval, Scores
+from bench.learning.statistics import PLATEAU, Interval, Scores
 from bench.learning.training import NO_PRIVACY
 
 SCHEMA: Final = "assent-learning-1"
@@ -123,6 +123,8 @@ def primary(plan: Plan, scores: Scores, counting: Counting) -> dict[str, Any]:
     late = baseline(plan, scores, counting, later)
     needed = scores.known_to_reach(prior, Key(late, counting, later), settings.counts, counting)
     observations = _ratio(later, needed)
+    none = scores.rmse(Key(late, counting, settings.counts[0]), later=True).estimate
+    learns = none > PLATEAU * scores.rmse(Key(late, counting, later), later=True).estimate
     steps = _steps_ratio(plan, scores, counting, late)
     others = {
         f"{kind}{tail}": (Method("fedavg", epsilon, variant))
@@ -144,7 +146,8 @@ def primary(plan: Plan, scores: Scores, counting: Counting) -> dict[str, Any]:
         "later_baseline": late.name,
         "observations_needed": _interval(needed),
         "observations_ratio": _interval(observations),
-        "observations_aim_reached": observations.estimate >= AIM_SPEED,
+        "baseline_learns": learns,
+        "observations_aim_reached": learns and observations.estimate >= AIM_SPEED,
         "steps": steps,
         "against": {
             name: _interval(scores.reduction(mine, Key(one, counting, count)))
@@ -192,7 +195,7 @@ def groups(plan: Plan, scores: Scores) -> list[dict[str, Any]]:
     local = Key(Method(methods.OWN_LINE, NO_PRIVACY), counting, count)
     found = []
     for attribute, members in _memberships(plan.cohort).items():
-        for group in sorted(set(members.values())):
+        for group in sorted(set(members.values()), key=in_order):
             chosen = np.array([members.get(patient) == group for patient in scores.patients])
             chosen &= np.isfinite(scores.own[mine])
             if not chosen.any():

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.learning.cohort import Cohort, CohortUnusable, Record, read_csv, read_groups
+from bench.learning.cohort import Cohort, CohortUnusable, Record, in_order, read_csv, read_groups
 from bench.learning.forecasting import items, split
 from bench.learning.private import Budget
 from bench.learning.settings import read
 from bench.learning.statistics import _crossing
 from bench.learning.tables import WIDTH, group_of, thinned
-from bench.learning.telling import _lower
+from bench.learning.telling import _lower, _needed
 from bench.learning.training import drowned
 from bench.learning.worlds import world
 from scripts.main import call
@@ -122,6 +122,9 @@ def test_numeric_attributes_become_quarters(tmp_path: Path) -> None:
     found = read_groups(path)
     assert found["p0"] == {"age": "up to 1.75", "sex": "f"}
     assert found["p7"]["age"] == "above 5.25"
+    told = sorted({one["age"] for one in found.values()}, key=in_order)
+    assert told == ["up to 1.75", "1.75 to 3.5", "3.5 to 5.25", "above 5.25"]
+    assert sorted(["SS", "SC"], key=in_order) == ["SC", "SS"]
 
 
 @given(
@@ -174,6 +177,14 @@ def test_an_aim_is_reached_when_its_interval_is_above_it(
         "error_aim_reached": estimate >= 0.15,
     }
     assert _lower(one).endswith(f": {said}")
+
+
+def test_a_baseline_that_learns_nothing_is_no_measure_of_speed() -> None:
+    needed = {"estimate": 0.0, "low": 0.0, "high": 0.0}
+    one = {"observations_needed": needed, "observations_ratio": {"estimate": 7.0}}
+    assert "nothing to compare" in _needed({**one, "baseline_learns": False})
+    said = {**one, "baseline_learns": True, "observations_aim_reached": True}
+    assert _needed(said).endswith("7.0 times fewer, aim 2: reached")
 
 
 def test_groups_double() -> None:
