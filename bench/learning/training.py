@@ -90,22 +90,27 @@ def surveyed(
 def drowned(
     cohort: Cohort, sites: Sequence[Sequence[Record]], settings: Settings
 ) -> tuple[str, ...]:
-    """A line for the reader when the cohort has too few patients for its codes' scales to be told
-    from the noise of the primary epsilon; else none.
+    """A line for the reader when codes have too few patients for their scales to be told from the
+    noise of the primary epsilon; else none.
     """
     rounds = settings.prior.rounds + settings.survey_rounds
     noise = _budget(settings, settings.primary_epsilon, rounds, sites).noise_sd
-    patients, codes = sum(len(site) for site in sites), len(cohort.channels)
-    each = np.mean([len(np.unique(one.channel)) for site in sites for one in site])
-    out = survey.stands_out(patients, round(float(each)), noise / math.sqrt(settings.survey_rounds))
-    if out >= survey.TOLD:
+    codes, patients = len(cohort.channels), sum(len(site) for site in sites)
+    found = survey.stands_out(
+        codes,
+        [np.unique(record.channel) for site in sites for record in site],
+        noise / math.sqrt(settings.survey_rounds),
+    )
+    few = int((found < survey.TOLD).sum())
+    if not few:
         return ()
-    so_many = "one code" if codes == 1 else f"{codes} codes"
+    so_many = "the code" if codes == 1 else f"{few} of {codes} codes"
     return (
         f"{patients} patients to learn from are few for {so_many}: at epsilon"
-        f" {settings.primary_epsilon:g} the scale of a code can hardly be told from the noise"
-        f" ({out:.1f} standard deviations, {survey.TOLD:g} are needed), so private results say"
-        " little; take fewer codes or more patients, or a model with published scales",
+        f" {settings.primary_epsilon:g} these scales can hardly be told from the noise"
+        f" ({float(np.median(found[found < survey.TOLD])):.1f} standard deviations,"
+        f" {survey.TOLD:g} are needed), so private results on them say little; take fewer codes or"
+        " more patients, or a model with published scales",
     )
 
 

@@ -81,11 +81,14 @@ def votes(codes: int, days: FloatArray, channel: IntArray, value: FloatArray) ->
     return found / max(float(np.linalg.norm(found)), 1.0)
 
 
-def stands_out(patients: int, codes: int, noise_sd: float) -> float:
-    """By how many SDs of a sum's noise the votes of so many patients on one code stand out, when
-    everybody has every code; below TOLD scales are guesses.
+def stands_out(codes: int, patients: Sequence[IntArray], noise_sd: float) -> FloatArray:
+    """By how many SDs of a sum's noise the votes on each code stand out, float64 [codes]; below
+    TOLD its scale is a guess. ``patients``: the codes that each of them has results of.
     """
-    return patients / math.sqrt(1 + codes * (1 + len(_DIGITS))) / noise_sd
+    found = np.zeros(codes)
+    for mine in patients:
+        found[mine] += 1 / math.sqrt(1 + len(mine) * (1 + len(_DIGITS)))
+    return found / noise_sd
 
 
 class Survey(NamedTuple):

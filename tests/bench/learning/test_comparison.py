@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +107,19 @@ def test_too_few_patients_for_their_codes_are_told() -> None:
     cohort, settings = world(3), read()
     assert drowned(cohort, [cohort.records], settings) == ()
     (note,) = drowned(cohort, [cohort.records[:4], cohort.records[-4:]], settings)
-    assert note.startswith("8 patients to learn from are few for")
+    codes = len(cohort.channels)
+    assert note.startswith(f"8 patients to learn from are few for {codes} of {codes} codes")
+
+
+def test_a_code_that_few_patients_have_is_told() -> None:
+    cohort, settings = world(3), read()
+    codes = len(cohort.channels)
+    rare = tuple(
+        replace(one, channel=np.minimum(one.channel, codes - 2)) if place >= 3 else one
+        for place, one in enumerate(cohort.records)
+    )
+    (note,) = drowned(replace(cohort, records=rare), [rare], settings)
+    assert f"1 of {codes} codes" in note
 
 
 def test_a_missing_column_is_named_with_all_that_are_needed(tmp_path: Path) -> None:
