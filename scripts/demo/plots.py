@@ -82,7 +82,10 @@ def errors(outcome: Outcome) -> str:
         axes.bar(positions, heights, width=width * 0.92, label=label, color=shade)
         for position, height in zip(positions, heights, strict=True):
             if height > top:
-                axes.text(position, top, f"{height:.1f}", ha="center", va="top", size=7)
+                # Along the bar: two of them may stand side by side.
+                axes.text(
+                    position, top, f"{height:.1f} ", ha="center", va="top", size=8, rotation=90
+                )
     axes.set_ylim(0, top)
     axes.axhline(1, color="black", lw=0.6)
     axes.set_xticks(range(len(labs)), [lab.replace("_", "\n") for lab in labs])
