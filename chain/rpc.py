@@ -22,6 +22,10 @@ from chain.errors import ChainUnreachable, ContractRefused, RpcRefused, refusal_
 DEFAULT_TIMEOUT = 30.0
 #: Hosted nodes commonly refuse more than a hundred calls in one request.
 _MOST_TOGETHER = 100
+#: What a node may answer to one request (bytes), so that one that lies fills no memory. An event is
+#: some 1 KiB, and nobody asks at once for those of more than 10,000 blocks (chain.logs).
+_MOST_ANSWERED = 256 << 20
+_PIECE = 1 << 20
 #: A method of JSON-RPC and its parameters.
 Call = tuple[str, list[Any]]
 
@@ -95,16 +99,27 @@ class NodeProvider(JSONBaseProvider):
     def _post(self, body: bytes) -> Any:
         headers = {"Content-Type": "application/json"}
         try:
-            answer = self._session().post(
-                self._url, data=body, headers=headers, timeout=self._timeout
-            )
-            # Some nodes answer JSON-RPC errors with an HTTP error status, so the body decides.
-            return answer.json()
-        except (requests.exceptions.JSONDecodeError, RecursionError) as error:
-            reason = f"it answers HTTP {answer.status_code} without JSON"
-            raise ChainUnreachable(self.shown_url, reason) from error
+            with self._session().post(
+                self._url, data=body, headers=headers, timeout=self._timeout, stream=True
+            ) as answer:
+                told = self._told(answer)
         except requests.RequestException as error:
             raise ChainUnreachable(self.shown_url, _reason(error)) from error
+        try:
+            # Some nodes answer JSON-RPC errors with an HTTP error status, so the body decides.
+            return json.loads(told)
+        except (ValueError, RecursionError) as error:
+            reason = f"it answers HTTP {answer.status_code} without JSON"
+            raise ChainUnreachable(self.shown_url, reason) from error
+
+    def _told(self, answer: requests.Response) -> bytearray:
+        told = bytearray()
+        for piece in answer.iter_content(_PIECE):
+            told += piece
+            if len(told) > _MOST_ANSWERED:
+                reason = f"its answer to one request is over {_MOST_ANSWERED >> 20} MiB"
+                raise ChainUnreachable(self.shown_url, reason)
+        return told
 
     def _session(self) -> requests.Session:
         # requests does not promise that a session is safe between threads.

@@ -3,7 +3,7 @@
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,14 +15,25 @@ from stack.certificates import make_server_certificate
 from stack.hardhat import HardhatNode
 
 
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer()
+
+    def answer(self) -> None:
+        raise NotImplementedError
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @contextmanager
 def answering(body: bytes | None, certificate: tuple[Path, Path] | None = None) -> Iterator[int]:
     """An HTTP(S) server on loopback that gives one body to every request, or none at all."""
     gone = threading.Event()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
+    class OneBody(Handler):
+        def answer(self) -> None:
             if body is None:
                 gone.wait()
                 return
@@ -31,10 +42,32 @@ def answering(body: bytes | None, certificate: tuple[Path, Path] | None = None) 
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            pass
+    with serving(OneBody, certificate) as port:
+        try:
+            yield port
+        finally:
+            gone.set()
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+@contextmanager
+def answering_without_end() -> Iterator[int]:
+    """A server that goes on sending until its client hangs up."""
+
+    class NoEnd(Handler):
+        def answer(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with suppress(ConnectionError):
+                while True:
+                    self.wfile.write(b" " * 65_536)
+
+    with serving(NoEnd) as port:
+        yield port
+
+
+@contextmanager
+def serving(handler: type[Handler], certificate: tuple[Path, Path] | None = None) -> Iterator[int]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
@@ -44,7 +77,6 @@ def answering(body: bytes | None, certificate: tuple[Path, Path] | None = None) 
     try:
         yield server.server_address[1]
     finally:
-        gone.set()
         server.shutdown()
         server.server_close()
         thread.join()
@@ -67,6 +99,12 @@ def test_an_answer_to_several_calls_that_is_none_is_refused(body: bytes) -> None
     with answering(body) as port, pytest.raises(ChainUnreachable, match="JSON"):
         asked: list[Call] = [("eth_chainId", [])]
         NodeProvider(f"http://127.0.0.1:{port}", timeout=9, ca_file=None).make_many(asked)
+
+
+def test_an_answer_without_end_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chain.rpc._MOST_ANSWERED", 1 << 20)
+    with answering_without_end() as port, pytest.raises(ChainUnreachable, match="over 1 MiB"):
+        _ = connect_node(f"http://127.0.0.1:{port}").eth.chain_id
 
 
 def test_an_error_whose_code_is_no_number_is_passed_on() -> None:
