@@ -26,10 +26,8 @@ from audit.spending import Charge, Spending, charges, newest_terms, spending
 from audit.verify import prove_history, verify
 from audit.withdrawal_study import predecessor
 from chain.messages import Terms, account_of_signer
-from study.consenting import moment
 
 _LONG_NUMBER = re.compile(r"\b\d{30,}\b")
-_SECONDS = re.compile(r"(?<=\b(?:at|by) )\d{10}\b")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}(?![0-9a-fA-F])")
 
 
@@ -151,11 +149,9 @@ class EvidenceFacts:
         return _ADDRESS.sub(lambda m: m[0] if m[0] in known else "(address withheld)", text)
 
     def in_words(self, text: str) -> str:
-        """Words of a check as a board reads them: no patient, sites by name, times as dates."""
+        """Words of a check as a board reads them: no patient, and sites by name."""
         text = self.without_patients(text)
-        if self.study is not None:
-            text = self.study.by_name(text)
-        return _SECONDS.sub(lambda m: moment(int(m[0])), text)
+        return text if self.study is None else self.study.by_name(text)
 
 
 def read_facts(

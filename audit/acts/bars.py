@@ -14,6 +14,7 @@ from audit.consent_state import StudyState
 from audit.history import BarChange, ChallengeFacts, History
 from audit.round_state import Moment
 from audit.rules import is_current
+from audit.times import utc
 from chain import events as ev
 from chain.messages import LateRevocation, RoundState, split_token_id
 
@@ -71,13 +72,14 @@ def challenged(history: History, event: ev.Challenged, moment: Moment) -> None:
     facts = round_in(history, event.round, RoundState.CLOSED, RoundState.ABORTED)
     terms = history.versions[facts.opened.version].terms
     until = facts.opened.close_deadline + terms.challenge_seconds
-    require(moment.time < until, f"round {event.round} may be asked about until {until}")
+    require(moment.time < until, f"round {event.round} may be asked about until {utc(until)}")
     took_part = event.site in facts.newest_commitments()
     require(took_part, f"{event.site} committed to nothing in round {event.round}")
     if event.token_id != 0:
         _require_token(history, event)
     answer_by = moment.time + terms.answer_seconds
-    require(event.answer_by == answer_by, f"by the terms the answer is due by {answer_by}")
+    due = f"by the terms the answer is due by {utc(answer_by)}"
+    require(event.answer_by == answer_by, due)
     history.challenges[key] = ChallengeFacts(*key, moment, event.answer_by)
 
 
@@ -90,14 +92,14 @@ def _require_token(history: History, event: ev.Challenged) -> None:
 
 def answered(history: History, event: ev.Answered, moment: Moment) -> None:
     asked = _asked(history, event.round, event.site, event.token_id)
-    require(moment.time < asked.answer_by, f"an answer was due by {asked.answer_by}")
+    require(moment.time < asked.answer_by, f"an answer was due by {utc(asked.answer_by)}")
     require(any(event.answer_hash), "the answer is empty")
     asked.answer_hash, asked.answered = event.answer_hash, moment
 
 
 def faulted(history: History, event: ev.Faulted, moment: Moment) -> None:
     asked = _asked(history, event.round, event.site, event.token_id)
-    require(moment.time >= asked.answer_by, f"the site may answer until {asked.answer_by}")
+    require(moment.time >= asked.answer_by, f"the site may answer until {utc(asked.answer_by)}")
     asked.faulted = moment
     times = history.times_barred(event.site) + 1
     history.due = ev.Barred(event.study_id, event.round, event.site, times)

@@ -84,7 +84,8 @@ def _check_quorum(context: Context, state: StudyState, version: VersionFacts) ->
 
 def _check_approval(context: Context, version: VersionFacts, approval: ApprovalFact) -> None:
     message = approval_for(context.study, version.version, version.terms, approval.expires_at)
-    where = f"version {version.version}, reviewer {approval.reviewer}, until {approval.expires_at}"
+    until = utc(approval.expires_at)
+    where = f"version {version.version}, reviewer {approval.reviewer}, until {until}"
     if account_of_signer(approval.signer) != approval.reviewer:
         context.record.fail("approval", where, "the signer is another account")
         return

@@ -24,7 +24,6 @@ _VERIFIER = (
     "object_names.py",
     "packed_rows.py",
     "spending.py",
-    "times.py",
     "withdrawal*.py",
     "remedies.py",
     "replay_draw.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -226,6 +227,11 @@ def test_a_fault_that_nothing_calls_for_is_found(contested: Written) -> None:
     for kind in (ev.Faulted, ev.Challenged):
         lied = without(bundle, kind)
         assert "events.replay" in names(verify(lied, contested.trust_block))
+
+
+def test_when_an_answer_was_due_is_told_as_a_date(contested: Written) -> None:
+    lied = change_event(read_bundle(contested.folder), ev.Challenged, replaced(answer_by=more))
+    assert re.search(r"due by \d{4}-\d\d-\d\d .* UTC", replay_error(lied, contested.trust_block))
 
 
 def test_a_fault_that_bars_another_number_of_times_is_found(contested: Written) -> None:
