@@ -120,11 +120,7 @@ contract BarsTest is LedgerFixture {
 
     /// A member that withheld because a consent was withdrawn did what it had to.
     function test_AWithdrawalExcusesItsSite() external {
-        uint32 round = _sealedRound();
-        _revoke(_firstToken(2));
-        _tickTo(ledger.round(studyId, round).deliveryDeadline);
-        vm.prank(_coordinator());
-        ledger.abort(studyId, round);
+        uint32 round = _withdrawnAfterSeal();
         address site = hospitals[2].account;
         _barFails(round, 2, abi.encodeWithSelector(IBars.BarsExcused.selector, studyId, round, site));
         _bar(round, 1);
@@ -272,11 +268,7 @@ contract BarsTest is LedgerFixture {
         Terms memory terms = _terms();
         terms.lateRevocation = LateRevocation.Proceed;
         _bringInForce(_proposeVersion(terms));
-        uint32 round = _sealedRound();
-        _revoke(_firstToken(2));
-        _tickTo(ledger.round(studyId, round).deliveryDeadline);
-        vm.prank(_coordinator());
-        ledger.abort(studyId, round);
+        uint32 round = _withdrawnAfterSeal();
         address site = hospitals[2].account;
         bytes memory excused = abi.encodeWithSelector(IBars.BarsExcused.selector, studyId, round, site);
         _barFails(round, 2, excused);
@@ -286,6 +278,15 @@ contract BarsTest is LedgerFixture {
         _tick(1);
         _revoke(_firstToken(2) + 1);
         _barFails(round, 2, excused);
+    }
+
+    /// @dev Undelivered by a site that withheld, for one of its consents was withdrawn after the seal.
+    function _withdrawnAfterSeal() private returns (uint32 round) {
+        round = _sealedRound();
+        _revoke(_firstToken(2));
+        _tickTo(ledger.round(studyId, round).deliveryDeadline);
+        vm.prank(_coordinator());
+        ledger.abort(studyId, round);
     }
 
     function _record(uint32 round, uint256 site, bytes32 maskedHash) private {
