@@ -47,14 +47,12 @@ class RelayNode:
 
     def look(self) -> View:
         """Raises ChainError."""
-        block, nonce, tip = _all(
-            self._provider.make_many(
-                [
-                    ("eth_getBlockByNumber", ["latest", False]),
-                    ("eth_getTransactionCount", [self._account, "latest"]),
-                    ("eth_maxPriorityFeePerGas", []),
-                ]
-            )
+        block, nonce, tip = self._provider.make_all(
+            [
+                ("eth_getBlockByNumber", ["latest", False]),
+                ("eth_getTransactionCount", [self._account, "latest"]),
+                ("eth_maxPriorityFeePerGas", []),
+            ]
         )
         base_fee = int(block.get("baseFeePerGas", "0x0"), 16)
         return View(block_of(block), int(nonce, 16), Fees.suggested(base_fee, int(tip, 16)))
@@ -62,17 +60,17 @@ class RelayNode:
     def nonce_at(self, block_number: int) -> int:
         """The account's next nonce at a past block. Raises ChainError."""
         asked = [self._account, hex(max(0, block_number))]
-        return int(_all(self._provider.make_many([("eth_getTransactionCount", asked)]))[0], 16)
+        return int(self._provider.make_all([("eth_getTransactionCount", asked)])[0], 16)
 
     def balance(self) -> int:
         """Wei. Raises ChainError."""
         asked = [self._account, "latest"]
-        return int(_all(self._provider.make_many([("eth_getBalance", asked)]))[0], 16)
+        return int(self._provider.make_all([("eth_getBalance", asked)])[0], 16)
 
     def receipts(self, hashes: Sequence[bytes]) -> dict[bytes, Receipt]:
         """The receipts of those that are mined. Raises ChainError."""
         asked = [("eth_getTransactionReceipt", ["0x" + one.hex()]) for one in hashes]
-        answers = _all(self._provider.make_many(asked))
+        answers = self._provider.make_all(asked)
         mined = {one: raw for one, raw in zip(hashes, answers, strict=True) if raw is not None}
         try:
             times = self._times(mined.values())
@@ -92,9 +90,7 @@ class RelayNode:
             told = next((log.get("blockTimestamp") for log in one["logs"]), None)
             blocks[one["blockHash"]] = told or blocks.get(one["blockHash"])
         asked = [block for block, told in blocks.items() if told is None]
-        answers = _all(
-            self._provider.make_many([("eth_getBlockByHash", [one, False]) for one in asked])
-        )
+        answers = self._provider.make_all([("eth_getBlockByHash", [one, False]) for one in asked])
         for block, answer in zip(asked, answers, strict=True):
             blocks[block] = None if answer is None else answer["timestamp"]
         return {block: int(told, 16) for block, told in blocks.items() if told is not None}
@@ -121,13 +117,6 @@ class RelayNode:
         asked = [("eth_estimateGas", [call.parameters(self._account), "latest"]) for call in calls]
         answers = self._provider.make_many(asked)
         return [one if isinstance(one, ChainError) else int(one, 16) for one in answers]
-
-
-def _all(answers: list[Any]) -> list[Any]:
-    for one in answers:
-        if isinstance(one, ChainError):
-            raise one
-    return answers
 
 
 def _receipt(tx_hash: bytes, raw: dict[str, Any], timestamp: int) -> Receipt:
