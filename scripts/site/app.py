@@ -9,6 +9,9 @@ from scripts.lazy import Command, lazy_app
 COMMANDS: Final[dict[str, Command]] = {
     "init": Command("scripts.site.setup:init", "Make a site's folder with fresh keys."),
     "keys": Command("scripts.site.setup:keys", "Show public keys; register them; rotate one."),
+    "passphrase": Command(
+        "scripts.site.passphrase:passphrase", "Encrypt the account key with another passphrase."
+    ),
     "join": Command("scripts.site.joining:join", "Check a study's terms and join it."),
     "load": Command("scripts.site.records:load", "Load records from FHIR or LIS exports."),
     "enrol": Command("scripts.site.records:enrol", "Let a patient's address stand for a record."),
