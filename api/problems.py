@@ -81,6 +81,14 @@ class ChainAway(ServiceProblem):
     fix = "Try again after `Retry-After`; what you have submitted before is kept and will be sent."
 
 
+class ChainMismatch(ServiceProblem):
+    code = "chain-mismatch"
+    status_code_ = 503
+    summary = "The node's chain or contracts are not those of this service"
+    why = "They differ from its deployment file, or are not for this release of Assent."
+    fix = "Nothing was accepted, and waiting does not help: `detail` tells the operator what to do."
+
+
 class IpfsAway(ServiceProblem):
     code = "ipfs-unreachable"
     status_code_ = 503

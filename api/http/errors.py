@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from api.problems import (
     ChainAway,
+    ChainMismatch,
     DatabaseAway,
     IpfsAway,
     NotFound,
@@ -20,7 +21,7 @@ from api.problems import (
     ServiceProblem,
     problem_of_refusal,
 )
-from chain.errors import ChainError, ContractRefused
+from chain.errors import ChainError, ContractMissing, ContractRefused, WrongChain, WrongCode
 from ipfs.objects import ObjectStoreUnreachable
 
 _RETRY = {"Retry-After": "5"}
@@ -67,6 +68,8 @@ def problem_of(error: Exception) -> Any:
             return _of_http(error)
         case ContractRefused():
             return problem_of_refusal(error)
+        case WrongChain() | ContractMissing() | WrongCode():
+            return ChainMismatch(str(error))
         case ChainError():
             return ChainAway(headers=dict(_RETRY))
         case ObjectStoreUnreachable():

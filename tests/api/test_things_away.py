@@ -1,6 +1,7 @@
-"""Database or IPFS away: nothing is accepted that could not be kept, and nothing is lost."""
+"""Database, IPFS or the right chain away: nothing is accepted that could not be kept, or lost."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -91,3 +92,18 @@ def test_while_ipfs_is_away_documents_are_and_nothing_else(
         assert int(away.headers["retry-after"]) > 0
         assert client.get(study).status_code == 200
         assert client.post("/v1/acts", json=patients.grant().to_json()).status_code == 202
+
+
+def test_contracts_that_do_not_match_are_told_as_such_and_not_as_a_node_that_is_away(
+    patients: Patients, settings: Settings
+) -> None:
+    deployed = patients.world.deployment
+    swapped = replace(deployed, registry=deployed.ledger, ledger=deployed.registry)
+    swapped.save(settings.deployment)
+    service = Service.start(settings)
+    with TestClient(create_app(service), base_url=settings.origin) as client:
+        wrong = client.get("/readyz")
+        assert (wrong.status_code, wrong.json()["code"]) == (503, "chain-mismatch")
+        assert f"StudyRegistry at {deployed.ledger} runs code" in wrong.json()["detail"]
+        assert "retry-after" not in wrong.headers
+    service.close()
