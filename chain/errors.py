@@ -9,6 +9,8 @@ ChainError
     └── UnknownRefusal, RefusedWithText, Panicked
 """
 
+from functools import cache
+
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
@@ -39,15 +41,16 @@ def refusals() -> tuple[type[ContractRefused], ...]:
     return tuple(c for c in ContractRefused.__subclasses__() if c not in own)
 
 
-_BY_SELECTOR: dict[bytes, type[ContractRefused]] = {
-    _TEXT: RefusedWithText,
-    _PANIC: Panicked,
-} | {keccak(text=abi_signature(refusal))[:4]: refusal for refusal in refusals()}
+@cache
+def _by_selector() -> dict[bytes, type[ContractRefused]]:
+    """Made at the first refusal: most processes meet none."""
+    found = {keccak(text=abi_signature(refusal))[:4]: refusal for refusal in refusals()}
+    return {_TEXT: RefusedWithText, _PANIC: Panicked} | found
 
 
 def refusal_of(data: bytes) -> ContractRefused:
     """The exception that a call's revert data stands for; UnknownRefusal when none of ours."""
-    refusal = _BY_SELECTOR.get(data[:4])
+    refusal = _by_selector().get(data[:4])
     if refusal is None:
         return UnknownRefusal(data)
     hints = [hint for _, hint in members(refusal)]

@@ -5,11 +5,11 @@ is the only indexed argument of each (0 for events of the whole registry). Impor
 `chain.events`.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from eth_utils.crypto import keccak
 
+from chain.light_dataclass import light_dataclass
 from chain.messages import AbortReason, Commitment, Grant, Terms
 from chain.solidity import (
     Address,
@@ -28,7 +28,7 @@ ContractName = Literal["StudyRegistry", "ConsentToken", "RoundLedger"]
 CONTRACT_NAMES: tuple[ContractName, ...] = ("StudyRegistry", "ConsentToken", "RoundLedger")
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Event:
     """Base of every event."""
 
@@ -46,49 +46,49 @@ class Event:
         return keccak(text=cls.abi_signature())
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class RegistryEvent(Event):
     contract = "StudyRegistry"
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class ConsentEvent(Event):
     contract = "ConsentToken"
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class LedgerEvent(Event):
     contract = "RoundLedger"
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class SiteRegistered(RegistryEvent):
     site: Address
     enrolment_key: Address
     noise_secret_hash: Bytes32
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class EnrolmentKeyRotated(RegistryEvent):
     site: Address
     enrolment_key: Address
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class StudyProposed(RegistryEvent):
     sponsor: Address
     reviewers: tuple[Address, ...]
     threshold: Uint16
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class VersionProposed(RegistryEvent):
     version: Uint32
     terms_hash: Bytes32
     terms: Terms
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Approved(RegistryEvent):
     version: Uint32
     reviewer: Address
@@ -97,43 +97,43 @@ class Approved(RegistryEvent):
     signature: Bytes
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class VersionActivated(RegistryEvent):
     version: Uint32
     consent_version: Uint32
     approved_until: Uint40
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class ApprovalExtended(RegistryEvent):
     version: Uint32
     approved_until: Uint40
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class ReviewerReplaced(RegistryEvent):
     outgoing: Address
     incoming: Address
     replacements: Uint32
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Suspended(RegistryEvent):
     reviewer: Address
     suspensions: Uint32
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Resumed(RegistryEvent):
     suspensions: Uint32
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class SuccessorRecorded(RegistryEvent):
     successor: Address
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Granted(ConsentEvent):
     token_id: Uint256
     version: Uint32
@@ -141,7 +141,7 @@ class Granted(ConsentEvent):
     record_tag: Bytes32
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Revoked(ConsentEvent):
     token_id: Uint256
     holder: Address
@@ -149,7 +149,7 @@ class Revoked(ConsentEvent):
     revocation_counter: Uint64
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Opened(LedgerEvent):
     round: Uint32
     version: Uint32
@@ -164,14 +164,14 @@ class Opened(LedgerEvent):
     close_deadline: Uint40
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Committed(LedgerEvent):
     round: Uint32
     site: Address
     commitment: Commitment
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Sealed(LedgerEvent):
     round: Uint32
     members: tuple[Address, ...]
@@ -181,7 +181,7 @@ class Sealed(LedgerEvent):
     rho_spent: Uint256
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Closed(LedgerEvent):
     round: Uint32
     checkpoint_hash: Bytes32
@@ -191,34 +191,34 @@ class Closed(LedgerEvent):
     coordinator_signature: Bytes
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Aborted(LedgerEvent):
     round: Uint32
     reason: AbortReason
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class DeliveryRecorded(LedgerEvent):
     round: Uint32
     site: Address
     masked_hash: Bytes32
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Barred(LedgerEvent):
     round: Uint32
     site: Address
     times: Uint32
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Readmitted(LedgerEvent):
     round: Uint32
     site: Address
     reviewer: Address
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Challenged(LedgerEvent):
     round: Uint32
     site: Address
@@ -226,7 +226,7 @@ class Challenged(LedgerEvent):
     answer_by: Uint40
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Answered(LedgerEvent):
     round: Uint32
     site: Address
@@ -234,14 +234,14 @@ class Answered(LedgerEvent):
     answer_hash: Bytes32
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Faulted(LedgerEvent):
     round: Uint32
     site: Address
     token_id: Uint256
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class RolledBack(LedgerEvent):
     to_round: Uint32
     from_round: Uint32

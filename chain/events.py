@@ -1,7 +1,6 @@
 """Events of the three contracts, their decoding, and the running hash over them. Pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
@@ -39,6 +38,7 @@ from chain.event_types import (
     VersionProposed,
 )
 from chain.hashing import keccak
+from chain.light_dataclass import light_dataclass
 from chain.solidity import abi_type, members, to_abi
 from chain.words import WORD, values_reader
 
@@ -89,7 +89,7 @@ class UndecodableEvent(ValueError):
     """The record is not an event of that contract, or its data is not that event's ABI encoding."""
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class EventRecord:
     """One log as it enters the running hash. `data` is the ABI encoding of all but the study."""
 
@@ -150,12 +150,14 @@ def _unhex(value: object, name: str) -> bytes:
     return raw
 
 
-_BY_TOPIC = {(event.contract, event.topic0()): event for event in EVENTS}
+@cache
+def _by_topic() -> dict[tuple[ContractName, bytes], type[Event]]:
+    return {(event.contract, event.topic0()): event for event in EVENTS}
 
 
 def is_known(contract: ContractName, topic0: bytes) -> bool:
     """Whether it enters the running hash; ConsentToken also emits ERC-721's, which do not."""
-    return (contract, topic0) in _BY_TOPIC
+    return (contract, topic0) in _by_topic()
 
 
 def decode(record: EventRecord) -> Event:
@@ -164,7 +166,7 @@ def decode(record: EventRecord) -> Event:
     Raises UndecodableEvent for an unknown topic and for data that is not exactly the event's ABI
     encoding (its re-encoding must give the same bytes, so that no two records mean the same).
     """
-    event: Any = _BY_TOPIC.get((record.contract, record.topic0))
+    event: Any = _by_topic().get((record.contract, record.topic0))
     if event is None:
         raise UndecodableEvent(f"{record.contract} has no event with topic 0x{record.topic0.hex()}")
     try:

@@ -6,13 +6,12 @@ their own, so that none can be taken for a consent. Whoever acts on one checks t
 Import these names from `chain.messages`.
 """
 
-from dataclasses import dataclass
-
+from chain.light_dataclass import light_dataclass
 from chain.signing import SignedMessage
 from chain.solidity import Address, Bytes32, Uint32, Uint40, Uint64
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class ReceiptKey(SignedMessage):
     """A holder's: receipts about my tokens are to be encrypted to this X25519 key (RFC 7748).
 
@@ -25,7 +24,7 @@ class ReceiptKey(SignedMessage):
     issued_at: Uint40
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class ErasureRequest(SignedMessage):
     """A holder's: sites of my tokens shall destroy what links a record to this address."""
 
@@ -33,7 +32,7 @@ class ErasureRequest(SignedMessage):
     requested_at: Uint40
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Erased(SignedMessage):
     """A site's account's: nothing links a record to this holder here any more.
 
@@ -46,7 +45,7 @@ class Erased(SignedMessage):
     erased_at: Uint40
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Replayed(SignedMessage):
     """A site's account's: this report is what a replay of our part of the round showed.
 

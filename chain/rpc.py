@@ -97,11 +97,8 @@ class NodeProvider(JSONBaseProvider):
         return [_result(method, answers[str(number)]) for number, (method, _) in enumerate(calls)]
 
     def _post(self, body: bytes) -> Any:
-        headers = {"Content-Type": "application/json"}
         try:
-            with self._session().post(
-                self._url, data=body, headers=headers, timeout=self._timeout, stream=True
-            ) as answer:
+            with self._line().send(body) as answer:
                 told = self._told(answer)
         except requests.RequestException as error:
             raise ChainUnreachable(self.shown_url, _reason(error)) from error
@@ -121,16 +118,34 @@ class NodeProvider(JSONBaseProvider):
                 raise ChainUnreachable(self.shown_url, reason)
         return told
 
-    def _session(self) -> requests.Session:
+    def _line(self) -> "_Line":
         # requests does not promise that a session is safe between threads.
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = requests.Session()
-            session.trust_env = not self._direct
-            if self._ca_file is not None:
-                session.verify = str(self._ca_file)
-            self._local.session = session
-        return session
+        line: _Line | None = getattr(self._local, "line", None)
+        if line is None:
+            line = _Line(self._url, self._timeout, self._ca_file, self._direct)
+            self._local.line = line
+        return line
+
+
+class _Line:
+    """One thread's way to the node. What every request has in common is worked out once: headers,
+    and the environment's proxies and authorities cost requests more than the sending.
+    """
+
+    def __init__(self, url: str, timeout: float, ca_file: Path | None, direct: bool) -> None:
+        self._session = requests.Session()
+        self._session.trust_env = not direct
+        if ca_file is not None:
+            self._session.verify = str(ca_file)
+        headers = {"Content-Type": "application/json"}
+        self._request = self._session.prepare_request(requests.Request("POST", url, headers))
+        self._options = self._session.merge_environment_settings(url, {}, True, None, None)
+        self._timeout = timeout
+
+    def send(self, body: bytes) -> requests.Response:
+        """Raises requests.RequestException."""
+        self._request.prepare_body(body, None)
+        return self._session.send(self._request, timeout=self._timeout, **self._options)
 
 
 def _is_this_machine(host: str) -> bool:

@@ -3,8 +3,7 @@
 Import these names from `chain.messages`.
 """
 
-from dataclasses import dataclass
-
+from chain.light_dataclass import light_dataclass
 from chain.signing import SignedMessage
 from chain.solidity import (
     Address,
@@ -19,7 +18,7 @@ from chain.solidity import (
 )
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Approval(SignedMessage):
     """A reviewer's, of one version; it holds until second `expires_at`, at most 366 days ahead."""
 
@@ -32,19 +31,19 @@ class Approval(SignedMessage):
     expires_at: Uint40
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Suspension(SignedMessage):
     study_id: Uint64
     suspensions: Uint32
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Resumption(SignedMessage):
     study_id: Uint64
     suspensions: Uint32
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Replacement(SignedMessage):
     """k reviewers put `incoming` in the place of `outgoing`."""
 
@@ -54,7 +53,7 @@ class Replacement(SignedMessage):
     incoming: Address
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Readmission(SignedMessage):
     """One reviewer lets a barred site take part again.
 
@@ -67,7 +66,7 @@ class Readmission(SignedMessage):
     times: Uint32
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Rollback(SignedMessage):
     """k reviewers make `to_round` the one that the next round starts from (0: the initial one).
 
@@ -79,7 +78,7 @@ class Rollback(SignedMessage):
     rollbacks: Uint32
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Challenge(SignedMessage):
     """A question to a site about a round: a reviewer's (token 0), or a token's holder's."""
 
@@ -89,7 +88,7 @@ class Challenge(SignedMessage):
     token_id: Uint256
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Grant(SignedMessage):
     """One patient's consent, signed by its holder."""
 
@@ -110,7 +109,7 @@ class Grant(SignedMessage):
     deadline: Uint40
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Enrolment(SignedMessage):
     """A site's statement, signed by its enrolment key, that it holds a holder's record.
 
@@ -126,12 +125,12 @@ class Enrolment(SignedMessage):
     deadline: Uint40
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Revocation(SignedMessage):
     token_id: Uint256
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Delivery(SignedMessage):
     """A member's statement that `masked_hash` (SHA-256) is its contribution to the sealed round."""
 
@@ -139,7 +138,7 @@ class Delivery(SignedMessage):
     masked_hash: Bytes32
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Closure(SignedMessage):
     """The coordinator's statement of what a sealed round made."""
 
@@ -148,7 +147,7 @@ class Closure(SignedMessage):
     manifest_hash: Bytes32
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Execution(SignedMessage):
     """A call that k members of a deployment's consortium agree on."""
 

@@ -4,7 +4,6 @@ Import these names from `chain.messages`.
 """
 
 import re
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
@@ -15,6 +14,7 @@ from eth_keys.datatypes import PrivateKey
 from eth_utils.address import to_checksum_address
 
 from chain.hashing import keccak
+from chain.light_dataclass import light_dataclass
 from chain.solidity import abi_type, camel, check_members, members, to_abi
 
 # Half the order of secp256k1: OpenZeppelin's ECDSA refuses a larger s (malleability, EIP-2).
@@ -25,7 +25,7 @@ _checksummed = lru_cache(maxsize=65_536)(to_checksum_address)
 _ONE_WORD = re.compile(r"(?:address|bool|bytes32|uint[0-9]+) ")
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Domain:
     """The EIP-712 domain of one contract on one chain; the version is always "1"."""
 

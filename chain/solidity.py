@@ -58,8 +58,11 @@ def members(struct: Any) -> tuple[tuple[str, Hint], ...]:
 
 @cache
 def _members(struct: Any) -> tuple[tuple[str, Hint], ...]:
+    stated = tuple((f.name, f.type) for f in fields(struct))
+    if not any(isinstance(hint, str) for _, hint in stated):
+        return stated
     hints = get_type_hints(struct, include_extras=True)
-    return tuple((f.name, hints[f.name]) for f in fields(struct))
+    return tuple((name, hints[name]) for name, _ in stated)
 
 
 @cache

@@ -1,8 +1,8 @@
 """Structs and enums of the contracts. Pure. Import these names from `chain.messages`."""
 
-from dataclasses import dataclass
 from enum import IntEnum
 
+from chain.light_dataclass import light_dataclass
 from chain.signing import Struct
 from chain.solidity import (
     Address,
@@ -42,7 +42,7 @@ class AbortReason(IntEnum):
     STUDY_CHANGED = 4
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Terms(Struct):
     """Everything that a round of a study depends on; `terms_hash` is what reviewers sign."""
 
@@ -76,7 +76,7 @@ class Terms(Struct):
     late_revocation: LateRevocation
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Site(Struct):
     """A hospital's keys as the registry holds them; `registered_at` is 0 for an unknown site."""
 
@@ -85,7 +85,7 @@ class Site(Struct):
     registered_at: Uint40
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Study(Struct):
     """Who answers for a study, and where it stands.
 
@@ -105,7 +105,7 @@ class Study(Struct):
     disease: Uint24
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Standing(Struct):
     """What the predicate depends on, of one study."""
 
@@ -117,7 +117,7 @@ class Standing(Struct):
     disease: Uint24
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class GrantRules(Struct):
     """What a grant is held to; the key is the zero address when it is no site of the study."""
 
@@ -127,7 +127,7 @@ class GrantRules(Struct):
     enrolment_key: Address
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class RoundRules(Struct):
     """The members of Terms that a round is run by."""
 
@@ -147,7 +147,7 @@ class RoundRules(Struct):
     late_revocation: LateRevocation
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class EnrolmentProof(Struct):
     """An enrolment as it is submitted: the rest of it are members of the grant beside it."""
 
@@ -157,7 +157,7 @@ class EnrolmentProof(Struct):
     signature: Bytes
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Consent(Struct):
     """What the chain keeps of a token; `revoked_at` is 0 while it stands."""
 
@@ -174,7 +174,7 @@ class Consent(Struct):
     record_commitment: Bytes32
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Round(Struct):
     """A round's standing; hashes are zero until it has come that far."""
 
@@ -195,7 +195,7 @@ class Round(Struct):
     manifest_hash: Bytes32
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Commitment(Struct):
     """One site's part of a round before the seal."""
 
@@ -210,7 +210,7 @@ class Commitment(Struct):
     environment_hash: Bytes32
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class ChallengeRecord(Struct):
     """What the ledger keeps of a challenge (IChallenges.Challenge); zeros when there is none.
 

@@ -1,12 +1,11 @@
 """Custom errors of RoundLedger about sites that did not deliver or answer (IBars, IChallenges)."""
 
-from dataclasses import dataclass
-
+from chain.light_dataclass import light_dataclass
 from chain.refusals.base import ContractRefused
 from chain.solidity import Address, Uint32, Uint40, Uint64, Uint256
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class BarsNotMember(ContractRefused):
     study_id: Uint64
     round: Uint32
@@ -14,7 +13,7 @@ class BarsNotMember(ContractRefused):
     says = "Site {site} is no member of the sealed round {round} of study {study_id}."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class BarsDeliveryRecorded(ContractRefused):
     study_id: Uint64
     round: Uint32
@@ -22,20 +21,20 @@ class BarsDeliveryRecorded(ContractRefused):
     says = "The delivery of site {site} to round {round} of study {study_id} is on record already."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class BarsDeliveryEmpty(ContractRefused):
     site: Address
     says = "Site {site} gave no masked hash; a delivery is recorded with its SHA-256."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class BarsNotLastSealed(ContractRefused):
     study_id: Uint64
     round: Uint32
     says = "Round {round} is not the last sealed one of study {study_id}; only that one bars sites."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class BarsAlreadyBarred(ContractRefused):
     study_id: Uint64
     round: Uint32
@@ -43,7 +42,7 @@ class BarsAlreadyBarred(ContractRefused):
     says = "Site {site} was barred for round {round} of study {study_id} before; once is all."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class BarsExcused(ContractRefused):
     study_id: Uint64
     round: Uint32
@@ -55,21 +54,21 @@ class BarsExcused(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class BarsNotBarred(ContractRefused):
     study_id: Uint64
     site: Address
     says = "Site {site} is not barred from study {study_id}, so there is nothing to readmit."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class BarsNotReviewer(ContractRefused):
     study_id: Uint64
     account: Address
     says = "{account} is not a reviewer of study {study_id}. Sign with a committee member's key."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class BarsSignatureInvalid(ContractRefused):
     account: Address
     says = (
@@ -78,14 +77,14 @@ class BarsSignatureInvalid(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ChallengeTooEarly(ContractRefused):
     study_id: Uint64
     round: Uint32
     says = "Round {round} of study {study_id} is not over; challenge it once it closed or aborted."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ChallengeTooLate(ContractRefused):
     study_id: Uint64
     round: Uint32
@@ -95,7 +94,7 @@ class ChallengeTooLate(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ChallengeSiteNotInRound(ContractRefused):
     study_id: Uint64
     round: Uint32
@@ -103,7 +102,7 @@ class ChallengeSiteNotInRound(ContractRefused):
     says = "Site {site} committed nothing to round {round} of study {study_id}; there is no more."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ChallengeNotEntitled(ContractRefused):
     account: Address
     says = (
@@ -112,13 +111,13 @@ class ChallengeNotEntitled(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ChallengeSignatureInvalid(ContractRefused):
     account: Address
     says = "The challenge is not signed by {account} for this study, round, site and token."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ChallengeExists(ContractRefused):
     study_id: Uint64
     round: Uint32
@@ -130,7 +129,7 @@ class ChallengeExists(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ChallengeUnknown(ContractRefused):
     study_id: Uint64
     round: Uint32
@@ -141,7 +140,7 @@ class ChallengeUnknown(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ChallengeAnswered(ContractRefused):
     study_id: Uint64
     round: Uint32
@@ -153,12 +152,12 @@ class ChallengeAnswered(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ChallengeAnswerEmpty(ContractRefused):
     says = "An answer is put on record with its SHA-256, not with zeros."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ChallengePending(ContractRefused):
     study_id: Uint64
     round: Uint32

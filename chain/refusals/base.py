@@ -1,13 +1,13 @@
 """What every refusal has, and reverts that no custom error of ours stands for."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from chain.failures import ChainError
+from chain.light_dataclass import light_dataclass
 from chain.solidity import Bytes, String, Uint256
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ContractRefused(ChainError):
     """Base of every refusal."""
 
@@ -21,7 +21,7 @@ class ContractRefused(ChainError):
         return self.says.format(**shown)
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class UnknownRefusal(ContractRefused):
     """A revert with data that is none of our contracts' errors."""
 
@@ -29,7 +29,7 @@ class UnknownRefusal(ContractRefused):
     says = "The contract refused for a reason that is not among its own errors: {data}."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class RefusedWithText(ContractRefused):
     """Solidity's Error(string)."""
 
@@ -37,7 +37,7 @@ class RefusedWithText(ContractRefused):
     says = "The contract refused: {text}."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class Panicked(ContractRefused):
     """Solidity's Panic(uint256): a defect in the contract, not a refusal it states."""
 

@@ -1,25 +1,24 @@
 """Custom errors of ConsentToken."""
 
-from dataclasses import dataclass
-
+from chain.light_dataclass import light_dataclass
 from chain.refusals.base import ContractRefused
 from chain.solidity import Address, Bytes32, Uint16, Uint24, Uint40, Uint64, Uint256
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ConsentNotHolder(ContractRefused):
     token_id: Uint256
     caller: Address
     says = "{caller} does not hold consent {token_id}; only its holder may grant or revoke it."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ConsentSignatureInvalid(ContractRefused):
     account: Address
     says = "The signature is not {account}'s over this message; sign with the holder's key."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ConsentEnrolmentInvalid(ContractRefused):
     site: Address
     says = (
@@ -28,7 +27,7 @@ class ConsentEnrolmentInvalid(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ConsentEnrolmentNotYetIssued(ContractRefused):
     issued_at: Uint40
     says = (
@@ -37,7 +36,7 @@ class ConsentEnrolmentNotYetIssued(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ConsentEnrolmentVoid(ContractRefused):
     issued_at: Uint40
     since: Uint40
@@ -47,13 +46,13 @@ class ConsentEnrolmentVoid(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ConsentRecordHasToken(ContractRefused):
     token_id: Uint256
     says = "The record has a live consent already, {token_id}; revoke it before granting anew."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ConsentRecordWaiting(ContractRefused):
     revoked_token_id: Uint256
     waiting_rounds: Uint16
@@ -63,7 +62,7 @@ class ConsentRecordWaiting(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ConsentGrantVoid(ContractRefused):
     signed: Uint64
     current: Uint64
@@ -73,18 +72,18 @@ class ConsentGrantVoid(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ConsentDeadlinePassed(ContractRefused):
     deadline: Uint40
     says = "The deadline {deadline} of the grant or enrolment has passed; sign a new one."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ConsentPeriodInvalid(ContractRefused):
     says = "A period of the grant is empty, ends before it starts, or is over."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ConsentPurposesInvalid(ContractRefused):
     purposes: Uint64
     disease: Uint24
@@ -94,19 +93,19 @@ class ConsentPurposesInvalid(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ConsentTermsNotCurrent(ContractRefused):
     terms_hash: Bytes32
     says = "The grant is for terms {terms_hash}, which are not those in force; sign for these."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ConsentTextNotCurrent(ContractRefused):
     consent_text_hash: Bytes32
     says = "The consent text {consent_text_hash} is not the study's; show the current one."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ConsentStudyNotUsable(ContractRefused):
     study_id: Uint64
     says = (
@@ -115,31 +114,31 @@ class ConsentStudyNotUsable(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ConsentSiteNotInStudy(ContractRefused):
     study_id: Uint64
     site: Address
     says = "Site {site} is not part of study {study_id} in its current version."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ConsentTokenUnknown(ContractRefused):
     token_id: Uint256
     says = "There is no consent {token_id}. Check the number."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ConsentAlreadyRevoked(ContractRefused):
     token_id: Uint256
     says = "Consent {token_id} was revoked already; nothing more needs to be done."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ConsentLocked(ContractRefused):
     says = "A consent cannot be transferred or approved for another account."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ConsentNotLedger(ContractRefused):
     caller: Address
     says = "{caller} is not the deployment's RoundLedger, which alone may watch epochs."

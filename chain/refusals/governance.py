@@ -1,18 +1,17 @@
 """Custom errors about who runs a deployment: Consortium, and OpenZeppelin's AccessManager."""
 
-from dataclasses import dataclass
-
+from chain.light_dataclass import light_dataclass
 from chain.refusals.base import ContractRefused
 from chain.solidity import Address, Bytes4, Bytes32, Uint32, Uint64
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ConsortiumNotItself(ContractRefused):
     caller: Address
     says = "{caller} cannot change the consortium; its members execute the change together."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class QuorumNotReached(ContractRefused):
     says = (
         "Not enough distinct members signed exactly this. Check that all signed the same act with "
@@ -20,92 +19,92 @@ class QuorumNotReached(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class QuorumTooSmall(ContractRefused):
     threshold: Uint64
     says = "A threshold of {threshold} would let one key act alone; use 2 or more."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class QuorumVerifierMissing(ContractRefused):
     verifier: Address
     says = "A signer names the verifier {verifier}, where no contract is; use the deployment's."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class AccessManagedUnauthorized(ContractRefused):
     caller: Address
     says = "{caller} may not do this; the deployment's consortium may, after its delay."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class AccessManagedRequiredDelay(ContractRefused):
     caller: Address
     delay: Uint32
     says = "{caller} must schedule this and wait {delay} s before doing it."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class AccessManagedInvalidAuthority(ContractRefused):
     authority: Address
     says = "There is no AccessManager at {authority}."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class AccessManagerAlreadyScheduled(ContractRefused):
     operation_id: Bytes32
     says = "Operation {operation_id} is scheduled already; wait for it, or cancel it first."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class AccessManagerNotScheduled(ContractRefused):
     operation_id: Bytes32
     says = "Operation {operation_id} is not scheduled; schedule it and wait."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class AccessManagerNotReady(ContractRefused):
     operation_id: Bytes32
     says = "The delay of operation {operation_id} is not over; wait."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class AccessManagerExpired(ContractRefused):
     operation_id: Bytes32
     says = "Operation {operation_id} was not done within a week of its delay; schedule it again."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class AccessManagerLockedRole(ContractRefused):
     role_id: Uint64
     says = "Role {role_id} cannot be changed so."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class AccessManagerLockedFunction(ContractRefused):
     selector: Bytes4
     says = "Function {selector} of the access manager cannot be given to another role."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class AccessManagerInvalidInitialAdmin(ContractRefused):
     initial_admin: Address
     says = "{initial_admin} cannot administer an access manager."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class AccessManagerBadConfirmation(ContractRefused):
     says = "An account can only renounce its own role, and confirms it with its own address."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class AccessManagerUnauthorizedAccount(ContractRefused):
     msgsender: Address
     role_id: Uint64
     says = "{msgsender} does not hold role {role_id}, which this takes."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class AccessManagerUnauthorizedCall(ContractRefused):
     caller: Address
     target: Address
@@ -116,13 +115,13 @@ class AccessManagerUnauthorizedCall(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class AccessManagerUnauthorizedConsume(ContractRefused):
     target: Address
     says = "{target} does not ask for a scheduled operation to be used up now."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class AccessManagerUnauthorizedCancel(ContractRefused):
     msgsender: Address
     caller: Address

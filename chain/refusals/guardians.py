@@ -1,18 +1,17 @@
 """Custom errors of GuardianAccount: the account that holds one minor's token."""
 
-from dataclasses import dataclass
-
+from chain.light_dataclass import light_dataclass
 from chain.refusals.base import ContractRefused
 from chain.solidity import Address, Bytes, Bytes32, Uint8, Uint16, Uint40, Uint64
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class GuardianKeyInvalid(ContractRefused):
     key: Bytes
     says = "{key} is no acting key: give an account's 20 bytes, or a verifier and a key (ERC-7913)."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class GuardianAccountEnded(ContractRefused):
     ends_at: Uint40
     says = (
@@ -21,7 +20,7 @@ class GuardianAccountEnded(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class GuardianAccountRecovered(ContractRefused):
     rotations: Uint64
     says = (
@@ -30,19 +29,19 @@ class GuardianAccountRecovered(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class GuardianStudyMismatch(ContractRefused):
     study_id: Uint64
     says = "The guardian account was made for another study than {study_id}."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class GuardianHolderMismatch(ContractRefused):
     holder: Address
     says = "The message's holder is {holder}, not the guardian account that signs it."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class GuardianStatementUnknown(ContractRefused):
     type_hash: Bytes32
     says = (
@@ -51,25 +50,25 @@ class GuardianStatementUnknown(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class GuardianUsePeriodTooLong(ContractRefused):
     use_end: Uint40
     ends_at: Uint40
     says = "The use period ends at {use_end}, later than the guardian account does ({ends_at})."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class GuardianDigestMismatch(ContractRefused):
     hash_: Bytes32
     says = "The grant or revocation beside the signature is not what {hash_} stands for."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class GuardianSignatureInvalid(ContractRefused):
     says = "The signature is not the acting key's over this message."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class QuarterInvalid(ContractRefused):
     year: Uint16
     quarter: Uint8

@@ -1,13 +1,12 @@
 """Custom errors of RoundLedger."""
 
-from dataclasses import dataclass
-
+from chain.light_dataclass import light_dataclass
 from chain.messages import RoundState
 from chain.refusals.base import ContractRefused
 from chain.solidity import Address, Bytes32, Uint16, Uint32, Uint40, Uint64, Uint256
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerStudyNotUsable(ContractRefused):
     study_id: Uint64
     says = (
@@ -16,21 +15,21 @@ class LedgerStudyNotUsable(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerNotCoordinator(ContractRefused):
     study_id: Uint64
     caller: Address
     says = "{caller} is not the coordinator of study {study_id}, who alone may do this now."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerRoundOpen(ContractRefused):
     study_id: Uint64
     round: Uint32
     says = "Round {round} of study {study_id} is not over; close or abort it first."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerApprovalExpires(ContractRefused):
     study_id: Uint64
     approved_until: Uint40
@@ -41,7 +40,7 @@ class LedgerApprovalExpires(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerPausedByAborts(ContractRefused):
     study_id: Uint64
     aborts: Uint32
@@ -51,7 +50,7 @@ class LedgerPausedByAborts(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerSiteBarred(ContractRefused):
     study_id: Uint64
     site: Address
@@ -62,7 +61,7 @@ class LedgerSiteBarred(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerBudgetExhausted(ContractRefused):
     study_id: Uint64
     rho_spent: Uint256
@@ -74,7 +73,7 @@ class LedgerBudgetExhausted(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerWrongState(ContractRefused):
     study_id: Uint64
     round: Uint32
@@ -82,7 +81,7 @@ class LedgerWrongState(ContractRefused):
     says = "Round {round} of study {study_id} is {state.name}, in which this cannot be done."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerVersionChanged(ContractRefused):
     study_id: Uint64
     round: Uint32
@@ -93,7 +92,7 @@ class LedgerVersionChanged(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerDeadlinePassed(ContractRefused):
     study_id: Uint64
     round: Uint32
@@ -101,7 +100,7 @@ class LedgerDeadlinePassed(ContractRefused):
     says = "The deadline {deadline} for this in round {round} of study {study_id} has passed."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerTooEarly(ContractRefused):
     study_id: Uint64
     round: Uint32
@@ -109,35 +108,35 @@ class LedgerTooEarly(ContractRefused):
     says = "Round {round} of study {study_id} does not take this before {until} (chain time)."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerSiteNotInStudy(ContractRefused):
     study_id: Uint64
     site: Address
     says = "Site {site} is not part of the round's version of study {study_id}."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerAttemptNotNext(ContractRefused):
     attempt: Uint32
     expected: Uint32
     says = "The commitment is attempt {attempt}, but the site's next one is {expected}."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerCohortTooSmall(ContractRefused):
     size: Uint32
     minimum: Uint32
     says = "The cohort has {size} patients, the study demands at least {minimum} at each site."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerCohortNotBorneOut(ContractRefused):
     size: Uint32
     unburned: Uint32
     says = "The cohort claims {size} patients, but the chain holds only {unburned} live consents."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerBlockNotKnown(ContractRefused):
     block_number: Uint64
     block_hash: Bytes32
@@ -147,7 +146,7 @@ class LedgerBlockNotKnown(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerEpochMoved(ContractRefused):
     site: Address
     committed: Uint64
@@ -158,7 +157,7 @@ class LedgerEpochMoved(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerKeyMissing(ContractRefused):
     site: Address
     says = (
@@ -167,20 +166,20 @@ class LedgerKeyMissing(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerKeyReused(ContractRefused):
     site: Address
     mask_key: Bytes32
     says = "Site {site} gave mask key {mask_key}, which was used before; make a fresh one."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerCommitmentEmpty(ContractRefused):
     site: Address
     says = "The commitment of site {site} has an empty root, vector hash or environment hash."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerNotAllCurrent(ContractRefused):
     site: Address
     says = (
@@ -189,21 +188,21 @@ class LedgerNotAllCurrent(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerTooFewSites(ContractRefused):
     sites: Uint256
     minimum: Uint16
     says = "Only {sites} sites have a current commitment, the study demands {minimum}."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerDeliveryCountMismatch(ContractRefused):
     given: Uint256
     members: Uint256
     says = "{given} deliveries were given for {members} members; each member needs exactly one."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerDeliveryInvalid(ContractRefused):
     site: Address
     says = (
@@ -212,20 +211,20 @@ class LedgerDeliveryInvalid(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerClosureInvalid(ContractRefused):
     coordinator: Address
     says = "The closure is not signed by the coordinator {coordinator} over this seal."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerCannotAbort(ContractRefused):
     study_id: Uint64
     round: Uint32
     says = "Round {round} of study {study_id} cannot be aborted by this account yet."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class RollbackNotAncestor(ContractRefused):
     study_id: Uint64
     to_round: Uint32

@@ -1,14 +1,13 @@
 """Custom errors that our contracts inherit from OpenZeppelin, and those of their constructors."""
 
-from dataclasses import dataclass
-
+from chain.light_dataclass import light_dataclass
 from chain.refusals.base import ContractRefused
 from chain.solidity import Address, Bytes, String, Uint8, Uint64, Uint256
 
 _INSIDE = " This is a defect of the contracts; report it."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class LedgerTokenMismatch(ContractRefused):
     registry: Address
     ledger: Address
@@ -18,19 +17,19 @@ class LedgerTokenMismatch(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ERC721NonexistentToken(ContractRefused):
     token_id: Uint256
     says = "There is no live consent {token_id}: it was never granted or is revoked."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ERC721InvalidOwner(ContractRefused):
     owner: Address
     says = "{owner} cannot own a consent."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ERC721IncorrectOwner(ContractRefused):
     sender: Address
     token_id: Uint256
@@ -38,116 +37,116 @@ class ERC721IncorrectOwner(ContractRefused):
     says = "Consent {token_id} belongs to {owner}, not to {sender}."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ERC721InvalidSender(ContractRefused):
     sender: Address
     says = "A consent cannot come from {sender}."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ERC721InvalidReceiver(ContractRefused):
     receiver: Address
     says = "A consent cannot be given to {receiver}."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ERC721InsufficientApproval(ContractRefused):
     operator: Address
     token_id: Uint256
     says = "{operator} may not act on consent {token_id}."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ERC721InvalidApprover(ContractRefused):
     approver: Address
     says = "{approver} cannot approve others for a consent."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ERC721InvalidOperator(ContractRefused):
     operator: Address
     says = "{operator} cannot be approved for a consent."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class InvalidShortString(ContractRefused):
     says = "A contract's name is not a short string." + _INSIDE
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class StringTooLong(ContractRefused):
     str_: String
     says = "A contract's name is too long: {str_}." + _INSIDE
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class SafeCastOverflowedUintDowncast(ContractRefused):
     bits: Uint8
     value: Uint256
     says = "{value} does not fit {bits} bits: this study has had more versions than it can have."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class AddressEmptyCode(ContractRefused):
     target: Address
     says = "There is no contract at {target}. Check the address."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class FailedCall(ContractRefused):
     says = "The call that was to be made failed without a reason. Check its target and data."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class InsufficientBalance(ContractRefused):
     balance: Uint256
     needed: Uint256
     says = "The account has {balance} wei, the call needs {needed}."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class InvalidAccountNonce(ContractRefused):
     account: Address
     current_nonce: Uint256
     says = "The next act of {account} has number {current_nonce}; sign with that one."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class MultiSignerERC7913AlreadyExists(ContractRefused):
     signer: Bytes
     says = "{signer} is a member already; name each once."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class MultiSignerERC7913NonexistentSigner(ContractRefused):
     signer: Bytes
     says = "{signer} is not a member, so it cannot be removed."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class MultiSignerERC7913InvalidSigner(ContractRefused):
     signer: Bytes
     says = "{signer} is no signer: give an account's 20 bytes, or a verifier and a key (ERC-7913)."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class MultiSignerERC7913UnreachableThreshold(ContractRefused):
     signers: Uint64
     threshold: Uint64
     says = "{signers} members can never reach a threshold of {threshold}; name more or lower it."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class MultiSignerERC7913ZeroThreshold(ContractRefused):
     says = "A threshold of 0 would need nobody's signature; use 2 or more."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class Create2EmptyBytecode(ContractRefused):
     says = "There is no code to create a contract from." + _INSIDE
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class FailedDeployment(ContractRefused):
     says = (
         "The guardian account could not be created: its quarter is over or invalid, or a key or "
@@ -155,6 +154,6 @@ class FailedDeployment(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class ERC5267ExtensionsNotSupported(ContractRefused):
     says = "An EIP-712 domain has extensions, which are not supported." + _INSIDE

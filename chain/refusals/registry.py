@@ -1,12 +1,11 @@
 """Custom errors of StudyRegistry."""
 
-from dataclasses import dataclass
-
+from chain.light_dataclass import light_dataclass
 from chain.refusals.base import ContractRefused
 from chain.solidity import Address, String, Uint16, Uint32, Uint40, Uint64, Uint256
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class RegistrySiteUnknown(ContractRefused):
     site: Address
     says = (
@@ -14,39 +13,39 @@ class RegistrySiteUnknown(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class RegistrySiteAlreadyRegistered(ContractRefused):
     site: Address
     says = "Site {site} is registered already; to change its enrolment key, rotate it."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class RegistryKeyMissing(ContractRefused):
     site: Address
     says = "Site {site} gave an empty enrolment key or noise secret hash; both are needed."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class RegistryStudyUnknown(ContractRefused):
     study_id: Uint64
     says = "There is no study {study_id}, or no such version of it. Check the number."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class RegistryNotSponsor(ContractRefused):
     study_id: Uint64
     caller: Address
     says = "{caller} did not propose study {study_id}; only its sponsor may propose versions."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class RegistryNotReviewer(ContractRefused):
     study_id: Uint64
     account: Address
     says = "{account} is not a reviewer of study {study_id}. Sign with a committee member's key."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class RegistryCommitteeInvalid(ContractRefused):
     reviewers: Uint256
     threshold: Uint16
@@ -56,13 +55,13 @@ class RegistryCommitteeInvalid(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class RegistrySponsorCannotReview(ContractRefused):
     sponsor: Address
     says = "The sponsor {sponsor} cannot review its own study; name another reviewer."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class RegistryVersionNotPending(ContractRefused):
     study_id: Uint64
     version: Uint32
@@ -72,7 +71,7 @@ class RegistryVersionNotPending(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class RegistryApprovalExpiryInvalid(ContractRefused):
     expires_at: Uint40
     latest: Uint40
@@ -82,7 +81,7 @@ class RegistryApprovalExpiryInvalid(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class RegistryApprovalNotLater(ContractRefused):
     study_id: Uint64
     version: Uint32
@@ -94,7 +93,7 @@ class RegistryApprovalNotLater(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class RegistryReviewerUnsuitable(ContractRefused):
     account: Address
     says = (
@@ -103,13 +102,13 @@ class RegistryReviewerUnsuitable(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class RegistrySuccessorInvalid(ContractRefused):
     successor: Address
     says = "{successor} cannot be this registry's successor; name the registry of a new deployment."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class RegistrySucceeded(ContractRefused):
     successor: Address
     says = (
@@ -118,7 +117,7 @@ class RegistrySucceeded(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class RegistrySignatureInvalid(ContractRefused):
     account: Address
     says = (
@@ -127,19 +126,19 @@ class RegistrySignatureInvalid(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class RegistryAlreadySuspended(ContractRefused):
     study_id: Uint64
     says = "Study {study_id} is suspended already."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class RegistryNotSuspended(ContractRefused):
     study_id: Uint64
     says = "Study {study_id} is not suspended, so there is nothing to resume."
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class RegistryQuorumNotReached(ContractRefused):
     study_id: Uint64
     signatures: Uint256
@@ -150,7 +149,7 @@ class RegistryQuorumNotReached(ContractRefused):
     )
 
 
-@dataclass(eq=False)
+@light_dataclass(eq=False)
 class RegistryTermsInvalid(ContractRefused):
     field: String
     says = "The terms are not valid: see {field} and its rule in IStudyRegistry."
