@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -9,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from scripts.command_line import COMMANDS
 from scripts.exit_codes import EXIT_CODE_OF, exit_code_of
 from scripts.lazy import Command
-from scripts.main import COMMANDS
 from scripts.site.app import COMMANDS as SITE_COMMANDS
+from stack.binaries import ROOT
 from tests.hospital import assent
 
 
@@ -67,6 +69,32 @@ def test_the_installed_program_is_this_entry_point(tmp_path: Path) -> None:
     again = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert again.returncode == 2
     assert again.stderr.startswith("assent: ")
+
+
+IMPORTED_WHEN = """\
+import os, signal, sys
+
+class CtrlC:
+    def find_spec(name, path=None, target=None):
+        if name == os.environ["CTRL_C_AT"]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, CtrlC)
+"""
+
+
+@pytest.mark.parametrize("module", ["scripts.command_line", "typer", "rich.table", "scripts.serve"])
+def test_ctrl_c_while_the_program_is_imported_leaves_no_trace(tmp_path: Path, module: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(IMPORTED_WHEN)
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.main", "serve", "--help"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}", "CTRL_C_AT": module},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 130
+    assert done.stderr.split() in ([], ["assent:", "interrupted"])
 
 
 def test_a_defect_writes_its_trace_to_a_private_file(monkeypatch: pytest.MonkeyPatch) -> None:
