@@ -16,7 +16,7 @@ from bench.learning.forecasting import Counting, Items, by_point, by_prior, item
 from bench.learning.methods import FINE_TUNED, TUNED_FREELY, Method
 from bench.learning.scoring import Errors, Ruler, mean_error, scaled_records
 from bench.learning.settings import Settings
-from bench.learning.training import NO_PRIVACY, Ground, scored_of, surveyed
+from bench.learning.training import NO_PRIVACY, Ground, scored_of, survey_share, surveyed
 from twin.protocol import TwinModel
 
 FloatArray = NDArray[np.float64]
@@ -66,9 +66,7 @@ def ruler_of(plan: Plan) -> TwinModel:
         return plan.published
     generator = np.random.default_rng(0)
     settings = plan.settings
-    return surveyed(
-        plan.cohort, [plan.cohort.records], NO_PRIVACY, settings.prior, settings, generator
-    )
+    return surveyed(plan.cohort, [plan.cohort.records], NO_PRIVACY, settings, generator)
 
 
 def divide(
@@ -120,11 +118,11 @@ def ground_of(
     """The model that learners of this epsilon share; the default one's scales are voted on."""
     settings = plan.settings
     if plan.published is not None:
-        model, rounds = plan.published, 0
+        model, share = plan.published, 1.0
     else:
-        model = surveyed(plan.cohort, sites, epsilon, settings.prior, settings, generator)
-        rounds = settings.survey_rounds
-    return Ground(model, epsilon, sites, settings, rounds, scored_of(model))
+        model = surveyed(plan.cohort, sites, epsilon, settings, generator)
+        share = 1 - survey_share(settings)
+    return Ground(model, epsilon, sites, settings, share, scored_of(model))
 
 
 class _Scored:

@@ -24,13 +24,12 @@ FloatArray = NDArray[np.float64]
 class Budget:
     """What all rounds together may spend, and who adds the noise.
 
-    ``rounds`` in all, those of the survey included; ``sites``, of whom ``colluders`` may tell their
-    noise without the rest becoming less than the stated: so the sum holds more.
+    ``sites``, of whom ``colluders`` may tell their noise without the rest becoming less than the
+    stated: so the sum holds more.
     """
 
     epsilon: float
     delta: float
-    rounds: int
     sites: int
     colluders: int
 
@@ -46,15 +45,16 @@ class Budget:
                 high = middle
         return low
 
-    @property
-    def noise_multiplier(self) -> float:
-        """sigma: rho = 1 / (2 sigma^2) a round."""
-        return math.sqrt(self.rounds / (2 * self.rho))
+    def noise_multiplier(self, rounds: int, share: float = 1.0) -> float:
+        """sigma of each of so many rounds that together spend this share: rho = 1 / (2 sigma^2) a
+        round.
+        """
+        return math.sqrt(rounds / (2 * share * self.rho))
 
-    @property
-    def noise_sd(self) -> float:
-        """SD of the noise on a sum, in clipping norms, every site having added its share."""
-        return self.noise_multiplier * math.sqrt(self.sites / (self.sites - self.colluders))
+    def noise_sd(self, rounds: int, share: float = 1.0) -> float:
+        """SD of the noise on a round's sum, in clipping norms, every site having added its part."""
+        added = math.sqrt(self.sites / (self.sites - self.colluders))
+        return self.noise_multiplier(rounds, share) * added
 
 
 @dataclass(frozen=True)

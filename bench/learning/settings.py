@@ -29,6 +29,7 @@ class Settings:
     delta: float
     colluders: int
     survey_rounds: int
+    calibration_rounds: int
     seeds: int
     held_out: float
     counts: tuple[int, ...]
@@ -69,6 +70,7 @@ def read(path: Path = FILE) -> Settings:
         delta=float(run["delta"]),
         colluders=int(run["colluders"]),
         survey_rounds=int(run["survey_rounds"]),
+        calibration_rounds=int(run["calibration_rounds"]),
         seeds=int(run["seeds"]),
         held_out=float(run["held_out"]),
         counts=tuple(run["counts"]),

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from bench.learning import tables
 from bench.learning.cohort import Cohort, Record
-from bench.learning.private import Budget, Descent, learn
+from bench.learning.private import Budget, learn
 from bench.learning.settings import Settings
-from federation.app.learning import survey
+from federation.app.learning import calibration, survey
 from federation.app.learning.meta_gradient import batch_meta_gradients
 from federation.app.learning.nested import FIRST, nested_gradients
 from federation.app.learning.point import PointSettings, Rows, updates
 from federation.planning.pooled import FRACTION_BITS, noisy_sum
-from twin.prior import flatten
+from twin.prior import flatten, unflatten
 from twin.protocol import TwinModel
 from twin.trajectory.model import TrajectoryModel
 from twin.trajectory.scale import Scales
@@ -34,26 +34,25 @@ NO_PRIVACY = math.inf
 class Ground:
     """A model on one training set: what every learner of one epsilon starts from.
 
-    ``scored`` [channels]: False on inputs. ``noise_sd`` of a sum, in clipping norms, of learning
-    rounds with this descent.
+    ``share``: of the budget's rho, what learning may spend. ``scored`` [channels]: False on inputs.
     """
 
     model: TwinModel
     epsilon: float
     sites: tuple[tuple[Record, ...], ...]
     settings: Settings
-    survey_rounds: int
+    share: float
     scored: BoolArray
 
     @property
     def records(self) -> tuple[Record, ...]:
         return tuple(record for site in self.sites for record in site)
 
-    def budget(self, descent: Descent) -> Budget:
-        return _budget(self.settings, self.epsilon, descent.rounds + self.survey_rounds, self.sites)
-
-    def noise_sd(self, descent: Descent) -> float:
-        return 0.0 if math.isinf(self.epsilon) else self.budget(descent).noise_sd
+    def noise_sd(self, rounds: int) -> float:
+        """Of a sum, in clipping norms, when a learner spends its share in so many rounds."""
+        if math.isinf(self.epsilon):
+            return 0.0
+        return _budget(self.settings, self.epsilon, self.sites).noise_sd(rounds, self.share)
 
 
 def scored_of(model: TwinModel) -> BoolArray:
@@ -62,11 +61,16 @@ def scored_of(model: TwinModel) -> BoolArray:
     return np.array([index not in inputs for index in range(len(model.channels))])
 
 
+def survey_share(settings: Settings) -> float:
+    """Of the budget's rho, what the survey spends: a round as much as one of the prior's."""
+    later = settings.prior.rounds + settings.calibration_rounds
+    return settings.survey_rounds / (settings.survey_rounds + later)
+
+
 def surveyed(
     cohort: Cohort,
     sites: Sequence[Sequence[Record]],
     epsilon: float,
-    descent: Descent,
     settings: Settings,
     generator: np.random.Generator,
 ) -> TrajectoryModel:
@@ -74,16 +78,9 @@ def surveyed(
     records = [record for site in sites for record in site]
     codes = len(cohort.channels)
     rows = survey.rows_of(codes, [(r.days, r.channel, r.value) for r in records])
-    noise, total = 0.0, rows.sum(axis=0)
-    if not math.isinf(epsilon):
-        rounds = descent.rounds + settings.survey_rounds
-        noise = _budget(settings, epsilon, rounds, sites).noise_sd
-        sums = [
-            noisy_sum(rows, 1.0, noise, generator) * 2.0**-FRACTION_BITS
-            for _ in range(settings.survey_rounds)
-        ]
-        total, noise = np.mean(sums, axis=0), noise / math.sqrt(settings.survey_rounds)
-    found = survey.read(codes, total, noise)
+    rounds, noise = settings.survey_rounds, _survey_noise(settings, epsilon, sites)
+    total = _asked(rows, rounds, noise, generator)
+    found = survey.read(codes, total, noise / math.sqrt(rounds))
     return TrajectoryModel(cohort.channels, Scales(found.scales), found.span)
 
 
@@ -93,8 +90,7 @@ def drowned(
     """A line for the reader when codes have too few patients for their scales to be told from the
     noise of the primary epsilon; else none.
     """
-    rounds = settings.prior.rounds + settings.survey_rounds
-    noise = _budget(settings, settings.primary_epsilon, rounds, sites).noise_sd
+    noise = _survey_noise(settings, settings.primary_epsilon, sites)
     codes, patients = len(cohort.channels), sum(len(site) for site in sites)
     found = survey.stands_out(
         codes,
@@ -115,27 +111,66 @@ def drowned(
 
 
 def learn_prior(ground: Ground, generator: np.random.Generator) -> FloatArray:
-    """The hierarchical prior, float64 [D]."""
-    descent, model = ground.settings.prior, ground.model
+    """The hierarchical prior, float64 [D]; of the default model with intervals that are calibrated
+    in the rounds after, because nobody has published how regular its codes are.
+    """
+    model = ground.model
+    if isinstance(model, TrajectoryModel):
+        rows = rows_of(model, ground.records, ground.scored)
+        noise = ground.noise_sd(ground.settings.prior.rounds + ground.settings.calibration_rounds)
+        learned = _descended(
+            ground, lambda prior: nested_gradients(model, prior, rows), noise, generator
+        )
+        return _calibrated(ground, model, learned, rows, noise, generator)
+    table, noise = tables.batch(ground.records), ground.noise_sd(ground.settings.prior.rounds)
+    return _descended(
+        ground,
+        lambda prior: batch_meta_gradients(model, prior, table, len(FIRST) - 1),
+        noise,
+        generator,
+    )
+
+
+def _descended(
+    ground: Ground,
+    gradients: Callable[[FloatArray], FloatArray],
+    noise_sd: float,
+    generator: np.random.Generator,
+) -> FloatArray:
+    model = ground.model
     return learn(
-        _prior_gradients(ground),
+        gradients,
         flatten(model.initial_prior(), model.prior_layout),
         model.prior_layout,
         model.gradient_scale(),
-        descent,
-        ground.noise_sd(descent),
+        ground.settings.prior,
+        noise_sd,
         len(ground.records),
         generator,
     )
 
 
-def _prior_gradients(ground: Ground) -> Callable[[FloatArray], FloatArray]:
-    model = ground.model
-    if isinstance(model, TrajectoryModel):
-        rows = rows_of(model, ground.records, ground.scored)
-        return lambda prior: nested_gradients(model, prior, rows)
-    table = tables.batch(ground.records)
-    return lambda prior: batch_meta_gradients(model, prior, table, len(FIRST) - 1)
+def _calibrated(
+    ground: Ground,
+    model: TrajectoryModel,
+    prior: FloatArray,
+    rows: Rows,
+    noise_sd: float,
+    generator: np.random.Generator,
+) -> FloatArray:
+    rounds = ground.settings.calibration_rounds
+    found = calibration.answers(model, prior, rows)
+    total = _asked(found, rounds, noise_sd, generator)
+    factor = calibration.factor(total, len(rows.times), noise_sd / math.sqrt(rounds))
+    return flatten(model.widened(unflatten(prior, model.prior_layout), factor), model.prior_layout)
+
+
+def _asked(
+    rows: FloatArray, rounds: int, noise_sd: float, generator: np.random.Generator
+) -> FloatArray:
+    """The rows' sum, asked in so many rounds with noise of their own, and their mean taken."""
+    sums = [noisy_sum(rows, 1.0, noise_sd, generator) for _ in range(rounds)]
+    return np.asarray(np.mean(sums, axis=0) * 2.0**-FRACTION_BITS)
 
 
 def learn_point(name: str, ground: Ground, generator: np.random.Generator) -> FloatArray:
@@ -150,7 +185,7 @@ def learn_point(name: str, ground: Ground, generator: np.random.Generator) -> Fl
         (("parameters", (size,)),),
         np.ones(size),
         descent,
-        ground.noise_sd(descent),
+        ground.noise_sd(descent.rounds),
         len(ground.records),
         generator,
     )
@@ -186,9 +221,16 @@ def rows_of(model: TwinModel, records: Sequence[Record], scored: BoolArray) -> R
     return tables.point_rows(table, scaled, scored)
 
 
-def _budget(
-    settings: Settings, epsilon: float, rounds: int, sites: Sequence[Sequence[Record]]
-) -> Budget:
+def _survey_noise(settings: Settings, epsilon: float, sites: Sequence[Sequence[Record]]) -> float:
+    """Of one survey round's sum."""
+    if math.isinf(epsilon):
+        return 0.0
+    return _budget(settings, epsilon, sites).noise_sd(
+        settings.survey_rounds, survey_share(settings)
+    )
+
+
+def _budget(settings: Settings, epsilon: float, sites: Sequence[Sequence[Record]]) -> Budget:
     members = sum(1 for site in sites if site)
     colluders = min(settings.colluders, max(members - 2, 0))
-    return Budget(epsilon, settings.delta, rounds, members, colluders)
+    return Budget(epsilon, settings.delta, members, colluders)

@@ -122,6 +122,16 @@ class TrajectoryModel:
             "log_noise": np.log(NOISE_SD * own),
         }
 
+    def widened(self, prior: Prior, factor: float) -> Prior:
+        """Intervals ``factor`` times as wide around the same forecasts: every SD grows alike, and a
+        Gaussian's conditional mean depends on their ratios alone.
+        """
+        wider = ("log_sd", "log_walk", "log_noise")
+        return {
+            name: array + math.log(factor) if name in wider else array
+            for name, array in prior.items()
+        }
+
     def gradient_scale(self) -> FloatArray:
         return np.ones(sum(math.prod(shape) for _, shape in self.prior_layout))
 

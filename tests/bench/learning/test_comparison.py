@@ -20,7 +20,7 @@ from bench.learning.settings import read
 from bench.learning.statistics import _crossing
 from bench.learning.tables import WIDTH, group_of, thinned
 from bench.learning.telling import _lower, _needed
-from bench.learning.training import drowned
+from bench.learning.training import drowned, survey_share
 from bench.learning.worlds import world
 from scripts.main import call
 
@@ -207,12 +207,26 @@ def test_groups_double() -> None:
 
 def test_the_noise_is_what_the_epsilon_asks_for() -> None:
     """At one round and delta 1e-5, rho of epsilon 8 lies between the two known conversions."""
-    budget = Budget(8.0, 1e-5, 1, sites=5, colluders=2)
+    budget = Budget(8.0, 1e-5, sites=5, colluders=2)
     bun_steinke = (math.sqrt(math.log(1e5) + 8) - math.sqrt(math.log(1e5))) ** 2
     assert bun_steinke < budget.rho < 1.4 * bun_steinke
-    assert budget.noise_sd == pytest.approx(budget.noise_multiplier * math.sqrt(5 / 3))
-    ten = Budget(8.0, 1e-5, 10, sites=5, colluders=2)
-    assert ten.noise_multiplier == pytest.approx(math.sqrt(10) * budget.noise_multiplier)
+    assert budget.noise_sd(1) == pytest.approx(budget.noise_multiplier(1) * math.sqrt(5 / 3))
+    assert budget.noise_multiplier(10) == pytest.approx(math.sqrt(10) * budget.noise_multiplier(1))
+
+
+def test_survey_learning_and_calibration_spend_the_budget_and_no_more() -> None:
+    settings, budget = read(), Budget(8.0, 1e-5, sites=5, colluders=2)
+    survey, learning = survey_share(settings), 1 - survey_share(settings)
+    prior = settings.prior.rounds + settings.calibration_rounds
+    for rounds in (prior, settings.point["fedavg"].rounds):
+        spent = settings.survey_rounds / (
+            2 * budget.noise_multiplier(settings.survey_rounds, survey) ** 2
+        ) + rounds / (2 * budget.noise_multiplier(rounds, learning) ** 2)
+        assert spent == pytest.approx(budget.rho)
+    # The prior's rounds cost as much as the survey's: one noise in all.
+    assert budget.noise_multiplier(prior, learning) == pytest.approx(
+        budget.noise_multiplier(settings.survey_rounds, survey)
+    )
 
 
 def test_the_number_needed_lies_between_the_counts_around_it() -> None:

@@ -71,6 +71,18 @@ def test_the_forecast_is_the_gaussian_conditional(seed: int, known: int) -> None
     np.testing.assert_allclose(variance, left, atol=1e-9)
 
 
+@given(seed=st.integers(0, 10_000), factor=st.floats(0.2, 5.0))
+def test_a_widened_prior_forecasts_the_same_with_wider_intervals(seed: int, factor: float) -> None:
+    times, channel, y = (torch.tensor(each) for each in rows(seed, 9))
+    support = torch.tensor((np.arange(9) < seed % 9).astype(float))
+    prior = some_prior(seed)
+    mean, variance = model().conditional(tensors(prior), times, channel, y, support)
+    wider = tensors(model().widened(prior, factor))
+    same, grown = model().conditional(wider, times, channel, y, support)
+    assert torch.allclose(same, mean)
+    assert torch.allclose(grown, factor**2 * variance)
+
+
 @given(seed=st.integers(0, 10_000), n=st.integers(1, 12))
 def test_one_factor_serves_every_number_of_first_rows(seed: int, n: int) -> None:
     times, channel, y = (torch.tensor(one) for one in rows(seed, 12))
