@@ -6,7 +6,6 @@ import json
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from audit.disclosure import Disclosure
 from audit.privacy import RHO_UNIT
 from audit.report import Kind, Report, RoundSummary
 from audit.spending import Spending
+from audit.times import utc
 from audit.verify import verify_folder
 from scripts.console import BadInput, JsonOption, say, show_table, tick
 from scripts.keys import read_x25519
@@ -135,7 +135,7 @@ def _show(report: Report, *, every: bool, given: bool) -> None:
     sealed = sum(len(round_.members) for round_ in report.rounds)
     if sealed:
         say(f"Replayed, by the sites' word: {len(replayed)} of {sealed} sealed contributions.")
-    when = datetime.fromtimestamp(report.block_time, UTC).isoformat() if report.block_time else "?"
+    when = "time unknown" if report.block_time is None else utc(report.block_time)
     end = f"block {report.block_number} (0x{report.block_hash.hex()}), {when}"
     if report.ok:
         say(f"All {len(report.checks)} checks hold, up to {end}.", style="green")

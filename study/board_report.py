@@ -9,6 +9,7 @@ ends with the identifiers that only an auditor needs.
 from __future__ import annotations
 
 from audit.report import Check
+from audit.times import moment
 from study.board_report_glance import at_a_glance
 from study.board_report_plain import HOW_IT_WORKS, WORDS
 from study.board_report_rounds import privacy, questions, rounds, withdrawals
@@ -22,7 +23,6 @@ from study.board_report_study import (
 )
 from study.board_report_words import NOT_VERIFIABLE, RISKS, VERIFIED
 from study.claims import standings
-from study.consenting import moment
 from study.evidence_facts import EvidenceFacts
 from study.report_parts import BoardReport, Facts, Part, Section, Table, Text
 

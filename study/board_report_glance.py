@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from audit.times import moment
 from study.claims import standings
-from study.consenting import moment
 from study.data_use_text import describe_conditions, describe_disease, describe_purposes
 from study.evidence_facts import EvidenceFacts, StudyFacts
 from study.guessing import best_guess, in_a_hundred

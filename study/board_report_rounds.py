@@ -10,6 +10,7 @@ from audit.privacy import (
     excess_noise,
 )
 from audit.remedies import Withdrawal
+from audit.times import moment
 from chain.messages import Terms
 from study.board_report_glance import count, in_words
 from study.board_report_words import (
@@ -20,7 +21,6 @@ from study.board_report_words import (
     ROUND_STATES,
     WITHDRAWAL_COLUMNS,
 )
-from study.consenting import moment
 from study.evidence_facts import EvidenceFacts, StudyFacts
 from study.report_parts import Facts, Figure, Part, Section, Table, Text
 

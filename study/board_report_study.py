@@ -8,10 +8,10 @@ from audit.cid import sha256
 from audit.errors import AuditError
 from audit.fields import hex_of
 from audit.recipe import parse as parse_recipe
+from audit.times import moment
 from study.board_report_glance import count, standing
 from study.board_report_words import CONSENT_NOTE, IMPACT, LEAVES, PROPORTION
 from study.consent_texts import consent_texts
-from study.consenting import moment
 from study.evidence_facts import EvidenceFacts, StudyFacts
 from study.report_parts import Facts, Part, Quote, Section, Table, Text
 from study.terms_text import describe_terms

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from audit.data_use import ACTIVITIES, KNOWN, USES, permits
+from audit.times import moment as moment
 from chain.errors import RegistryStudyUnknown
 from chain.grants import NO_END, draft_grant
 from chain.messages import Grant, Purpose, Terms
@@ -183,8 +183,3 @@ def _meaning(grant: Grant, terms: Terms) -> str:
 def language_of(grant: Grant) -> str:
     """The BCP 47 tag of the consent text that was shown."""
     return grant.language.rstrip(b"\0").decode("ascii")
-
-
-def moment(seconds: int) -> str:
-    """A time as people read it, UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -5,13 +5,14 @@ Of patients there are counts alone, and of a question about a receipt no token.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from audit.fields import hex_of
 from audit.history import BarChange, ChallengeFacts
 from audit.round_state import Moment, RoundFacts
+from audit.times import date_time
 from chain.messages import account_of_signer
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def when(moment: Moment) -> datetime:
-    return datetime.fromtimestamp(moment.time, UTC)
+    return date_time(moment.time)
 
 
 def write_standing(out: ProvWriter) -> None:
@@ -106,7 +107,7 @@ def write_questions(out: ProvWriter) -> None:
 
 def _question(out: ProvWriter, name: str, asked: ChallengeFacts) -> None:
     document, settled = out.document, asked.answered or asked.faulted
-    due = datetime.fromtimestamp(asked.answer_by, UTC).isoformat()
+    due = date_time(asked.answer_by).isoformat()
     said = {
         "prov:type": out.kind("question"),
         "assent:asked_for": "a receipt" if asked.token_id else "a replay",

@@ -8,7 +8,6 @@ an object or document is named by its CID, so that a reader can find it in the b
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
 from typing import Any
 
 from prov.model import ProvDocument
@@ -17,6 +16,7 @@ from audit.fields import hex_of
 from audit.history import VersionFacts
 from audit.manifest import Contracts
 from audit.round_state import Moment, RoundFacts
+from audit.times import date_time
 from study.data_use_text import describe_disease, describe_purposes
 from study.evidence_facts import StudyFacts
 from study.prov_acts import (
@@ -143,7 +143,7 @@ class ProvWriter:
         for number, approval in enumerate(version.approvals, start=1):
             act = f"terms:{version.version}/approval/{number}"
             at = when(approval.moment)
-            expires = datetime.fromtimestamp(approval.expires_at, UTC).isoformat()
+            expires = date_time(approval.expires_at).isoformat()
             said = {"prov:type": self.kind("approval"), "assent:expires": expires}
             document.activity(act, at, at, said)
             document.used(act, name, at)

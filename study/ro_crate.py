@@ -7,7 +7,6 @@ from one checkpoint to the next; who took part are Organizations, by their accou
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from rocrate.rocrate import ROCrate  # type: ignore[import-untyped]
 
 from audit.fields import hex_of
 from audit.round_state import RoundFacts
+from audit.times import date_time
 from study.board_report_words import REASONS
 from study.data_use_text import describe_conditions, describe_disease, describe_purposes
 from study.evidence_facts import EvidenceFacts, StudyFacts
@@ -41,7 +41,7 @@ def write_crate(facts: EvidenceFacts, study: StudyFacts, folder: Path) -> None:
         f" {', '.join(describe_purposes(terms.purposes))}. It holds no patient's record. Verify it"
         " with `assent verify`."
     )
-    crate.datePublished = datetime.fromtimestamp(report.block_time or 0, UTC)
+    crate.datePublished = date_time(report.block_time or 0)
     crate.root_dataset["identifier"] = f"{_account(facts, facts.contracts.registry)}/{report.study}"
     crate.license = _conditions(crate, study)
     _file(crate, folder, BUNDLE, "application/x-tar", f"The bundle, as of block {block}")
@@ -102,7 +102,7 @@ def _round(
     properties: dict[str, Any] = {
         "@type": "CreateAction",
         "name": f"Round {one.number}: {state}",
-        "startTime": datetime.fromtimestamp(one.opened_at.time, UTC).isoformat(),
+        "startTime": date_time(one.opened_at.time).isoformat(),
         "actionStatus": {"@id": f"http://schema.org/{_status(one)}"},
         "agent": {"@id": _account(facts, terms.coordinator)},
         "participant": [
@@ -112,7 +112,7 @@ def _round(
         "instrument": {"@id": _object(crate, study, terms.app_hash, "Approved training app").id},
     }
     if one.over_at:
-        properties["endTime"] = datetime.fromtimestamp(one.over_at.time, UTC).isoformat()
+        properties["endTime"] = date_time(one.over_at.time).isoformat()
     if one.aborted:
         properties["error"] = REASONS[one.aborted.reason]
     if one.closed:

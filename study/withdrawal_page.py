@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jinja2 import Environment, StrictUndefined
 
-from study.consenting import moment
+from audit.times import moment
 from study.withdrawal_text import PatientReport
 
 _PAGE = """<!doctype html>

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from audit.remedies import Bound, CheckpointRemedy, Clock, Remedy, RoundUse, Withdrawal
+from audit.times import moment
 from chain.messages import LateRevocation, RoundState
-from study.consenting import moment
 
 MAY_HAVE = (
     "The chain shows when your consent was active and which hospitals took part, not whose records"

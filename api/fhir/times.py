@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-#: 9999-12-31T23:59:59Z: FHIR writes years with four digits, the chain's uint40 goes further.
-LAST_SECOND = 253_402_300_799
+from audit.times import LAST_SECOND, date_time
 
 
 def instant(seconds: int) -> str:
     """Seconds since 1970 as a FHIR instant; what is after the year 9999 is its last second."""
-    shown = datetime.fromtimestamp(min(seconds, LAST_SECOND), UTC)
-    return shown.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{date_time(seconds):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def period(start: int, end: int) -> dict[str, str]:

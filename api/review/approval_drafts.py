@@ -13,11 +13,11 @@ from api.review.problems import (
 )
 from api.review.terms import known_study
 from api.service import Service
+from audit.times import moment
 from chain.chain import Chain
 from chain.messages import Approval, Study, approval_for
 from study.answerability import answerability
 from study.approving import expiry
-from study.consenting import moment
 
 
 def draft_approval(

@@ -30,6 +30,7 @@ from api.review.terms import known_study
 from api.review.words import facts
 from api.service import Service
 from audit.remedies import spans
+from audit.times import moment
 from chain.chain import Chain
 from chain.messages import (
     Challenge,
@@ -40,7 +41,6 @@ from chain.messages import (
     RoundState,
     Suspension,
 )
-from study.consenting import moment
 from study.going_back import checkpoint_named, rounds_to_retire
 from study.terms_text import duration
 

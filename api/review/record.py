@@ -24,7 +24,7 @@ from audit.consent_state import StudyState
 from audit.history import ChallengeFacts
 from audit.round_state import RoundFacts
 from audit.spending import spending
-from study.consenting import moment
+from audit.times import moment
 
 #: Rounds that are told in full; a page of them is told elsewhere.
 ROUNDS_TOLD = 200

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict
 
 from api.review.chain_time import chain_time
 from api.service import Service
+from audit.times import moment
 from chain.chain import Chain
 from chain.messages import Study
 from study.approving import DAY
-from study.consenting import moment
 from study.differences import compare_terms
 
 #: An approval that ends this soon is to be renewed: a committee may meet once a month.

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from api.sites.models import PreflightCheck, SiteReadiness
 from audit.consent_state import StudyState
+from audit.times import moment
 from chain.messages import RoundState, Terms, rho_of_round
-from study.consenting import moment
 from study.terms_text import duration
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from api.sites.models import NextStep
 from audit.consent_state import StudyState
 from audit.round_state import RoundFacts
+from audit.times import moment
 from chain.messages import RoundState, Terms, rho_of_round
-from study.consenting import moment
 
 
 @dataclass(frozen=True)

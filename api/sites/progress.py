@@ -11,9 +11,9 @@ from api.service import Service
 from api.sites.models import Deadline, RoundProgress, SiteInRound
 from api.sites.next_steps import Situation, next_steps
 from audit.round_state import Committing, RoundFacts
+from audit.times import moment
 from chain.chain import Block, Chain
 from chain.messages import RoundState
-from study.consenting import moment
 from study.terms_text import duration
 
 _UNDER_WAY = (RoundState.OPEN, RoundState.SEALED)

@@ -16,8 +16,8 @@ from api.sites.models import (
     WantedSiteCall,
 )
 from audit.consent_state import StudyState
+from audit.times import moment
 from chain.chain import Chain
-from study.consenting import moment
 
 
 def site_told(database: Session, chain: Chain, address: str, as_of: BlockShown) -> SiteTold:

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -27,6 +27,7 @@ from api.webhooks.sealing import seal_all
 from api.webhooks.sending import Outcome, send
 from api.webhooks.signing import headers
 from api.webhooks.tables import Webhook, WebhookDelivery
+from audit.times import date_time
 
 #: Time from one attempt to the next (Standard Webhooks recommends this schedule); then it is given
 #: up: ten attempts in three days.
@@ -193,7 +194,7 @@ class Deliverer:
 def _delivery(webhook: Webhook, change: Change, now: datetime) -> WebhookDelivery:
     body = {
         "type": kind_of(change),
-        "timestamp": datetime.fromtimestamp(change.block_timestamp, UTC).isoformat(),
+        "timestamp": date_time(change.block_timestamp).isoformat(),
         "data": told(change),
     }
     return WebhookDelivery(

@@ -16,6 +16,7 @@ from audit.checkpoint import read as read_checkpoint
 from audit.cid import cid_of_sha256
 from audit.cohort import Status
 from audit.consent_state import StudyState
+from audit.times import moment
 from chain.chain import Chain
 from chain.messages import Purpose
 from federation.app.learning.recipe import CLIP_NORM, ROUNDS, recommended_recipe
@@ -37,7 +38,6 @@ from scripts.local.layout import Layout
 from scripts.steps import Steps
 from stack.process import ProcessGroup
 from study.bundle import gather_bundle
-from study.consenting import moment
 from study.data_use_text import describe_conditions, describe_disease
 from twin.log_linear import LogLinearModel
 

@@ -135,7 +135,7 @@ def _sign(
 
 
 def _tell(chain: Chain, message: Approval, json_: bool) -> None:
-    from study.consenting import moment
+    from audit.times import moment
 
     standing = chain.registry.study(message.study_id)
     in_force = standing.current_version == message.version
@@ -161,7 +161,7 @@ def _tell(chain: Chain, message: Approval, json_: bool) -> None:
 
 
 def _what_is_signed(chain: Chain, message: Approval, account: str) -> list[tuple[str, object]]:
-    from study.consenting import moment
+    from audit.times import moment
 
     return [
         ("Approval", f"study {message.study_id}, version {message.version}"),
@@ -176,8 +176,8 @@ def _what_is_signed(chain: Chain, message: Approval, account: str) -> list[tuple
 
 
 def _record(chain: Chain, study: int, version: int) -> list[tuple[str, object]]:
+    from audit.times import moment
     from study.answerability import answerability
-    from study.consenting import moment
 
     found = answerability(chain, study, version)
     ceiling = chain.registry.terms(study, version).rho_ceiling

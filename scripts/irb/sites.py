@@ -78,10 +78,10 @@ def challenge(
     The site has until the time that is printed to answer. When it does not, anyone may put that on
     record, and the site takes no further part until a reviewer readmits it.
     """
+    from audit.times import moment
     from chain.events import Challenged
     from chain.messages import Challenge
     from chain.signed_act import SignedAct
-    from study.consenting import moment
 
     require_address("SITE", site)
     chain = connect(rpc, deployment, None if offline else carrier_key or key)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from eth_account.signers.local import LocalAccount
 
+from audit.times import moment
 from chain.chain import Finality
 from federation.app.learning.recipe import CLIP_NORM, ROUNDS, recommended_recipe
 from federation.gate.flower_settings import CA_FILE, FlowerSettings
@@ -31,7 +32,6 @@ from scripts.local.running import LastingGroup
 from scripts.local.settings import Settings
 from scripts.steps import Steps
 from stack.ports import HOST
-from study.consenting import moment
 from twin.log_linear import LogLinearModel
 
 STEPS = 4

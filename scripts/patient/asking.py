@@ -29,9 +29,9 @@ def challenge(
     answer, anyone may put that on record, and it takes no further part until a reviewer lets it.
     Who looks at the chain sees that you asked, as they see your consent.
     """
+    from audit.times import moment
     from chain.events import Challenged
     from chain.messages import Challenge, split_token_id
-    from study.consenting import moment
 
     number = token_number(token)
     study, site, _ = split_token_id(number)

@@ -15,11 +15,12 @@ def status(token: TokenId, rpc: Rpc, deployment: DeploymentFile, json_: JsonOpti
     It needs no key: whoever knows a token can see this. A round "may have used it" when the token
     was active at the block to which the hospital committed; what it did is for a receipt to prove.
     """
+    from audit.times import moment
     from chain.errors import ConsentTokenUnknown
     from chain.messages import split_token_id
     from chain.solidity import ZERO_ADDRESS
     from federation.app.chain_facts import chain_time
-    from study.consenting import moment, terms_in_force
+    from study.consenting import terms_in_force
     from study.data_use_text import (
         describe_conditions,
         describe_disease,

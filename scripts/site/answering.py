@@ -20,11 +20,11 @@ def challenges(folder: Folder, json_: JsonOption = False) -> None:
 
     Who does not answer in time is barred from the study until a reviewer readmits it.
     """
+    from audit.times import moment
     from federation.app.chain_facts import chain_time
     from federation.gate.challenges import open_challenges
     from federation.gate.keys import SiteKeys
     from federation.gate.site import SiteConfig, connect
-    from study.consenting import moment
 
     found = open_folder(folder)
     config = SiteConfig.load(found)

@@ -87,7 +87,7 @@ def _superlink_answers(folder: Path) -> bool:
 
 
 def _show(value: SiteStatus, connected: bool, there: list[str]) -> None:
-    from study.consenting import moment
+    from audit.times import moment
 
     ceiling = value.rho_ceiling or 1
     show_facts(

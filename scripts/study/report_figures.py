@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from reportlab.graphics import renderSVG  # type: ignore[import-untyped]
@@ -18,6 +17,7 @@ from reportlab.graphics.shapes import (  # type: ignore[import-untyped]
 )
 from reportlab.lib import colors  # type: ignore[import-untyped]
 
+from audit.times import date_time
 from study.board_report_glance import count
 from study.board_report_rounds import COHORT_FIGURE, PRIVACY_FIGURE, TIMELINE_FIGURE
 from study.evidence_facts import Act, StudyFacts
@@ -207,7 +207,7 @@ def _timeline(study: StudyFacts) -> Any:
         _mark(figure, act, middles[act.lane], rank, right)
     ticks = ordered[:: max(1, -(-len(ordered) // 5))]
     for one in ticks:
-        day, hour = datetime.fromtimestamp(one.time, UTC).strftime("%Y-%m-%d %H:%M").split()
+        day, hour = f"{date_time(one.time):%Y-%m-%d %H:%M}".split()
         figure.add(Line(rank[one], bottom - 2, rank[one], bottom + 3, strokeColor=colors.black))
         _say(figure, rank[one], bottom - 12, day, "middle")
         _say(figure, rank[one], bottom - 22, hour, "middle")

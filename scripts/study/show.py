@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -34,9 +33,9 @@ def show(
     It believes the node that you name; `assent verify` believes nobody.
     """
     from audit.spending import spending
+    from audit.times import moment
     from federation.app.chain_facts import chain_time
     from study.answerability import answerability
-    from study.consenting import moment
     from study.overview import replay, require_study
     from study.terms_text import describe_terms
 
@@ -108,6 +107,7 @@ def rounds(
 
     A retired one closed, and reviewers went back behind it.
     """
+    from audit.times import moment
     from study.overview import replay
 
     state = replay(connect(rpc, deployment), study)
@@ -126,7 +126,7 @@ def rounds(
                 "retired" if one["retired"] else one["state"],
                 one["reason"] or "",
                 one["version"],
-                datetime.fromtimestamp(one["opened_at"], UTC).strftime("%Y-%m-%d %H:%M"),
+                moment(one["opened_at"]).removesuffix(" UTC"),
                 len(one["cohorts"]),
                 sum(one["cohorts"].values()),
                 one["recommitments"],
@@ -148,7 +148,7 @@ def _status(study: Study, now: int) -> str:
 
 
 def _approvals(answers: Answerability, now: int) -> str:
-    from study.consenting import moment
+    from audit.times import moment
 
     return "\n".join(
         f"{reviewer}, {'until' if until > now else 'expired on'} {moment(until)}"

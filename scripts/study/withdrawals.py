@@ -80,8 +80,8 @@ def _show(study: int, found: list[Withdrawal]) -> None:
 
 def _row(one: Withdrawal) -> tuple[str, ...]:
     from audit.remedies import spans
+    from audit.times import moment
     from chain.messages import split_token_id
-    from study.consenting import moment
 
     _, site, index = split_token_id(one.token_id)
     return (
@@ -96,7 +96,7 @@ def _row(one: Withdrawal) -> tuple[str, ...]:
 
 
 def _clock(clock: Clock) -> str:
-    from study.consenting import moment
+    from audit.times import moment
 
     if clock.ended is None:
         return f"due by {moment(clock.deadline)}"

@@ -15,6 +15,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import rlp
 from prov.model import (
     ProvActivity,
     ProvAssociation,
@@ -42,7 +43,9 @@ from study.prov_json import object_name, prov_json, round_name
 from study.report_parts import Table
 from study.ro_crate import BUNDLE
 from tests.audit.conftest import Written
+from tests.audit.fuzz.on_disk import written as on_disk
 from tests.audit.reported import replayed
+from tests.audit.tampering import forged
 from tests.hospital import assent
 
 
@@ -470,3 +473,17 @@ def test_a_large_checkpoint_has_the_cid_that_ipfs_gives_it(made: Made, written: 
     contracts = read_bundle(written.folder).contracts
     assert cid_of_large(digest) in prov_json(contracts, facts)
     assert cid_of_large(digest) not in prov_json(contracts, made.facts)
+
+
+def test_a_block_of_a_time_that_no_calendar_has_does_not_hold_and_is_no_defect(
+    written: Written, tmp_path: Path
+) -> None:
+    bundle = read_bundle(written.folder)
+    fields = rlp.decode(bundle.files["chain/header.rlp"])
+    fields[11] = b"\xff" * 32
+    hostile = on_disk(forged(bundle, {"chain/header.rlp": rlp.encode(fields)}), tmp_path / "bundle")
+    told = assent("verify", hostile)
+    assert told.code == 1
+    assert f"second {2**256 - 1}" in told.words
+    assert assent("study", "report", hostile, "--out", tmp_path / "report").code == 1
+    assert assent("study", "export", hostile, "--out", tmp_path / "crate").code == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from audit.times import moment
 from chain.events import (
     Aborted,
     Answered,
@@ -31,7 +32,6 @@ from chain.events import (
     VersionProposed,
 )
 from chain.messages import AbortReason, split_token_id
-from study.consenting import moment
 
 _WHY_ABORTED = {
     AbortReason.COORDINATOR: "the coordinator ended it",
@@ -69,16 +69,16 @@ def _of_registry(event: Event) -> str:
                 f"The sponsor proposed version {version} of the terms, for {_sites(terms.sites)}."
             )
         case Approved(version=version, reviewer=reviewer, expires_at=until):
-            return f"Reviewer {reviewer} approved version {version} until {_when(until)}."
+            return f"Reviewer {reviewer} approved version {version} until {moment(until)}."
         case VersionActivated(version=version, consent_version=consent, approved_until=until):
             kept = (
                 "patients have to consent anew"
                 if consent == version and version > 1
                 else f"consents given under version {consent} or later count"
             )
-            return f"Version {version} came into force until {_when(until)}; {kept}."
+            return f"Version {version} came into force until {moment(until)}; {kept}."
         case ApprovalExtended(version=version, approved_until=until):
-            return f"The approval of version {version} was extended until {_when(until)}."
+            return f"The approval of version {version} was extended until {moment(until)}."
         case ReviewerReplaced(outgoing=outgoing, incoming=incoming):
             return f"{incoming} took the committee seat of {outgoing}."
         case Suspended(reviewer=reviewer):
@@ -103,7 +103,7 @@ def _of_consent(event: Granted | Revoked) -> str:
         grant = event.grant
         return (
             f"Token {event.token_id}: {grant.holder} consented to version {event.version} at site"
-            f" {grant.site}, from {_when(grant.use_start)} until before {_when(grant.use_end)}."
+            f" {grant.site}, from {moment(grant.use_start)} until before {moment(grant.use_end)}."
         )
     _, site, _ = split_token_id(event.token_id)
     return (
@@ -117,7 +117,7 @@ def _of_round(event: Event) -> str:
         case Opened(round=number, version=version, commit_deadline=commit, close_deadline=close):
             return (
                 f"Round {number} opened under version {version}: sites commit until"
-                f" {_when(commit)}, and it has to close before {_when(close)}."
+                f" {moment(commit)}, and it has to close before {moment(close)}."
             )
         case Committed(round=number, site=site, commitment=commitment):
             again = "" if commitment.attempt == 1 else f", attempt {commitment.attempt}"
@@ -156,7 +156,7 @@ def _of_duty(event: Barred | Readmitted | Challenged | Answered | Faulted) -> st
         case Challenged(answer_by=until):
             return (
                 f"Site {site} was asked for {asked} of round {number}; it has to answer before"
-                f" {_when(until)}."
+                f" {moment(until)}."
             )
         case Answered(answer_hash=answer):
             return (
@@ -182,11 +182,3 @@ def _ordinal(count: int) -> str:
     if count % 100 in (11, 12, 13):
         return f"{count}th"
     return f"{count}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(count % 10, 'th') }"
-
-
-def _when(second: int) -> str:
-    # A uint40 may lie beyond the years that a calendar knows.
-    try:
-        return moment(second)
-    except (OverflowError, ValueError):
-        return "the end of the calendar"

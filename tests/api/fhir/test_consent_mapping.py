@@ -18,11 +18,12 @@ from api.fhir.naming import (
     token_of_id,
 )
 from api.fhir.saying_the_same import first_difference
-from api.fhir.times import LAST_SECOND, instant, period
+from api.fhir.times import instant, period
 from audit.cid import sha256
 from audit.data_use import ACTIVITIES, KNOWN, USES
 from audit.history import Token
 from audit.round_state import Moment
+from audit.times import LAST_SECOND
 from chain.messages import Grant, Purpose, token_id
 from tests.api.fhir.r4 import leaves, valid
 
