@@ -61,10 +61,14 @@ class Artifact:
 
     def hash_of(self, code: bytes) -> bytes:
         """keccak256 of some deployed code with this contract's immutables zeroed."""
+        return keccak(self.zeroed(code))
+
+    def zeroed(self, code: bytes) -> bytes:
+        """Some deployed code with this contract's immutables zeroed; of its own code, `runtime`."""
         zeroed = bytearray(code)
         for start, length in self.immutable_references:
             zeroed[start : start + length] = bytes(len(zeroed[start : start + length]))
-        return keccak(bytes(zeroed))
+        return bytes(zeroed)
 
     def to_text(self) -> str:
         """The file's content: an entry of the ABI a line, for these files travel in the app."""

@@ -1,8 +1,9 @@
 """The chain as everything else here sees it: one deployment on one node, checked on connecting."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 from eth_account.signers.local import LocalAccount
 from web3 import Web3
@@ -97,13 +98,28 @@ class Chain:
         sender = None
         if account is not None and journal is not None:
             on_mined = (lambda block: None) if seen is None else seen.record
-            sender = Sender(w3, account, journal, timeout=timeout, on_mined=on_mined)
+            # both were just compared with the node's
+            sender = Sender(
+                *(w3, account, journal),
+                timeout=timeout,
+                on_mined=on_mined,
+                chain_id=deployment.chain_id,
+                genesis_hash=deployment.genesis_hash,
+            )
         return cls(w3, deployment, account, sender, seen, timeout)
 
     @property
     def finality(self) -> Finality:
         """The chain's profile."""
         return self.deployment.finality
+
+    def together(self, *views: Callable[[], Any]) -> list[Any]:
+        """What each of several views of this chain returns, asked in one request.
+
+        `chain.together(chain.head, lambda: chain.ledger.round(study_id, 1))`. Each is called twice
+        and must change nothing; see `chain.rpc.NodeProvider.together`. Raises what they raise.
+        """
+        return cast(NodeProvider, self.w3.provider).together(views)
 
     def head(self) -> Block:
         """The newest block."""

@@ -6,11 +6,13 @@ data folder) would otherwise let a revocation be forgotten in silence.
 
 import sqlite3
 from pathlib import Path
+from typing import cast
 
 from web3 import Web3
 
-from chain.blocks import Block, block_of, raw_block
+from chain.blocks import Block, block_of
 from chain.errors import ChainBehind
+from chain.rpc import NodeProvider
 from chain.sqlite_file import transaction
 
 
@@ -43,10 +45,13 @@ class HighWater:
         if newest is None:
             return
         number, expected = newest
-        head = block_of(raw_block(w3, "latest")).number
-        if head < number:
+        newest_known, same = cast(NodeProvider, w3.provider).make_all(
+            [("eth_getBlockByNumber", [which, False]) for which in ("latest", hex(number))]
+        )
+        head = block_of(newest_known).number
+        if head < number or same is None:
             raise ChainBehind(number, expected, head, None)
-        found = block_of(raw_block(w3, number)).hash
+        found = block_of(same).hash
         if found != expected:
             raise ChainBehind(number, expected, head, found)
 

@@ -7,9 +7,9 @@ REQUESTS_CA_BUNDLE), except that a node on this machine is always reached direct
 import ipaddress
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import requests
@@ -28,6 +28,8 @@ _MOST_ANSWERED = 256 << 20
 _PIECE = 1 << 20
 #: A method of JSON-RPC and its parameters.
 Call = tuple[str, list[Any]]
+#: Takes a call in the network's stead, and gives its result.
+Instead = Callable[[Call], Any]
 
 
 def connect_node(
@@ -59,6 +61,10 @@ class NodeProvider(JSONBaseProvider):
         self._local = threading.local()
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        instead: Instead | None = getattr(self._local, "instead", None)
+        if instead is not None:
+            self._local.instead = None  # whatever else a view asks it asks by itself
+            return RPCResponse(result=instead((str(method), params)))
         decoded = self._post(self.encode_rpc_request(method, params))
         if not isinstance(decoded, dict) or ("error" not in decoded and "result" not in decoded):
             raise ChainUnreachable(self.shown_url, "its answer is not JSON-RPC")
@@ -80,10 +86,37 @@ class NodeProvider(JSONBaseProvider):
     def make_all(self, calls: Sequence[Call]) -> list[Any]:
         """As `make_many`, but raises what the node refuses, the first of it."""
         found = self.make_many(calls)
-        for answer in found:
-            if isinstance(answer, Exception):
-                raise answer
-        return found
+        return [answered(answer) for answer in found]
+
+    def together(self, views: Sequence[Callable[[], Any]]) -> list[Any]:
+        """What each of several views returns; what each asks first is asked in one request.
+
+        A view is called twice, first to learn what it asks, so it must ask the node, and change
+        nothing. Raises what the first of the views that fail raises, ValueError for one that asks
+        nothing.
+        """
+        answers = self.make_many([self._first_call(view) for view in views])
+        return [self._answered(view, answer) for view, answer in zip(views, answers, strict=True)]
+
+    def _first_call(self, view: Callable[[], Any]) -> Call:
+        def stop(call: Call) -> NoReturn:
+            raise _Asked(call)
+
+        self._local.instead = stop
+        try:
+            view()
+        except _Asked as asked:
+            return asked.call
+        finally:
+            self._local.instead = None
+        raise ValueError("what is asked together has to ask the node")
+
+    def _answered(self, view: Callable[[], Any], answer: Any) -> Any:
+        self._local.instead = lambda _call: answered(answer)
+        try:
+            return view()
+        finally:
+            self._local.instead = None
 
     def _make_some(self, calls: Sequence[Call]) -> list[Any]:
         asked = [
@@ -125,6 +158,20 @@ class NodeProvider(JSONBaseProvider):
             line = _Line(self._url, self._timeout, self._ca_file, self._direct)
             self._local.line = line
         return line
+
+
+def answered(answer: Any) -> Any:
+    """One of `NodeProvider.make_many`'s results. Raises what is in the place of one."""
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+class _Asked(BaseException):
+    """Ends a view that was called to learn what it asks; no handler of errors may take it."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
 
 
 class _Line:

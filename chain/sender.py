@@ -27,6 +27,7 @@ from chain.errors import (
     TransactionPending,
 )
 from chain.journal import Entry, Journal
+from chain.rpc import NodeProvider
 from chain.transactions import Fees, TransactionSigner
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
@@ -60,16 +61,20 @@ class Sender:
         *,
         timeout: float,
         on_mined: Callable[[Block], None] = lambda block: None,
+        chain_id: int | None = None,
+        genesis_hash: bytes | None = None,
     ) -> None:
         """`timeout` (s) limits the wait for a transaction to be mined. Recovers at once.
+
+        `chain_id` and `genesis_hash` are the node's, where the caller has asked for them already.
 
         Raises ChainBehind when a transaction that was mined is gone, NonceTaken when somebody else
         signs with the account, and what the node raises.
         """
         self.account = account
         self._w3, self._timeout, self._on_mined = w3, timeout, on_mined
-        self._signing = TransactionSigner(account, w3.eth.chain_id)
-        genesis = block_of(raw_block(w3, 0)).hash
+        self._signing = TransactionSigner(account, chain_id or w3.eth.chain_id)
+        genesis = genesis_hash or block_of(raw_block(w3, 0)).hash
         self._journal = Journal(journal, genesis, account.address)
         self._lock = threading.Lock()
         self.recover()
@@ -97,19 +102,32 @@ class Sender:
             for stuck in self._journal.open_entries():
                 # A gap would hold everything after it for ever.
                 self._deliver(stuck)
-            gas = int(self._w3.eth.estimate_gas(call, "pending") * _GAS_MARGIN)  # type: ignore[arg-type]
-            entry = self._journal.append(self._nonce("pending"), self._signer(to, data, gas))
+            gas, nonce, fees = self._prepare(call)
+            entry = self._journal.append(nonce, self._signer(to, data, gas, fees))
             self._deliver(entry)
         mined = self._settle(entry, *self._await_receipt(entry))
         if mined is None:
             self._explain_failure(call, entry)
         return mined
 
-    def _signer(self, to: str | None, data: bytes, gas: int) -> Callable[[int], Entry]:
-        base_fee = int(raw_block(self._w3, "latest").get("baseFeePerGas", "0x0"), 16)
-        tip = self._w3.eth.max_priority_fee
-        fees = Fees.suggested(base_fee, tip)
+    def _prepare(self, call: dict[str, Any]) -> tuple[int, int, Fees]:
+        """Gas, the node's next nonce and fees for a call, asked in one request; what the contract
+        refuses it refuses here.
+        """
+        account = [self.account.address, "pending"]
+        found = cast(NodeProvider, self._w3.provider).make_all(
+            [
+                ("eth_estimateGas", [call, "pending"]),
+                ("eth_getTransactionCount", account),
+                ("eth_getBlockByNumber", ["latest", False]),
+                ("eth_maxPriorityFeePerGas", []),
+            ]
+        )
+        gas, nonce, tip = (int(found[place], 16) for place in (0, 1, 3))
+        base_fee = int(found[2].get("baseFeePerGas", "0x0"), 16)
+        return int(gas * _GAS_MARGIN), nonce, Fees.suggested(base_fee, tip)
 
+    def _signer(self, to: str | None, data: bytes, gas: int, fees: Fees) -> Callable[[int], Entry]:
         def sign(nonce: int) -> Entry:
             signed = self._signing.sign_call(nonce=nonce, to=to, data=data, gas=gas, fees=fees)
             return Entry(nonce, signed.tx_hash, signed.raw)

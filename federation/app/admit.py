@@ -49,15 +49,19 @@ def admit(
     """
     block = chain.head()
     wanted = terms.purposes if purposes is None else purposes
-    # Active now and to the end: a token whose use period has not begun is not admitted early.
-    active = set.intersection(
-        *(
-            set(chain.consent.all_active_tokens(study_id, site, wanted, at, block=block.number))
-            for at in (block.timestamp, opened.close_deadline)
-        )
+
+    def active_at(at: int) -> list[int]:
+        return chain.consent.all_active_tokens(study_id, site, wanted, at, block=block.number)
+
+    now, later, minted, study, epoch = chain.together(
+        lambda: active_at(block.timestamp),
+        lambda: active_at(opened.close_deadline),
+        lambda: chain.consent.minted_count(study_id, site, block=block.number),
+        lambda: chain.registry.study(study_id, block=block.number),
+        lambda: chain.consent.epoch(study_id, site, block=block.number),
     )
-    minted = chain.consent.minted_count(study_id, site, block=block.number)
-    version = chain.registry.study(study_id, block=block.number).consent_version
+    # Active now and to the end: a token whose use period has not begun is not admitted early.
+    active = set(now) & set(later)
     statuses: list[Status] = []
     consents: dict[int, Consent] = {}
     tokens = (token_id(study_id, site, index) for index in range(minted))
@@ -75,10 +79,9 @@ def admit(
                     terms.disease,
                     block.timestamp,
                     opened.close_deadline,
-                    version,
+                    study.consent_version,
                 )
             )
-    epoch = chain.consent.epoch(study_id, site, block=block.number)
     return Cohort(block, epoch, tuple(statuses), consents)
 
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from chain.chain import Block, Chain
 from chain.events import Closed, EventRecord, Sealed, decode
+from chain.messages import Round, Study
 
 _RoundEvent = TypeVar("_RoundEvent", Sealed, Closed)
 
@@ -21,7 +22,12 @@ class RoundEventMissing(Exception):
 
 def chain_time(chain: Chain) -> int:
     """Chain time now, seconds since 1970: what the next block would be stamped, at the least."""
-    return max(chain.head().timestamp, int(time.time()))
+    return time_at(chain.head())
+
+
+def time_at(head: Block) -> int:
+    """As `chain_time`, where the newest block is known."""
+    return max(head.timestamp, int(time.time()))
 
 
 def pause_after(waited: float) -> float:
@@ -47,6 +53,27 @@ def wait_for_block(chain: Chain, seen: Block, waited: float) -> Block:
             return head
 
 
+class Looks:
+    """Looks at a chain again and again, where what views say matters once it may differ.
+
+    Attributes:
+        head: the newest block at the last look.
+    """
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain, self.head = chain, chain.head()
+        self._again_at = 0.0  # nothing was looked at yet
+
+    def may_differ(self) -> bool:
+        """Whether there is another block than at the last look, or a second has passed."""
+        seen, self.head = self.head, self._chain.head()
+        now = time.monotonic()
+        if seen.hash == self.head.hash and now < self._again_at:
+            return False
+        self._again_at = now + _SECONDS_OF_ONE_LOOK
+        return True
+
+
 def issue_time(chain: Chain) -> int:
     """What an enrolment that is signed now says of its time, seconds since 1970: chain time.
 
@@ -59,34 +86,45 @@ def issue_time(chain: Chain) -> int:
 
 def in_force(chain: Chain, study_id: int, version: int) -> bool:
     """Whether a version is the study's current one, approved still, and not suspended."""
-    study = chain.registry.study(study_id)
-    approved = chain_time(chain) < study.approved_until
+    study: Study
+    study, head = chain.together(lambda: chain.registry.study(study_id), chain.head)
+    approved = time_at(head) < study.approved_until
     return study.current_version == version and approved and not study.suspended
 
 
-def sealed_event(chain: Chain, study_id: int, number: int) -> tuple[EventRecord, Sealed]:
+def sealed_event(
+    chain: Chain, study_id: int, number: int, opened: Round | None = None
+) -> tuple[EventRecord, Sealed]:
     """The event that sealed a round, with the block it lies in.
 
+    Args:
+        opened: the round, where it is known already.
+
     Raises:
         RoundEventMissing, chain.errors.ChainError
     """
-    return _round_event(chain, study_id, number, Sealed)
+    return _round_event(chain, study_id, number, opened, Sealed)
 
 
-def closed_event(chain: Chain, study_id: int, number: int) -> tuple[EventRecord, Closed]:
+def closed_event(
+    chain: Chain, study_id: int, number: int, opened: Round | None = None
+) -> tuple[EventRecord, Closed]:
     """The event that closed a round, with the block it lies in.
 
+    Args:
+        opened: the round, where it is known already.
+
     Raises:
         RoundEventMissing, chain.errors.ChainError
     """
-    return _round_event(chain, study_id, number, Closed)
+    return _round_event(chain, study_id, number, opened, Closed)
 
 
 def _round_event(
-    chain: Chain, study_id: int, number: int, kind: type[_RoundEvent]
+    chain: Chain, study_id: int, number: int, opened: Round | None, kind: type[_RoundEvent]
 ) -> tuple[EventRecord, _RoundEvent]:
-    opened = chain.ledger.round(study_id, number).pinned_block
-    for record in chain.events(study_id, opened):
+    opened = opened or chain.ledger.round(study_id, number)
+    for record in chain.events(study_id, opened.pinned_block):
         event = decode(record)
         if isinstance(event, kind) and event.round == number:
             return record, event

@@ -25,6 +25,8 @@ SCHEMA = "assent-environment-1"
 _LIBRARIES = ("cryptography", "numpy", "torch")
 #: What computes rows, in chunks whose sizes are in these modules.
 _COMPUTING = (known_slopes, meta_gradient, point, straight_lines, usable)
+#: Paths that leave the folder of the library itself.
+_ELSEWHERE = ("../", "/")
 _THREAD_VARIABLES = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -69,17 +71,17 @@ def _library(name: str) -> dict[str, str]:
     are left out.
     """
     found = distribution(name)
-    files = sorted(line for line in (found.read_text("RECORD") or "").splitlines() if _counts(line))
+    # lines of path, hash, size; every message reads torch's twelve thousand
+    files = sorted(
+        line
+        for line in (found.read_text("RECORD") or "").splitlines()
+        if ",sha256=" in line
+        and ".pyc," not in line
+        and ".dist-info/" not in line
+        and not line.startswith(_ELSEWHERE)
+    )
     listed = hashlib.sha256("\n".join(files).encode()).hexdigest()
     return {"version": found.version, "files": listed}
-
-
-def _counts(line: str) -> bool:
-    """Whether a line of RECORD (path, hash, size) is of a file that the library itself brings."""
-    path = line.partition(",")[0]
-    return ",sha256=" in line and not (
-        path.startswith(("../", "/")) or path.endswith(".pyc") or ".dist-info/" in path
-    )
 
 
 def _cpu_features() -> str:

@@ -23,7 +23,7 @@ from chain.errors import (
 )
 from chain.messages import Closure, RoundState, Terms, ledger_domain
 from federation.app.barring import bar_undelivered
-from federation.app.chain_facts import chain_time, in_force
+from federation.app.chain_facts import Looks, chain_time, in_force, time_at
 from federation.app.coordinator import Coordinator
 from federation.app.inbox import Inbox, Replies
 from federation.app.opening import barred_sites
@@ -113,24 +113,28 @@ class RoundDriver:
 
     def _until_sealed(self) -> None:
         announced: set[str] = set()
+        looks = Looks(self._chain)
         while True:
             self._inbox.look()
-            info = self._ledger.round(self._study, self.round_number)
-            if info.state == RoundState.SEALED:
-                return
-            if info.state != RoundState.OPEN:
-                raise self._aborted("RoundEnded", f"the ledger says {info.state.name}", again=True)
-            barred = barred_sites(self._chain, self._study, self.terms)
-            awaited = [site for site in self.terms.sites if site not in barred]
-            current = self._current(awaited)
-            for site in sorted(set(current) - announced):
-                self._note_commitment(site)
-            for site in sorted(announced - set(current)):
-                self._note("consent-ended", site=site)
-            if announced != set(current):
-                self._unchanged_since = time.monotonic()
-            announced = set(current)
-            now = chain_time(self._chain)
+            if looks.may_differ():
+                info = self._ledger.round(self._study, self.round_number)
+                if info.state == RoundState.SEALED:
+                    return
+                if info.state != RoundState.OPEN:
+                    raise self._aborted(
+                        "RoundEnded", f"the ledger says {info.state.name}", again=True
+                    )
+                barred = barred_sites(self._chain, self._study, self.terms)
+                awaited = [site for site in self.terms.sites if site not in barred]
+                current = self._current(awaited)
+                for site in sorted(set(current) - announced):
+                    self._note_commitment(site)
+                for site in sorted(announced - set(current)):
+                    self._note("consent-ended", site=site)
+                if announced != set(current):
+                    self._unchanged_since = time.monotonic()
+                announced = set(current)
+            now = time_at(looks.head)
             over = now >= info.commit_deadline
             held = time.monotonic() - self._unchanged_since < self.pacing.seal_after_seconds
             if over and len(current) < self.terms.min_sites:
@@ -169,12 +173,14 @@ class RoundDriver:
         return True
 
     def _until_delivered(self) -> None:
-        sealed_at = time.monotonic()
+        sealed_at, looks = time.monotonic(), Looks(self._chain)
         self._members = self._ledger.members(self._study, self.round_number)
-        self._seal_digest = self._ledger.round(self._study, self.round_number).seal_digest
+        sealed = self._ledger.round(self._study, self.round_number)
+        self._seal_digest = sealed.seal_digest
         while True:
             self._inbox.look()
-            self._refuse_if_hopeless()
+            if looks.may_differ():
+                self._refuse_if_hopeless()
             missing = [site for site in self._members if site not in self._inbox.deliveries]
             held = time.monotonic() - sealed_at < self.pacing.close_after_seconds
             if not missing and not held:
@@ -187,8 +193,7 @@ class RoundDriver:
                     f"sealed but not delivered: {withheld or missing}; codes: {self._inbox.codes}",
                     again=True,
                 )
-            info = self._ledger.round(self._study, self.round_number)
-            if missing and chain_time(self._chain) >= info.delivery_deadline:
+            if missing and time_at(looks.head) >= sealed.delivery_deadline:
                 self._keep_undelivered(missing)
                 raise self._aborted(
                     "DeliveryDeadlinePassed", f"no delivery from {missing}", again=True

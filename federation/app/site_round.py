@@ -37,7 +37,13 @@ from chain.messages import (
     seal_digest,
 )
 from federation.app.admit import Cohort, admit, cohort_root
-from federation.app.chain_facts import chain_time, in_force, sealed_event, wait_for_block
+from federation.app.chain_facts import (
+    chain_time,
+    in_force,
+    sealed_event,
+    time_at,
+    wait_for_block,
+)
 from federation.app.environment import environment_facts, environment_hash
 from federation.app.masks import mask, mask_key_pair
 from federation.app.models import model_named
@@ -231,13 +237,16 @@ class SiteRound:
     def _wait_for_seal(self) -> None:
         began, head = time.monotonic(), self._chain.head()
         while True:
-            state = self._round().state
+            found, newest, current = self._chain.together(
+                self._round, self._chain.head, self._is_current
+            )
+            state = found.state
             if state == RoundState.SEALED:
                 return
             if state != RoundState.OPEN:
                 raise Withheld(WithheldCode.ROUND_ABORTED, f"the ledger says {state.name}")
-            now = chain_time(self._chain)
-            if now < self._opened.commit_deadline and not self._is_current():
+            now = time_at(newest)
+            if now < self._opened.commit_deadline and not current:
                 self._commit_until_current()
             elif now >= self._opened.seal_deadline:
                 raise Withheld(WithheldCode.DEADLINE_PASSED, "the round was not sealed in time")
@@ -245,9 +254,10 @@ class SiteRound:
 
     def _check_seal(self) -> _Sealed:
         """Waits until the seal is final, recomputes it and charges the site's own tally."""
-        record, _ = sealed_event(self._chain, self._study, self._number)
+        where = (self._chain, self._study, self._number, self._opened)
+        record, _ = sealed_event(*where)
         self._chain.rely_on(self._chain.wait_final(record.block_number))
-        _, sealed = sealed_event(self._chain, self._study, self._number)
+        _, sealed = sealed_event(*where)
         members = tuple(sealed.members)
         if self._site.address not in members:
             raise Withheld(WithheldCode.NOT_SEALED_IN, "the seal does not name this site")

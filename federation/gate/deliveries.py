@@ -15,6 +15,7 @@ from chain.chain import Chain
 from chain.errors import ChainError, ContractRefused
 from chain.messages import Round, RoundState
 from federation.app.chain_facts import chain_time
+from federation.gate.checked_round import quiet_until
 from federation.gate.journal import Journal
 from federation.gate.keys import SiteKeys
 from federation.gate.replay_window import end_replay_windows
@@ -23,6 +24,7 @@ from federation.gate.site import SiteConfig, connect, site_folder_from_environme
 log = logging.getLogger("assent.deliveries")
 
 _LONGEST_PAUSE = 5.0
+_LONGEST_QUIET = 60.0
 _LONGEST_MARGIN = 120
 
 
@@ -83,12 +85,19 @@ def watch() -> None:
     """
     folder = site_folder_from_environment()
     config = SiteConfig.load(folder)
+    _sleep_while_quiet(folder, config)
     chain = _watch_newest(folder, config)
     try:
         for number, why in end_replay_windows(folder, chain):
             log.info("round %d: what a replay needs is destroyed: %s", number, why)
     except ChainError as error:
         log.warning("replay windows: cannot look: %s", error)
+
+
+def _sleep_while_quiet(folder: Path, config: SiteConfig) -> None:
+    """Half of what is left, as the chain's time may run ahead; the site's next message ends it."""
+    left = quiet_until(folder, config.study_id) - time.time()
+    time.sleep(min(_LONGEST_QUIET, max(0.0, left / 2)))
 
 
 def _watch_newest(folder: Path, config: SiteConfig) -> Chain:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from chain.chain import Chain
+from chain.chain import Block, Chain
 from chain.errors import ChainError
-from chain.messages import RoundState, Study, terms_hash
-from federation.app.chain_facts import chain_time, pause_after
+from chain.messages import RoundState, Study, Terms, terms_hash
+from federation.app.chain_facts import pause_after, time_at
 from federation.gate.checked_round import checked_round, note_checked
+from federation.gate.deliveries import record_from
 from federation.gate.fork_server.verdict import GateRefused
 from federation.gate.lineage import BaseDoesNotFollow, check_base_follows
 from federation.gate.site import (
@@ -44,16 +45,17 @@ def decide(app_dir: Path, fab_hash: str) -> None:
         config = SiteConfig.load(folder)
         chain = connect(folder, config)
         _wait_for_next_round(chain, folder, config.study_id)
-        _check_head(chain, config)
-        study = check_study(chain, config)
-        approved = chain.registry.terms(config.study_id, study.current_version).app_hash.hex()
+        head, number = chain.together(chain.head, lambda: chain.ledger.round_count(config.study_id))
+        _check_head(head, config)
+        _, terms = _checked_study(chain, config)
+        approved = terms.app_hash.hex()
         if fab_hash.removeprefix("0x").lower() != approved:
             raise GateRefused(
                 "APP_NOT_APPROVED",
                 f"the coordinator sent app {fab_hash} and study {config.study_id} approved "
                 f"{approved}; do not start it, tell the reviewers",
             )
-        _check_base(chain, folder, config)
+        _check_base(chain, folder, config, head, number)
     except SiteFolderInvalid as error:
         raise GateRefused("SITE_FOLDER_INVALID", str(error)) from error
     except ChainError as error:
@@ -66,8 +68,9 @@ def _wait_for_next_round(chain: Chain, folder: Path, study_id: int) -> None:
     A coordinator orders a round before it is open, so that no site begins it late. When none comes,
     the app is judged by the newest round: it may be asked for that once more.
     """
-    newest = chain.ledger.round_count(study_id)
-    if not newest or checked_round(folder, study_id) != newest:
+    checked = checked_round(folder, study_id)
+    newest = chain.ledger.round_count(study_id) if checked else 0
+    if not newest or checked != newest:
         return
     if chain.ledger.round(study_id, newest).state == RoundState.OPEN:
         return
@@ -77,8 +80,7 @@ def _wait_for_next_round(chain: Chain, folder: Path, study_id: int) -> None:
         waited = time.monotonic() - began
 
 
-def _check_head(chain: Chain, config: SiteConfig) -> None:
-    head = chain.head()
+def _check_head(head: Block, config: SiteConfig) -> None:
     age = time.time() - head.timestamp
     if config.max_head_age_seconds and age > config.max_head_age_seconds:
         raise GateRefused(
@@ -94,15 +96,23 @@ def check_study(chain: Chain, config: SiteConfig) -> Study:
     Raises:
         GateRefused
     """
+    return _checked_study(chain, config)[0]
+
+
+def _checked_study(chain: Chain, config: SiteConfig) -> tuple[Study, Terms]:
     study_id = config.study_id
-    study = chain.registry.study(study_id)
+    study: Study
+    study, committee, head = chain.together(
+        lambda: chain.registry.study(study_id),
+        lambda: chain.registry.reviewers(study_id),
+        chain.head,
+    )
     if study.current_version == 0:
         raise GateRefused(
             "STUDY_NOT_APPROVED",
             f"study {study_id} has no approved terms; nothing runs before its reviewers approve"
             " some",
         )
-    committee = chain.registry.reviewers(study_id)
     if set(committee) != set(config.reviewers) or study.threshold != config.threshold:
         raise GateRefused(
             "COMMITTEE_UNKNOWN",
@@ -111,28 +121,29 @@ def check_study(chain: Chain, config: SiteConfig) -> Study:
         )
     if study.suspended:
         raise GateRefused("STUDY_SUSPENDED", f"study {study_id} is suspended by its reviewers")
-    if chain_time(chain) >= study.approved_until:
+    if time_at(head) >= study.approved_until:
         raise GateRefused(
             "APPROVAL_EXPIRED",
             f"the approval of study {study_id} has expired; nothing runs before {study.threshold} "
             f"of its reviewers approve version {study.current_version} again",
         )
-    terms = chain.registry.terms(study_id, study.current_version)
-    if terms_hash(terms) != chain.registry.terms_hash(study_id, study.current_version):
+    terms: Terms
+    terms, stated = chain.together(
+        lambda: chain.registry.terms(study_id, study.current_version),
+        lambda: chain.registry.terms_hash(study_id, study.current_version),
+    )
+    if terms_hash(terms) != stated:
         raise GateRefused(
             "TERMS_CONTRADICT",
             f"the terms of study {study_id} do not hash to what its reviewers signed: do not trust"
             " this chain node before you know why",
         )
-    return study
+    return study, terms
 
 
-def _check_base(chain: Chain, folder: Path, config: SiteConfig) -> None:
-    number = chain.ledger.round_count(config.study_id)
-    if number == 0 or chain.ledger.round(config.study_id, number).state not in (
-        RoundState.OPEN,
-        RoundState.SEALED,
-    ):
+def _check_base(chain: Chain, folder: Path, config: SiteConfig, head: Block, number: int) -> None:
+    opened = chain.ledger.round(config.study_id, number) if number else None
+    if opened is None or opened.state not in (RoundState.OPEN, RoundState.SEALED):
         raise GateRefused("NO_ROUND_OPEN", f"study {config.study_id} has no round under way")
     with ObjectStore(config.ipfs_api) as store:
         try:
@@ -141,4 +152,6 @@ def _check_base(chain: Chain, folder: Path, config: SiteConfig) -> None:
             raise GateRefused("BASE_DOES_NOT_FOLLOW", str(error)) from error
         except ObjectStoreError as error:
             raise GateRefused("EVIDENCE_MISSING", str(error)) from error
-    note_checked(folder, config.study_id, number)
+    # by this machine's clock, which the chain's may be ahead of
+    ahead = max(0, head.timestamp - int(time.time()))
+    note_checked(folder, config.study_id, number, record_from(opened) - ahead)

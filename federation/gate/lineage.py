@@ -15,7 +15,7 @@ from audit.recipe import parse as parse_recipe
 from audit.sum_bound import require_plausible_sum
 from audit.update import apply_round, unmask_sum
 from chain.chain import Chain
-from chain.messages import RoundState
+from chain.messages import Round, RoundState
 from federation.app.chain_facts import RoundEventMissing, closed_event
 from ipfs.objects import ObjectStore
 
@@ -64,15 +64,18 @@ def recompute_round(chain: Chain, store: ObjectStore, study_id: int, number: int
         AuditError, RoundEventMissing: it cannot be recomputed.
         ipfs.objects.ObjectStoreError, chain.errors.ChainError
     """
-    closed = chain.ledger.round(study_id, number)
+    closed: Round
+    closed, members = chain.together(
+        lambda: chain.ledger.round(study_id, number),
+        lambda: chain.ledger.members(study_id, number),
+    )
     terms = chain.registry.terms(study_id, closed.version)
     recipe = parse_recipe(store.get(cid_of_sha256(terms.recipe_hash)))
     manifest = parse_manifest(store.get(cid_of_sha256(closed.manifest_hash)))
-    members = chain.ledger.members(study_id, number)
     if [entry.site for entry in manifest.contributions] != list(members):
         raise AuditError(f"the manifest of round {number} names other members than the ledger")
     # The ledger checked these hashes against the members' signatures; the manifest only claims.
-    _, closing = closed_event(chain, study_id, number)
+    _, closing = closed_event(chain, study_id, number, closed)
     if [entry.masked.sha256 for entry in manifest.contributions] != list(closing.masked_hashes):
         raise AuditError(
             f"the manifest of round {number} names masked vectors that its members did not sign"

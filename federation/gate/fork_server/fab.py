@@ -100,15 +100,17 @@ def _read_files(app_dir: Path) -> dict[str, bytes]:
         raise FabError(f"{app_dir} is not a folder of its own (missing, or a symbolic link)")
     contents: dict[str, bytes] = {}
     total = 0
-    for folder, subfolders, names in os.walk(app_dir, followlinks=False, onerror=_raise):
+    # plain strings: paths as objects would cost as much as the reading, for every message
+    start = len(os.path.join(app_dir, ""))  # noqa: PTH118
+    for folder, subfolders, names in os.walk(str(app_dir), followlinks=False, onerror=_raise):
         if not subfolders and not names:
             raise FabError(f"{folder} is an empty folder: no app bundle holds one")
         for name in subfolders:
-            if Path(folder, name).is_symlink():
+            if os.path.islink(f"{folder}/{name}"):  # noqa: PTH114
                 raise FabError(f"{Path(folder, name)} is a symbolic link")
         for name in names:
-            path = Path(folder, name)
-            relative = path.relative_to(app_dir).as_posix()
+            path = f"{folder}/{name}"
+            relative = path[start:]
             if relative == CONTENT_FILE:
                 raise FabError(
                     f"{path} was added, changed or removed: Flower installs no such file"
@@ -123,7 +125,7 @@ def _read_files(app_dir: Path) -> dict[str, bytes]:
     return contents
 
 
-def _read_regular_file(path: Path, at_most: int) -> bytes:
+def _read_regular_file(path: str, at_most: int) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:

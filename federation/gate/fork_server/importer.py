@@ -25,6 +25,7 @@ from flwr.clientapp.client_app import LoadClientAppError
 
 import federation.gate
 from federation.gate.fork_server.names import (
+    PROJECT_NAMES,
     is_app_project_module,
     is_site_module,
     top_level_names,
@@ -204,6 +205,8 @@ def check_origins(app_dir: Path) -> None:
         `federation.gate` from outside the site's installation.
     """
     for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] not in PROJECT_NAMES:
+            continue
         if is_site_module(name):
             _check_inside(name, getattr(module, "__file__", None), SITE_FOLDER)
         elif is_app_project_module(name):

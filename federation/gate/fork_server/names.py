@@ -20,8 +20,10 @@ def is_site_module(name: str) -> bool:
 
 def is_app_project_module(name: str) -> bool:
     """Whether the module is the project's and has to come from the app's folder."""
-    top = name.partition(".")[0]
-    return top in PROJECT_NAMES and name != "federation" and not is_site_module(name)
+    # asked of thousands of loaded modules for every message, nearly all of them libraries'
+    if name.partition(".")[0] not in PROJECT_NAMES:
+        return False
+    return name != "federation" and not is_site_module(name)
 
 
 def top_level_names(files: dict[str, str]) -> frozenset[str]:
