@@ -16,10 +16,10 @@ def down(state: StateFolder = None, json_: JsonOption = False) -> None:
 
     Afterwards no process of it is left. `assent up` brings the same federation back.
     """
-    from scripts.local.running import alone, recorded, stop_everything, strays
+    from scripts.local.running import alone_with, recorded, stop_everything, strays
 
     layout = existing_layout(state)
-    with alone(layout):
+    with alone_with(layout):
         if any(one.is_running for one in recorded(layout)):
             _remember_head(layout)
             warn("Stopping: some seconds.")

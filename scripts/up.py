@@ -51,12 +51,12 @@ def up(
     keys and rounds; while everything runs it changes nothing. A chain that has lost anything that
     was relied on is refused. The first time takes a minute.
     """
-    from scripts.local.running import alone, recorded, stop_everything, strays
+    from scripts.local.running import alone_with, recorded, stop_everything, strays
     from scripts.local.settings import refuse_taken_ports, settled
 
     layout = layout_of(state)
     layout.make()
-    with alone(layout):
+    with alone_with(layout):
         settings = settled(layout.settings, chain, sites, deployer_key, confirmations)
         there = recorded(layout)
         runs = bool(there) and all(one.is_running for one in there)

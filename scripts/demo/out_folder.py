@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from scripts.alone import alone
 from scripts.console import BadInput
 
 _LOCK: Final = "demo.lock"
@@ -28,28 +27,18 @@ def alone_in(out: Path) -> Iterator[None]:
     """
     if out.exists() and not out.is_dir():
         raise BadInput(f"--out: {out} is no folder; name another folder")
-    strange = (
-        sorted(one.name for one in out.iterdir() if one.name not in _WRITTEN)
-        if (out.exists())
-        else []
-    )
-    if strange:
+    there = out.iterdir() if out.exists() else ()
+    if strange := sorted(one.name for one in there if one.name not in _WRITTEN):
         raise BadInput(
             f"--out: {out} holds what no demo has written ({', '.join(strange[:3])}) and would be"
             " emptied; name another folder"
         )
     out.mkdir(parents=True, exist_ok=True)
-    handle = os.open(out / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BadInput(f"--out: another demo runs in {out}; name another folder") from None
+    busy = BadInput(f"--out: another demo runs in {out}; name another folder")
+    with alone(out / _LOCK, busy):
         for name in _WRITTEN - {_LOCK}:
             _remove(out / name)
         yield
-    finally:
-        os.close(handle)
 
 
 def _remove(path: Path) -> None:

@@ -6,16 +6,15 @@ environment, so that also what a killed command left, or a killed keeper, is fou
 
 from __future__ import annotations
 
-import fcntl
-import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from types import FrameType
 
 import psutil
 
+from scripts.alone import alone
 from scripts.local.layout import Layout
 from scripts.local.settings import StateRefused
 from stack import running
@@ -81,24 +80,14 @@ def recorded(layout: Layout) -> list[running.Running]:
     return running.read(layout.running)
 
 
-@contextmanager
-def alone(layout: Layout) -> Iterator[None]:
-    """One command at a time changes what runs; the lock ends with the process that holds it.
+def alone_with(layout: Layout) -> AbstractContextManager[None]:
+    """One command at a time changes what runs.
 
     Raises:
-        StateRefused: another one is at it.
+        StateRefused: another one is at it, said when the block is entered.
     """
-    handle = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StateRefused(
-                f"another `assent up` or `assent down` works on {layout.state}: wait for it"
-            ) from None
-        yield
-    finally:
-        os.close(handle)
+    busy = f"another `assent up` or `assent down` works on {layout.state}: wait for it"
+    return alone(layout.lock, StateRefused(busy))
 
 
 def strays(layout: Layout) -> list[psutil.Process]:

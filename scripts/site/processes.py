@@ -5,7 +5,6 @@ They outlive the command that starts them; `run/processes.json` in the site's fo
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from federation.gate.flower_settings import FlowerSettings
 from federation.gate.fork_server.launch import BIN_FOLDER, INSTALLATION, SOCKET_VARIABLE
 from federation.gate.fork_server.libraries import FIXED_ENVIRONMENT
 from federation.gate.site import SITE_DIR
+from scripts.alone import alone
 from stack import running
 from stack.flower import SuperNode
 from stack.process import ManagedProcess
@@ -67,7 +67,7 @@ def start_processes(folder: Path, timeout: float) -> int:
         ProcessError: one of them ended or was not ready in time; nothing is left running.
     """
     _refuse_where_up_runs_it(folder)
-    with _alone(folder):
+    with _alone_with(folder):
         if there := running_processes(folder):
             names = " and ".join(one.name for one in there)
             raise SiteRunning(f"{names} of {folder} run already; `assent site stop` ends them")
@@ -101,7 +101,7 @@ def stop_processes(folder: Path) -> list[str]:
         SiteRunning: `assent up` runs them, or another command is starting or stopping them.
     """
     _refuse_where_up_runs_it(folder)
-    with _alone(folder):
+    with _alone_with(folder):
         return running.stop_all(_record(folder))
 
 
@@ -167,16 +167,9 @@ def _size(path: Path) -> int:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One command at a time starts or stops; the lock ends with the process that holds it."""
+def _alone_with(folder: Path) -> Iterator[None]:
+    """One command at a time starts or stops."""
     (folder / "run").mkdir(mode=0o700, exist_ok=True)
-    handle = os.open(folder / "run" / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    busy = SiteRunning(f"another command is starting or stopping {folder}; wait for it")
+    with alone(folder / "run" / "lock", busy):
         yield
-    except BlockingIOError:
-        raise SiteRunning(
-            f"another command is starting or stopping {folder}; wait for it"
-        ) from None
-    finally:
-        os.close(handle)

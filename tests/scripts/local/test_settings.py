@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.local.layout import Layout
-from scripts.local.running import alone
+from scripts.local.running import alone_with
 from scripts.local.settings import (
     PortTaken,
     Settings,
@@ -99,7 +99,7 @@ def test_a_kept_port_that_is_taken_is_named(tmp_path: Path) -> None:
 def test_two_commands_do_not_work_on_one_state(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "state")
     layout.make()
-    with alone(layout), pytest.raises(StateRefused, match="wait for it"), alone(layout):
+    with alone_with(layout), pytest.raises(StateRefused, match="wait for it"), alone_with(layout):
         pass
-    with alone(layout):
+    with alone_with(layout):
         pass
