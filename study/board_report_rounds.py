@@ -63,8 +63,11 @@ def privacy(study: StudyFacts) -> Section:
 def _mechanism(terms: Terms) -> str:
     sigma = terms.noise_multiplier / NOISE_MULTIPLIER_UNIT
     least, colluders = terms.min_sites, terms.tolerated_colluders
-    left = f"even when {colluders} of them tell what theirs was" if colluders else "as long as none"
-    left += "" if colluders else " of them tells what its was"
+    left = (
+        f"even when {colluders} of them tell what theirs was"
+        if colluders
+        else "as long as none of them tells what its was"
+    )
     return (
         f"each record's gradient has {count(terms.vector_length, 'number')} and is clipped to C ="
         f" {terms.clipping_norm:,} grid steps (1/{2**terms.fraction_bits:,}) in L2; each of at"
@@ -74,6 +77,7 @@ def _mechanism(terms: Terms) -> str:
 
 
 def _noise(terms: Terms, members: int) -> float:
+    # A forged seal may name fewer than the terms demand, which is another check's to say.
     return excess_noise(terms, max(members, terms.min_sites))
 
 

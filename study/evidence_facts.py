@@ -130,7 +130,9 @@ class StudyFacts:
 
 @dataclass(frozen=True)
 class EvidenceFacts:
-    """A bundle's verdict and what it says; ``study`` is None when its events give no history."""
+    """A bundle's verdict and what it says; ``study`` is None when its events give no history, or
+    terms whose privacy cannot be reckoned.
+    """
 
     bundle: Bundle
     report: Report
@@ -165,7 +167,8 @@ def read_facts(
     bundle = read_bundle(path)
     report = verify(bundle, trust_block, replays=replays)
     state, _ = prove_history(bundle, trust_block)
-    if state is None or not state.history.versions or report.block_time is None:
+    # No privacy: there are no terms, or forged ones whose cost cannot be reckoned.
+    if state is None or report.privacy is None or report.block_time is None:
         return EvidenceFacts(bundle, report, None)
     large = frozenset(sha256_of_cid(cid) for cid in bundle.objects if is_cid_of_large(cid))
     study = study_facts(state.state_at(report.block_number, report.block_time))

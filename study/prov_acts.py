@@ -23,6 +23,10 @@ def when(moment: Moment) -> datetime:
     return date_time(moment.time)
 
 
+def round_name(number: int) -> str:
+    return f"study:{number}"
+
+
 def write_standing(out: ProvWriter) -> None:
     """Versions in force, suspensions, resumptions, and who left and joined the committee."""
     history, document = out.history, out.document
@@ -89,7 +93,7 @@ def _bar(out: ProvWriter, site: str, change: BarChange) -> None:
     name = f"study:bar/{site}/{change.times}"
     if change.round:
         out.act(name, "bar", change.moment)
-        out.document.wasInformedBy(name, f"study:{change.round}")
+        out.document.wasInformedBy(name, round_name(change.round))
         out.document.wasInfluencedBy(f"account:{site}", name)
         return
     readmission = f"study:readmission/{site}/{change.times}"
@@ -119,7 +123,7 @@ def _question(out: ProvWriter, name: str, asked: ChallengeFacts) -> None:
         else "no answer yet",
     }
     document.activity(name, when(asked.asked), when(settled) if settled else None, said)
-    document.wasInformedBy(name, f"study:{asked.round}")
+    document.wasInformedBy(name, round_name(asked.round))
     out.part(name, asked.site, "answerer")
     if asked.answered and asked.answer_hash:
         answer = f"{name}/answer"
@@ -133,7 +137,7 @@ def _question(out: ProvWriter, name: str, asked: ChallengeFacts) -> None:
 
 def write_commitments(out: ProvWriter, facts: RoundFacts) -> None:
     """What each site committed to in a round, each attempt, and the seal over the members'."""
-    document, round_ = out.document, f"study:{facts.number}"
+    document, round_ = out.document, round_name(facts.number)
     newest: dict[str, str] = {}
     for moment, site, commitment in facts.commitments:
         name = f"{round_}/commitment/{site}/{commitment.attempt}"

@@ -20,6 +20,7 @@ from audit.times import date_time
 from study.data_use_text import describe_disease, describe_purposes
 from study.evidence_facts import StudyFacts
 from study.prov_acts import (
+    round_name,
     when,
     write_bars,
     write_commitments,
@@ -51,10 +52,6 @@ def prov_document(contracts: Contracts, facts: StudyFacts) -> ProvDocument:
 def object_name(facts: StudyFacts, digest: bytes) -> str:
     """How the document names an object or a document by the 32 bytes that do: as its CID."""
     return f"ipfs:{facts.cid(digest)}"
-
-
-def round_name(number: int) -> str:
-    return f"study:{number}"
 
 
 class ProvWriter:
@@ -166,7 +163,7 @@ class ProvWriter:
             said["assent:rho_spent"] = str(facts.sealed.rho_spent)
         document.activity(name, when(facts.opened_at), ended, said)
         document.used(name, f"terms:{opened.version}", when(facts.opened_at))
-        document.used(name, object_name(self.facts, opened.base), when(facts.opened_at))
+        document.used(name, self.name_of(opened.base), when(facts.opened_at))
         coordinator = self.history.versions[opened.version].terms.coordinator
         self.part(name, coordinator, "coordinator", f"terms:{opened.version}")
         for member in facts.sealed.members if facts.sealed else ():
@@ -181,7 +178,7 @@ class ProvWriter:
         over = when(facts.over_at) if facts.over_at else None
         for member, digest in zip(facts.sealed.members, facts.closed.masked_hashes, strict=True):
             masked = self.object(digest, f"masked vector of round {facts.number}")
-            if facts.deliveries.get(member) != digest:
+            if facts.deliveries.get(member) != digest:  # else `write_commitments` has said it
                 document.wasAttributedTo(masked, f"account:{member}")
             attempt = facts.newest_commitments()[member].commitment.attempt
             document.wasDerivedFrom(masked, f"{name}/commitment/{member}/{attempt}", name)
@@ -190,7 +187,7 @@ class ProvWriter:
         manifest = self.object(facts.closed.manifest_hash, f"manifest of round {facts.number}")
         document.wasGeneratedBy(made, name, over)
         document.wasGeneratedBy(manifest, name, over)
-        document.wasDerivedFrom(made, object_name(self.facts, facts.opened.base), name)
+        document.wasDerivedFrom(made, self.name_of(facts.opened.base), name)
 
     def act(self, name: str, kind: str, moment: Moment, **said: Any) -> None:
         """Something that was done at once, as an activity."""
@@ -210,7 +207,7 @@ class ProvWriter:
         return object_name(self.facts, digest)
 
     def object(self, digest: bytes, label: str) -> str:
-        name = object_name(self.facts, digest)
+        name = self.name_of(digest)
         if not self.document.get_record(name):
             said = {"prov:label": label}
             if digest not in self.facts.large:  # of those it is their root's, not their bytes'

@@ -39,11 +39,14 @@ from scripts.study.report_figures import as_svg, drawing
 from study.board_report_rounds import COHORT_FIGURE, PRIVACY_FIGURE, privacy
 from study.claims import claim_of, standings
 from study.evidence_facts import StudyFacts, read_facts
-from study.prov_json import object_name, prov_json, round_name
+from study.prov_acts import round_name
+from study.prov_json import object_name, prov_json
 from study.report_parts import Table
 from study.ro_crate import BUNDLE
 from tests.audit.conftest import Written
 from tests.audit.fuzz.on_disk import written as on_disk
+from tests.audit.misbehaviour.forgery import Forgery
+from tests.audit.misbehaviour.of_people import amended
 from tests.audit.reported import replayed
 from tests.audit.tampering import forged
 from tests.hospital import assent
@@ -487,3 +490,15 @@ def test_a_block_of_a_time_that_no_calendar_has_does_not_hold_and_is_no_defect(
     assert f"second {2**256 - 1}" in told.words
     assert assent("study", "report", hostile, "--out", tmp_path / "report").code == 1
     assert assent("study", "export", hostile, "--out", tmp_path / "crate").code == 1
+
+
+def test_forged_terms_whose_privacy_cannot_be_reckoned_leave_the_verdict(
+    written: Written, tmp_path: Path
+) -> None:
+    forgery = Forgery(read_bundle(written.folder), written.accounts)
+    amended(forgery, tolerated_colluders=3)
+    hostile = on_disk(forgery.proven(), tmp_path / "bundle")
+    answer = assent("study", "report", hostile, "--out", tmp_path / "report")
+    assert answer.code == 1
+    page = (tmp_path / "report/report.html").read_text(encoding="utf-8")
+    assert "THIS EVIDENCE DOES NOT HOLD" in page
