@@ -33,6 +33,7 @@ _OTHERS_ACTS = ("compile.py", "deploy.py", "evidence.py", "passkeys.py", "signed
 #: Of federation/app/learning/, what only comparisons run.
 _COMPARISONS = (
     "baselines.py",
+    "calibration.py",
     "dp_fedavg.py",
     "forecasts.py",
     "nested.py",
