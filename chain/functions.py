@@ -3,21 +3,26 @@
 web3's contract objects read the whole ABI again for each call; this reads it once a process.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
 from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
 from eth_utils.abi import collapse_if_tuple, function_abi_to_4byte_selector
 from eth_utils.address import to_checksum_address
 from web3 import Web3
 
 from chain.artifacts import AnyName, artifact
+from chain.solidity import Abi
+from chain.words import WordInvalid, values_reader
 
 # Refuses bytes of another length than their type has; eth_abi alone pads what is too short.
 _STRICT = Web3().codec
+_PLAIN = re.compile(r"(uint[0-9]+|address|bool|bytes[0-9]*|string)(\[\])*")
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,34 @@ class Function:
         Addresses inside structs are not: `chain.solidity.struct_from_abi` gives them so. Raises
         eth_abi.exceptions.DecodingError.
         """
-        values = tuple(map(_checksummed, self.outputs, decode(self.outputs, answer)))
+        read = _reader_of(self.outputs)
+        try:
+            if read is None:
+                values = tuple(map(_checksummed, self.outputs, decode(self.outputs, answer)))
+            else:
+                values = tuple(map(_as_eth_abi_gives, self.outputs, read(answer)))
+        except WordInvalid as error:
+            raise DecodingError(str(error)) from error
         return values[0] if len(values) == 1 else values or None
+
+
+@cache
+def _reader_of(outputs: tuple[str, ...]) -> Callable[[bytes], list[Any]] | None:
+    """Reads values without structs word by word, at a tenth of what `eth_abi` takes."""
+    if any(not _PLAIN.fullmatch(kind) for kind in outputs):
+        return None
+    return values_reader([_hint_of(kind) for kind in outputs])
+
+
+def _hint_of(kind: str) -> Any:
+    """The annotation that stands for an ABI type (`chain.solidity`)."""
+    if kind.endswith("[]"):
+        return tuple[_hint_of(kind.removesuffix("[]")), ...]  # type: ignore[misc]
+    return Annotated[Any, Abi(kind)]
+
+
+def _as_eth_abi_gives(kind: str, value: Any) -> Any:
+    return list(value) if kind == "address[]" else value
 
 
 def _checksummed(kind: str, value: Any) -> Any:

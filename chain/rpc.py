@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import requests
 from web3 import Web3
+from web3.eth import Eth
 from web3.providers.base import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
@@ -41,7 +42,8 @@ def connect_node(
     with the only authorities that are trusted. Calls raise ChainUnreachable, RpcRefused or
     ContractRefused. Raises ValueError when the address is not http(s).
     """
-    return Web3(NodeProvider(rpc_url, timeout=timeout, ca_file=ca_file), middleware=[])
+    provider = NodeProvider(rpc_url, timeout=timeout, ca_file=ca_file)
+    return Web3(provider, middleware=[], modules={"eth": Eth})
 
 
 class NodeProvider(JSONBaseProvider):

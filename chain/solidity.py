@@ -12,7 +12,7 @@ from enum import IntEnum
 from functools import cache, lru_cache
 from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
-from eth_utils.address import is_checksum_address, to_checksum_address
+from eth_utils.address import to_checksum_address
 
 Hint = Any
 S = TypeVar("S")
@@ -183,5 +183,14 @@ def _check(value: Any, hint: Hint, where: str) -> None:
 
 # The checksum is a hash, and one act names the same few addresses several times.
 @lru_cache(maxsize=65_536)
+def checksummed(address: bytes) -> str:
+    """The EIP-55 form of an address of 20 bytes."""
+    return str(to_checksum_address(address))
+
+
 def _has_checksum(address: str) -> bool:
-    return bool(is_checksum_address(address))
+    try:
+        raw = bytes.fromhex(address.removeprefix("0x"))
+    except ValueError:
+        return False
+    return len(raw) == 20 and checksummed(raw) == address

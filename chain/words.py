@@ -15,9 +15,7 @@ from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, get_args
 
-from eth_utils.address import to_checksum_address
-
-from chain.solidity import Hint, abi_type, is_array, members
+from chain.solidity import Hint, abi_type, checksummed, is_array, members
 
 WORD = 32
 Reader = Callable[[bytes, int], Any]
@@ -25,8 +23,6 @@ Reader = Callable[[bytes, int], Any]
 TailReader = Callable[[bytes, int], tuple[Any, int]]
 """Reads a value of no fixed size that begins there, and tells where it ends."""
 Writer = Callable[[Any], bytes]
-
-_checksummed = lru_cache(maxsize=65_536)(to_checksum_address)
 
 
 class WordInvalid(ValueError):
@@ -238,7 +234,7 @@ def _number(bits: int) -> Callable[[bytes, int], int]:
 def _address(data: bytes, at: int) -> str:
     if any(data[at : at + 12]):
         raise WordInvalid("an address has more than 20 bytes")
-    return str(_checksummed(data[at + 12 : at + WORD]))
+    return checksummed(data[at + 12 : at + WORD])
 
 
 def _left(size: int) -> Reader:

@@ -1,12 +1,13 @@
 """What the clients share: calls, writes, and receipts with decoded events."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar, cast
 
 from eth_abi.exceptions import DecodingError
 from web3 import Web3
+from web3.types import RPCEndpoint
 
 from chain.artifacts import AnyName
 from chain.blocks import Block
@@ -16,7 +17,8 @@ from chain.functions import functions
 from chain.messages import Domain
 from chain.rpc import NodeProvider
 from chain.sender import Sender
-from chain.solidity import struct_from_abi, to_abi
+from chain.solidity import to_abi
+from chain.words import WordInvalid, values_reader
 
 S = TypeVar("S")
 
@@ -86,7 +88,29 @@ class ContractClient:
             raise ContractMissing(self.name, self.address) from error
 
     def _struct(self, struct: type[S], function: str, *arguments: Any, block: int | None) -> S:
-        return struct_from_abi(self._view(function, *arguments, block=block), struct)
+        return self._structs(struct, function, [arguments], block=block)[0]
+
+    def _structs(
+        self,
+        struct: type[S],
+        function: str,
+        arguments: Iterable[Sequence[Any]],
+        *,
+        block: int | None,
+    ) -> list[S]:
+        """What a function that gives one struct says of each of some arguments, asked together."""
+        calls = [("eth_call", self._asked(function, one, block)) for one in arguments]
+        provider = cast(NodeProvider, self._w3.provider)
+        if len(calls) == 1:
+            ((method, asked),) = calls
+            answers = [provider.make_request(RPCEndpoint(method), asked)["result"]]
+        else:
+            answers = provider.make_all(calls)
+        read = _reader_of(cast(Any, struct))
+        try:
+            return [read(bytes.fromhex(answer[2:]))[0] for answer in answers]
+        except WordInvalid as error:
+            raise ContractMissing(self.name, self.address) from error
 
     def _addresses_of(self, function: str, *arguments: Any, block: int | None) -> list[str]:
         return [str(account) for account in self._view(function, *arguments, block=block)]
@@ -112,6 +136,11 @@ class ContractClient:
     def _event(self, log: Mapping[str, Any], block: Block) -> Event | None:
         record = record_of(log, self._addresses, block)
         return None if record is None else decode(record)
+
+
+@cache
+def _reader_of(struct: Any) -> Callable[[bytes], list[Any]]:
+    return values_reader([struct])
 
 
 # The checksum is a hash, and nearly all logs are the same few contracts'.

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from chain.clients.base import ContractClient, Receipt
 from chain.messages import Consent, EnrolmentProof, Grant
-from chain.solidity import struct_from_abi
 
 # Indices that one eth_call looks at, 3,900 gas each: 8 M for a page. That is below what nodes allow
 # a call (commonly 50 M) and a transaction (EIP-7825: 2^24).
@@ -78,8 +77,7 @@ class ConsentTokenClient(ContractClient):
 
     def consents(self, token_ids: Iterable[int], *, block: int | None = None) -> list[Consent]:
         """`consent` of each, in one request a hundred."""
-        found = self._views("consent", ((token,) for token in token_ids), block=block)
-        return [struct_from_abi(one, Consent) for one in found]
+        return self._structs(Consent, "consent", ((token,) for token in token_ids), block=block)
 
     def token_id_of(self, study_id: int, site: str, index: int, *, block: int | None = None) -> int:
         """The contract's own `chain.messages.token_id`."""

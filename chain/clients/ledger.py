@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from chain.clients.base import ContractClient, Receipt
 from chain.messages import ChallengeRecord, Commitment, Round
-from chain.solidity import struct_from_abi
 
 
 class RoundLedgerClient(ContractClient):
@@ -131,8 +130,7 @@ class RoundLedgerClient(ContractClient):
     ) -> list[Commitment]:
         """`commitment_of` each of the sites, asked together."""
         asked = [(study_id, number, site) for site in sites]
-        answers = self._views("commitmentOf", asked, block=block)
-        return [struct_from_abi(one, Commitment) for one in answers]
+        return self._structs(Commitment, "commitmentOf", asked, block=block)
 
     def bars(self, study_id: int, sites: Sequence[str]) -> dict[str, int]:
         """`barred_for` of those of the sites that are barred, asked together."""
