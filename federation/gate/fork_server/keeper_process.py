@@ -53,6 +53,7 @@ class KeeperProcess:
             socket.AF_UNIX, socket.SOCK_SEQPACKET
         )
         self._selector = selectors.DefaultSelector()
+        self._due: dict[bytes, tuple[float, Errand]] = {}
         self._afterwards: dict[bytes, int] = {}
         gc.collect()
         gc.freeze()
@@ -62,15 +63,16 @@ class KeeperProcess:
         self._selector.register(self._control, selectors.EVENT_READ, self._take_errand)
         self._selector.register(self._admitted, selectors.EVENT_READ, self._take_compiled)
         while True:
-            for key, _events in self._selector.select():
+            for key, _events in self._selector.select(self._seconds_to_next()):
                 key.data()
+            self._begin_due()
 
     def _take_errand(self) -> None:
         errand = receive_errand(self._control)
         if errand is None:
             os._exit(0)
         if errand.kind == AFTER:
-            self._begin_afterwards(errand)
+            self._put_afterwards(errand)
         else:
             self._fork(errand, lambda: self._be_gate(errand))
         for descriptor in errand.descriptors:
@@ -87,12 +89,26 @@ class KeeperProcess:
         if len(self._compiled) > _KEPT_APPS:
             os.close(self._compiled.pop(next(iter(self._compiled))))
 
-    def _begin_afterwards(self, errand: Errand) -> None:
-        """One for each site: the newest message says all that an earlier one's would."""
+    def _put_afterwards(self, errand: Errand) -> None:
+        """One for each site: the newest message says all that an earlier one's would. No process
+        is forked before its time, for most often the site's next message ends sooner.
+        """
         site = errand.environment[SITE_FOLDER]
         if (earlier := self._afterwards.pop(site, None)) is not None:
             os.kill(earlier, signal.SIGKILL)  # not reaped yet, so the id is still its own
-        self._afterwards[site] = self._fork(errand, lambda: self._be_afterwards(errand))
+        self._due[site] = (time.monotonic() + self._after_seconds, errand)
+
+    def _seconds_to_next(self) -> float | None:
+        if not self._due:
+            return None
+        return max(0.0, min(at for at, _ in self._due.values()) - time.monotonic())
+
+    def _begin_due(self) -> None:
+        now = time.monotonic()
+        for site, (at, errand) in list(self._due.items()):
+            if at <= now:
+                del self._due[site]
+                self._afterwards[site] = self._fork(errand, self._after)
 
     def _fork(self, errand: Errand, become: Callable[[], None]) -> int:
         check_single_threaded()
@@ -137,10 +153,6 @@ class KeeperProcess:
             os.nice(10)  # the message's own process compiles what it needs by itself this once
             compiled = compile_app(admission.app_dir, admission.file_hashes)
             socket.send_fds(self._tell_admitted, [admission.fab_hash.encode()], [compiled])
-
-    def _be_afterwards(self, errand: Errand) -> None:
-        time.sleep(self._after_seconds)  # most often the site's next message ends sooner
-        self._after()
 
 
 def run_keeper(

@@ -41,7 +41,8 @@ class ServerConfig:
     gate_timeout_seconds: how long a child waits for a verdict.
     after: "MODULE:FUNCTION", called without arguments after each message that ended well, in a
         process of its own that no app was loaded into; "" for nothing.
-    after_seconds: how long that process waits first; a message that ends sooner takes its place.
+    after_seconds: how long after the message that process begins; a message that ends sooner takes
+        its place.
     supernode_pids: the server ends when all of these processes have ended.
     lifeline: a descriptor to read; the server ends when its other end is closed.
     allowed_uid: the one user whose requests are served.
@@ -51,7 +52,7 @@ class ServerConfig:
     gate: str
     gate_timeout_seconds: float
     after: str = ""
-    after_seconds: float = 5.0
+    after_seconds: float = 20.0
     supernode_pids: tuple[int, ...] = ()
     lifeline: int | None = None
     allowed_uid: int = field(default_factory=os.geteuid)
