@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from eth_utils.crypto import keccak
 
 from api.outbox.problems import ActForAnotherChain
 from chain.chain import Chain
-from chain.errors import ChainError, RegistryQuorumNotReached
+from chain.errors import ChainError, ChainUnreachable, RegistryQuorumNotReached
 from chain.messages import (
     Replacement,
     Resumption,
@@ -99,13 +98,19 @@ def estimate(chain: Chain, acts: Sequence[Prepared]) -> list[int | Exception | N
     """
     provider = chain.w3.provider
     assert isinstance(provider, NodeProvider)
-    asked = [("eth_estimateGas", [act.call.parameters(), "latest"]) for act in acts]
-    answers = provider.make_many(asked)
-    return [_gas(act, answer) for act, answer in zip(acts, answers, strict=True)]
-
-
-def _gas(act: Prepared, answer: Any) -> int | Exception | None:
+    found = gas_of(provider, [act.call.parameters() for act in acts])
     # The registry counts after it has found every signature valid.
-    if isinstance(answer, RegistryQuorumNotReached) and act.needs_others:
-        return None
-    return answer if isinstance(answer, ChainError) else int(answer, 16)
+    return [
+        None if act.needs_others and isinstance(gas, RegistryQuorumNotReached) else gas
+        for act, gas in zip(acts, found, strict=True)
+    ]
+
+
+def gas_of(provider: NodeProvider, calls: Sequence[dict[str, str]]) -> list[int | ChainError]:
+    """Gas of each call on the newest block, or why it is refused. Raises ChainUnreachable."""
+    answers = provider.make_many([("eth_estimateGas", [call, "latest"]) for call in calls])
+    try:
+        return [one if isinstance(one, ChainError) else int(one, 16) for one in answers]
+    except (TypeError, ValueError) as error:
+        reason = "it gives an estimate that cannot be read"
+        raise ChainUnreachable(provider.shown_url, reason) from error

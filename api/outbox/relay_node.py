@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from api.outbox.checking import Call
+from api.outbox.checking import Call, gas_of
 from chain.blocks import Block, block_of
 from chain.chain import Chain
 from chain.errors import ChainError, ChainUnreachable
@@ -54,25 +55,25 @@ class RelayNode:
                 ("eth_maxPriorityFeePerGas", []),
             ]
         )
-        base_fee = int(block.get("baseFeePerGas", "0x0"), 16)
-        return View(block_of(block), int(nonce, 16), Fees.suggested(base_fee, int(tip, 16)))
+        with self._reading("the newest block"):
+            base_fee = int(block.get("baseFeePerGas", "0x0"), 16)
+            return View(block_of(block), int(nonce, 16), Fees.suggested(base_fee, int(tip, 16)))
 
     def nonce_at(self, block_number: int) -> int:
         """The account's next nonce at a past block. Raises ChainError."""
         asked = [self._account, hex(max(0, block_number))]
-        return int(self._provider.make_all([("eth_getTransactionCount", asked)])[0], 16)
+        return self._number("eth_getTransactionCount", asked)
 
     def balance(self) -> int:
         """Wei. Raises ChainError."""
-        asked = [self._account, "latest"]
-        return int(self._provider.make_all([("eth_getBalance", asked)])[0], 16)
+        return self._number("eth_getBalance", [self._account, "latest"])
 
     def receipts(self, hashes: Sequence[bytes]) -> dict[bytes, Receipt]:
         """The receipts of those that are mined. Raises ChainError."""
         asked = [("eth_getTransactionReceipt", ["0x" + one.hex()]) for one in hashes]
         answers = self._provider.make_all(asked)
         mined = {one: raw for one, raw in zip(hashes, answers, strict=True) if raw is not None}
-        try:
+        with self._reading("a receipt"):
             times = self._times(mined.values())
             # A block that is gone by now is looked for again, as if it had never been.
             return {
@@ -80,8 +81,19 @@ class RelayNode:
                 for one, raw in mined.items()
                 if raw["blockHash"] in times
             }
-        except (KeyError, TypeError, ValueError) as error:
-            raise ChainUnreachable("?", "it gives a receipt that cannot be read") from error
+
+    def _number(self, method: str, asked: list[Any]) -> int:
+        (answer,) = self._provider.make_all([(method, asked)])
+        with self._reading(f"an answer to {method}"):
+            return int(answer, 16)
+
+    @contextmanager
+    def _reading(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            reason = f"it gives {what} that cannot be read"
+            raise ChainUnreachable(self._provider.shown_url, reason) from error
 
     def _times(self, receipts: Iterable[dict[str, Any]]) -> dict[str, int]:
         """Chain times (s) of the blocks of receipts, by hash. Newer nodes tell them in the logs."""
@@ -114,9 +126,7 @@ class RelayNode:
 
     def estimate(self, calls: Sequence[Call]) -> list[int | ChainError]:
         """Gas of each call from the account on the newest block, or why it is refused."""
-        asked = [("eth_estimateGas", [call.parameters(self._account), "latest"]) for call in calls]
-        answers = self._provider.make_many(asked)
-        return [one if isinstance(one, ChainError) else int(one, 16) for one in answers]
+        return gas_of(self._provider, [call.parameters(self._account) for call in calls])
 
 
 def _receipt(tx_hash: bytes, raw: dict[str, Any], timestamp: int) -> Receipt:

@@ -17,10 +17,12 @@ def _nothing(methods: list[str]) -> None:
 
 
 class RpcGate:
-    """An HTTP server before a node. `is_open` False: whoever asks is cut off."""
+    """An HTTP server before a node. `is_open` False: whoever asks is cut off; `is_empty` True: all
+    results are null.
+    """
 
     def __init__(self, rpc_url: str) -> None:
-        self.is_open = True
+        self.is_open, self.is_empty = True, False
         self.before: Hook = _nothing
         self.after: Hook = _nothing
         self.seen: list[str] = []
@@ -45,6 +47,9 @@ class RpcGate:
                 with urllib.request.urlopen(request) as answer:
                     data = answer.read()
                 gate.after(methods)
+                if gate.is_empty:
+                    empty = [{"id": call["id"], "result": None} for call in calls]
+                    data = json.dumps(empty).encode()
                 try:
                     self.send_response(200)
                     self.send_header("Content-Length", str(len(data)))

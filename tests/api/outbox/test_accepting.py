@@ -141,10 +141,13 @@ def test_nothing_is_accepted_that_the_chain_was_not_asked_about(
 ) -> None:
     act = patients.grant()
     assert _post(client, patients.grant()).is_success
+    gate.is_empty = True
+    unreadable = _post(client, act)
+    assert (unreadable.status_code, unreadable.json()["code"]) == (503, "chain-unreachable")
     gate.is_open = False
     answer = _post(client, act)
     assert (answer.status_code, answer.json()["code"]) == (503, "chain-unreachable")
-    gate.is_open = True
+    gate.is_open, gate.is_empty = True, False
     assert _post(client, act).is_success
 
 

@@ -39,6 +39,17 @@ def _relay(relayer: Relayer, client: TestClient, *act_ids: str) -> list[Any]:
             return told
 
 
+def test_a_node_whose_answers_cannot_be_read_is_as_good_as_away(
+    client: TestClient, relayer: Relayer, patients: Patients, gate: RpcGate
+) -> None:
+    act_id = _bring(client, patients.grant())
+    gate.is_empty = True
+    with pytest.raises(ChainUnreachable, match=r"127\.0\.0\.1.*cannot be read"):
+        relayer.run_once()
+    gate.is_empty = False
+    assert _relay(relayer, client, act_id)[0]["state"] == "confirmed"
+
+
 def test_many_acts_go_together_and_each_is_told_its_block_and_token(
     client: TestClient,
     relayer: Relayer,
