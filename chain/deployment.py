@@ -77,7 +77,7 @@ class Deployment:
         """Raises ValueError that names the file when it is no deployment, and OSError."""
         try:
             return cls._from_json(json.loads(path.read_text(encoding="utf-8")))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise ValueError(
                 f"{path} is not a deployment file ({type(error).__name__}: {error}). "
                 "Ask the coordinator for it again."

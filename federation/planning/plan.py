@@ -207,7 +207,7 @@ def read_plan(path: Path) -> Plan:
         raise PlanInvalid(f"{path} cannot be read as UTF-8 text: {error}") from None
     try:
         found = yaml.load(text, Loader=_TextLoader)  # noqa: S506, it makes texts, lists and dicts
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise PlanInvalid(f"{path} is not YAML: {error}") from None
     if not isinstance(found, dict):
         raise PlanInvalid(f"{path}: must be a YAML mapping, beginning with format: assent-plan-1")

@@ -23,14 +23,14 @@ def demo(
     from rich.console import Console
 
     console = Console()
-    with alone_in(out.resolve()):
+    with alone_in(out.absolute()):
         console.print("A study of five hospitals on this machine: some four minutes on two free")
         console.print("cores. Loading libraries (some seconds).")
         from scripts.demo.closing import show, write_summary
         from scripts.demo.demo import Demo
         from scripts.demo.report import write_report
 
-        outcome = Demo(out.resolve(), console).run()
+        outcome = Demo(out.absolute(), console).run()
         write_summary(outcome, out / "summary.json")
         write_report(outcome, out / "report.html")
         show(outcome, console)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 from scripts.acts import Yes, require_yes
 from scripts.connection import DeploymentFile, KeyFile, Rpc, connect
 from scripts.console import BadInput, JsonOption, say, show_json, warn
+from scripts.json_file import read_json
 from scripts.keys import read_key
 from scripts.patient.guardian import signer_of
 from scripts.patient.revoking import token_number
@@ -75,7 +75,7 @@ def guardian_sign(
     else:
         assert public_key is not None and assertion is not None
         typed_data, verifier = message.typed_data(domain), chain.deployment.webauthn_verifier
-        answer, kind = _json(assertion), type(message)
+        answer, kind = read_json(assertion), type(message)
         part = GuardianPart.of_assertion(
             typed_data, kind, public_key.read_bytes(), answer, verifier
         )
@@ -126,10 +126,3 @@ def _what(
     if new_key is not None:
         return rotation_of(chain, account, signer_of(new_key, "--new-key"))
     return revocation_by(chain, account, token_number(token or ""))
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except ValueError:
-        raise BadInput(f"{path} is not JSON") from None

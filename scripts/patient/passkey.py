@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scripts.acts import write_act
 from scripts.connection import DeploymentFile, Rpc, connect
 from scripts.console import BadInput, JsonOption, say, show_json
+from scripts.json_file import read_json
 from scripts.patient.revoking import TokenId, token_number
 
 if TYPE_CHECKING:
@@ -80,9 +80,9 @@ def assemble(
     from study.other_signers import act_of_assertion
 
     act = act_of_assertion(
-        _json(typed_data),
+        read_json(typed_data),
         public_key.read_bytes(),
-        _json(assertion),
+        read_json(assertion),
         _deployment(deployment).webauthn_verifier,
         None if enrolment is None else EnrolmentFile.load(enrolment),
     )
@@ -96,10 +96,3 @@ def _deployment(path: Path) -> Deployment:
         return Deployment.load(path)
     except ValueError as error:
         raise BadInput(f"--deployment: {error}") from None
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except ValueError:
-        raise BadInput(f"{path} is not JSON") from None

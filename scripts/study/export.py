@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from scripts.console import BadInput, JsonOption, say, show_json, warn
+from scripts.study.beside_bundle import require_beside
 from scripts.trusted_block import TrustBlock, hash_of
 
 
@@ -31,8 +32,7 @@ def export(
 
     if out.exists():
         raise BadInput(f"{out} is there already: name a new folder")
-    if out.resolve().is_relative_to(bundle.resolve()):
-        raise BadInput(f"{out} would lie in the bundle, which holds nothing else: choose another")
+    require_beside(out, bundle)
     warn(f"Verifying {bundle} ...")
     facts = read_facts(bundle, hash_of(trust_block))
     if not facts.report.ok or facts.study is None:

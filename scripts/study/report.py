@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from scripts.console import BadInput, JsonOption, say, show_json, warn
+from scripts.console import JsonOption, say, show_json, warn
+from scripts.study.beside_bundle import require_beside
 from scripts.trusted_block import TrustBlock, hash_of
 
 PAGE, DOCUMENT = "report.html", "report.pdf"
@@ -41,8 +42,7 @@ def report(
     from study.evidence_facts import read_facts
     from study.report_parts import Figure
 
-    if out.resolve().is_relative_to(bundle.resolve()):
-        raise BadInput(f"{out} lies in the bundle, which holds nothing else: choose another")
+    require_beside(out, bundle)
     warn(f"Verifying {bundle} ...")
     facts = read_facts(bundle, hash_of(trust_block), read_replays(replay or []))
     written = board_report(facts)
