@@ -16,7 +16,7 @@ from tests.hospital import assent
 def deep(tmp_path: Path) -> Path:
     """More levels than any parser follows."""
     path = tmp_path / "deep"
-    path.write_text("[" * 20_000)
+    path.write_text("[" * 3_000)
     return path
 
 
