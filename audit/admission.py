@@ -5,12 +5,14 @@ The site that admits and the verifier that is shown a cohort call the same funct
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from audit.cohort import Status
-from audit.consent_state import StudyState
 from audit.data_use import permits
 from chain.messages import Terms
+
+if TYPE_CHECKING:  # a site that admits replays no history
+    from audit.consent_state import StudyState
 
 
 class Consented(Protocol):

@@ -7,7 +7,6 @@ The files `chain/abi/<Contract>.json` are written by `python -m chain.compile --
 """
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +15,7 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from chain.events import CONTRACT_NAMES, ContractName
+from chain.light_dataclass import light_dataclass
 
 FurtherName = Literal[
     "ERC7913P256Verifier",
@@ -39,7 +39,7 @@ ALL_NAMES: tuple[AnyName, ...] = (*DEPLOYED_NAMES, "GuardianAccount")
 FOLDER = Path(__file__).resolve().parent / "abi"
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Artifact:
     """One contract.
 

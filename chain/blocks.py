@@ -1,7 +1,6 @@
 """Blocks, and the header bytes whose keccak256 is the block hash."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import rlp
@@ -9,6 +8,7 @@ from eth_utils.crypto import keccak
 from web3 import Web3
 
 from chain.errors import BadEvidence, ChainBehind
+from chain.light_dataclass import light_dataclass
 
 # Order of the header's fields: the Yellow Paper (4.3), then one line a hard fork. A fork's fields
 # are there from its activation on, so a node's answer says by itself which apply.
@@ -28,7 +28,7 @@ _NUMBERS = {
 _OBLIGATORY = 15
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Block:
     """A block's number, 32-byte hash and timestamp (seconds since 1970, chain time)."""
 
@@ -37,7 +37,7 @@ class Block:
     timestamp: int
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Finality:
     """A chain's rule for when a block stays: so many blocks on top of it (0: at once)."""
 

@@ -2,16 +2,15 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from eth_account.signers.local import LocalAccount
 from web3 import Web3
 
 from chain.blocks import Block, Finality, block_of, raw_block
 from chain.clients.consent import ConsentTokenClient
-from chain.clients.consortium import ConsortiumClient
-from chain.clients.guardians import GuardianAccountsClient
 from chain.clients.ledger import RoundLedgerClient
 from chain.clients.registry import StudyRegistryClient
 from chain.deployment import Deployment, check_deployment
@@ -27,6 +26,10 @@ from chain.messages import (
 )
 from chain.rpc import DEFAULT_TIMEOUT, NodeProvider, connect_node
 from chain.sender import Sender
+
+if TYPE_CHECKING:
+    from chain.clients.consortium import ConsortiumClient
+    from chain.clients.guardians import GuardianAccountsClient
 
 __all__ = ["Block", "Chain", "Finality"]
 
@@ -60,12 +63,22 @@ class Chain:
         self.ledger = RoundLedgerClient(
             w3, self._addresses, ledger_domain(chain_id, deployment.ledger), sender
         )
-        self.consortium = ConsortiumClient(
-            w3, self._addresses, consortium_domain(chain_id, deployment.consortium), sender
-        )
-        self.guardian_accounts = GuardianAccountsClient(
-            w3, self._addresses, chain_id, deployment.guardian_accounts, sender
-        )
+        self._sender = sender
+
+    # What no site and no coordinator asks is not even loaded by them.
+    @cached_property
+    def consortium(self) -> "ConsortiumClient":
+        from chain.clients.consortium import ConsortiumClient
+
+        domain = consortium_domain(self.deployment.chain_id, self.deployment.consortium)
+        return ConsortiumClient(self.w3, self._addresses, domain, self._sender)
+
+    @cached_property
+    def guardian_accounts(self) -> "GuardianAccountsClient":
+        from chain.clients.guardians import GuardianAccountsClient
+
+        chain_id, address = self.deployment.chain_id, self.deployment.guardian_accounts
+        return GuardianAccountsClient(self.w3, self._addresses, chain_id, address, self._sender)
 
     @classmethod
     def connect(

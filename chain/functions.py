@@ -5,7 +5,6 @@ web3's contract objects read the whole ABI again for each call; this reads it on
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -17,6 +16,7 @@ from eth_utils.address import to_checksum_address
 from web3 import Web3
 
 from chain.artifacts import AnyName, artifact
+from chain.light_dataclass import light_dataclass
 from chain.solidity import Abi
 from chain.words import WordInvalid, values_reader
 
@@ -25,7 +25,7 @@ _STRICT = Web3().codec
 _PLAIN = re.compile(r"(uint[0-9]+|address|bool|bytes[0-9]*|string)(\[\])*")
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Function:
     """One function: its 4-byte selector and the ABI types that go in and come out."""
 

@@ -7,9 +7,9 @@ can never spend twice.
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from chain.light_dataclass import light_dataclass
 from chain.sqlite_file import transaction
 
 _SCHEMA = """
@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS transactions (
 _COLUMNS = "nonce, tx_hash, raw, block_number, block_hash"
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Entry:
     """One signed transaction; block number and hash are None until it is known to be mined."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from web3 import Web3
@@ -12,12 +11,13 @@ from chain.blocks import Block, block_of, raw_block
 from chain.clients.base import record_of
 from chain.errors import BadEvidence
 from chain.events import ContractName, EventRecord
+from chain.light_dataclass import light_dataclass
 
 #: Blocks that one eth_getLogs covers: hosted nodes commonly refuse more than 10,000.
 LOG_SPAN = 5_000
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Log:
     """One event and where it stands: its 32-byte block and transaction hashes, its index among all
     logs of the block.

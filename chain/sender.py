@@ -8,12 +8,12 @@ are sent again. Threads of one process may share a Sender; processes need distin
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from eth_account.signers.local import LocalAccount
 from web3 import Web3
+from web3.types import RPCEndpoint
 
 from chain.blocks import Block, block_of, raw_block
 from chain.errors import (
@@ -27,6 +27,7 @@ from chain.errors import (
     TransactionPending,
 )
 from chain.journal import Entry, Journal
+from chain.light_dataclass import light_dataclass
 from chain.rpc import NodeProvider
 from chain.transactions import Fees, TransactionSigner
 
@@ -39,7 +40,7 @@ _GAS_MARGIN = 1.25
 _ABOUT_FUNDS = ("insufficient funds", "have enough funds")
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Mined:
     """Where a transaction is, and what it left: the node's raw log objects."""
 
@@ -149,10 +150,12 @@ class Sender:
             raise
 
     def _send_raw(self, raw: bytes) -> None:
-        self._w3.eth.send_raw_transaction(raw)
+        self._w3.provider.make_request(RPCEndpoint("eth_sendRawTransaction"), ["0x" + raw.hex()])
 
     def _nonce(self, at: str) -> int:
-        return self._w3.eth.get_transaction_count(self.account.address, at)  # type: ignore[arg-type]
+        asked = [self.account.address, at]
+        answer = self._w3.provider.make_request(RPCEndpoint("eth_getTransactionCount"), asked)
+        return int(answer["result"], 16)
 
     def _is_known(self, entry: Entry) -> bool:
         return self._ask("eth_getTransactionByHash", entry) is not None

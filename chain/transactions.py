@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
@@ -10,11 +9,13 @@ from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_keys.datatypes import PrivateKey
 from eth_utils.crypto import keccak
 
+from chain.light_dataclass import light_dataclass
+
 # The same bytes must still be acceptable when they are sent again later, at a higher base fee.
 _BASE_FEE_MARGIN = 4
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Fees:
     """Wei per gas: the most that is paid in all, and of it the tip."""
 
@@ -35,7 +36,7 @@ class Fees:
         )
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class SignedTransaction:
     """The bytes of a signed transaction and their hash."""
 

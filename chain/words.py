@@ -9,12 +9,13 @@ Specification: https://docs.soliditylang.org/en/latest/abi-spec.html#formal-spec
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import is_dataclass
 from enum import IntEnum
 from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, get_args
 
+from chain.light_dataclass import light_dataclass
 from chain.solidity import Hint, abi_type, checksummed, is_array, members
 
 WORD = 32
@@ -62,7 +63,7 @@ def words_in(hint: Hint) -> int | None:
     return 1
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class _Codec:
     """Of one type: how many words it fills, or None and `tail`, which then reads it."""
 

@@ -1,7 +1,6 @@
 """What the clients share: calls, writes, and receipts with decoded events."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, TypeVar, cast
 
@@ -14,6 +13,7 @@ from chain.blocks import Block
 from chain.errors import AccountMissing, ContractMissing
 from chain.events import ContractName, Event, EventRecord, decode, is_known
 from chain.functions import functions
+from chain.light_dataclass import light_dataclass
 from chain.messages import Domain
 from chain.rpc import NodeProvider
 from chain.sender import Sender
@@ -23,7 +23,7 @@ from chain.words import WordInvalid, values_reader
 S = TypeVar("S")
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Receipt:
     """A mined write. `events` are those of our three contracts, decoded, in log order."""
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from audit.admission import refusal
 from audit.cohort import Status, leaf, root
 from chain.chain import Block, Chain
+from chain.light_dataclass import light_dataclass
 from chain.messages import Consent, Round, Terms, token_id
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Cohort:
     """What a site admits to a round, and why it refuses the rest.
 

@@ -7,7 +7,6 @@ commitment on chain, and nothing after it but the masked vector, once.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,6 +25,7 @@ from chain.errors import (
     LedgerSiteBarred,
     LedgerWrongState,
 )
+from chain.light_dataclass import light_dataclass
 from chain.messages import (
     Commitment,
     Delivery,
@@ -68,7 +68,7 @@ class Withheld(Exception):
         self.code = code
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class _Sealed:
     """A seal that the site has recomputed, and the attempt of its own that it names."""
 

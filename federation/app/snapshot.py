@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from safetensors.numpy import save as save_tensors
 
 from audit import canonical_json
 from audit.errors import AuditError
+from chain.light_dataclass import light_dataclass
 from federation.app.train import ReadRecord
 from federation.gate.journal_schema import Attempt
 from federation.gate.snapshots import ERASED, KeptSnapshot, Snapshots
@@ -35,7 +35,7 @@ class SnapshotIncomplete(Exception):
     """A snapshot lacks a piece, or has another than was kept. The message says which."""
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Snapshot:
     """`environment`: the facts of the round; `series` and `rows` (salted hashes) of each admitted
     token, in the order of their indices, which are `indices`.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from audit.checkpoint import Checkpoint
 from audit.codec import clip_and_encode, sum_rows
 from audit.recipe import Recipe
+from chain.light_dataclass import light_dataclass
 from chain.messages import Consent, Terms
 from federation.app.learning.learners import learner_named
 from federation.app.models import model_named
@@ -26,7 +26,7 @@ from twin.series import PatientSeries
 _UNUSABLE = (ValueError, TypeError, ArithmeticError, LookupError)
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class ReadRecord:
     """What was read of one admitted token's record.
 
