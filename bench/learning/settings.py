@@ -28,7 +28,6 @@ class Settings:
     epsilons: tuple[float, ...]
     delta: float
     colluders: int
-    survey_rounds: int
     calibration_rounds: int
     seeds: int
     held_out: float
@@ -69,7 +68,6 @@ def read(path: Path = FILE) -> Settings:
         epsilons=tuple(float(one) for one in run["epsilons"]),
         delta=float(run["delta"]),
         colluders=int(run["colluders"]),
-        survey_rounds=int(run["survey_rounds"]),
         calibration_rounds=int(run["calibration_rounds"]),
         seeds=int(run["seeds"]),
         held_out=float(run["held_out"]),

@@ -14,7 +14,7 @@ from bench.learning import tables
 from bench.learning.cohort import Cohort, Record
 from bench.learning.private import Budget, learn
 from bench.learning.settings import Settings
-from federation.app.learning import calibration, survey
+from federation.app.learning import calibration, survey, survey_again
 from federation.app.learning.meta_gradient import batch_meta_gradients
 from federation.app.learning.nested import FIRST, nested_gradients
 from federation.app.learning.point import PointSettings, Rows, updates
@@ -28,6 +28,9 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 NO_PRIVACY = math.inf
+
+SURVEY_ROUNDS = 2
+"""Of the budget, when codes have no published scale: votes, and votes again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +67,7 @@ def scored_of(model: TwinModel) -> BoolArray:
 def survey_share(settings: Settings) -> float:
     """Of the budget's rho, what the survey spends: a round as much as one of the prior's."""
     later = settings.prior.rounds + settings.calibration_rounds
-    return settings.survey_rounds / (settings.survey_rounds + later)
+    return SURVEY_ROUNDS / (SURVEY_ROUNDS + later)
 
 
 def surveyed(
@@ -76,11 +79,11 @@ def surveyed(
 ) -> TrajectoryModel:
     """The default model on scales that the training patients voted on, within the budget."""
     records = [record for site in sites for record in site]
-    codes = len(cohort.channels)
+    codes, noise = len(cohort.channels), _survey_noise(settings, epsilon, sites)
     rows = survey.rows_of(codes, [(r.days, r.channel, r.value) for r in records])
-    rounds, noise = settings.survey_rounds, _survey_noise(settings, epsilon, sites)
-    total = _asked(rows, rounds, noise, generator)
-    found = survey.read(codes, total, noise / math.sqrt(rounds))
+    first = survey.read(codes, _asked(rows, 1, noise, generator), noise)
+    again = survey_again.rows_of(first.scales, [(r.channel, r.value) for r in records])
+    found = survey_again.read(first, _asked(again, 1, noise, generator), noise)
     return TrajectoryModel(cohort.channels, Scales(found.scales), found.span)
 
 
@@ -95,7 +98,7 @@ def drowned(
     found = survey.stands_out(
         codes,
         [np.unique(record.channel) for site in sites for record in site],
-        noise / math.sqrt(settings.survey_rounds),
+        noise,
     )
     few = int((found < survey.TOLD).sum())
     if not few:
@@ -225,9 +228,7 @@ def _survey_noise(settings: Settings, epsilon: float, sites: Sequence[Sequence[R
     """Of one survey round's sum."""
     if math.isinf(epsilon):
         return 0.0
-    return _budget(settings, epsilon, sites).noise_sd(
-        settings.survey_rounds, survey_share(settings)
-    )
+    return _budget(settings, epsilon, sites).noise_sd(SURVEY_ROUNDS, survey_share(settings))
 
 
 def _budget(settings: Settings, epsilon: float, sites: Sequence[Sequence[Record]]) -> Budget:

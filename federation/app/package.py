@@ -38,6 +38,7 @@ _COMPARISONS = (
     "forecasts.py",
     "nested.py",
     "survey.py",
+    "survey_again.py",
 )
 _LEFT_OUT = {
     "audit": _VERIFIER,

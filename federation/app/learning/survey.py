@@ -1,4 +1,4 @@
-"""What scale results of unknown codes have, learned privately in one round: every patient votes.
+"""What scale results of unknown codes have, learned privately: every patient votes.
 
 A vote says of each code in which decade the patient's results lie (with their sign), where within a
 decade, and where within a quarter of one; and in which quarter-decade of days the record's length
@@ -6,7 +6,7 @@ lies. Each patient's votes have length 1, whatever they say and however many cod
 are summed and noised like any contribution, and read by Bayes' rule over a fixed list of
 distributions whose own votes are known: whatever is read from a noisy sum costs no more privacy
 (post-processing; Dwork and Roth 2014, proposition 2.1). Where noise leaves several scales open, the
-one taken covers them.
+one taken covers them. A second round (`survey_again`) asks where around it results lie.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ USUAL_SPREAD: Final = (0.12, 1.0)
 USUAL_SPAN: Final = (2.0, 1.5)
 """log10 of days that records usually last, and its SD. Our choice."""
 
-TOLD: Final = 4.0
+TOLD: Final = 3.0
 """SDs of noise that votes on a code stand out by where its scale can be told: on made-up codes, at
-6 few scales are wrong, at 2 nearly all."""
+4 one in ten scales is wrong, at 2 most are."""
 
 _PER_SIGN: Final = DECADES[1] - DECADES[0]
 _COARSE: Final = 2 * _PER_SIGN + 1
@@ -92,10 +92,13 @@ def stands_out(codes: int, patients: Sequence[IntArray], noise_sd: float) -> Flo
 
 
 class Survey(NamedTuple):
-    """A scale for each code, and the years of a typical record."""
+    """A scale for each code, and the years of a typical record. ``beliefs``: of each code,
+    logarithms [candidates] of how plausible each of `candidates` is, up to a constant.
+    """
 
     scales: tuple[Scale, ...]
     span: float
+    beliefs: tuple[FloatArray, ...]
 
 
 def read(codes: int, total: FloatArray, noise_sd: float = 0.0) -> Survey:
@@ -103,45 +106,54 @@ def read(codes: int, total: FloatArray, noise_sd: float = 0.0) -> Survey:
 
     ``noise_sd``: of each number of the sum.
     """
-    templates = _templates()
-    scales = tuple(
-        _scale(templates, _plausible(templates.unit, one, noise_sd, templates.usual))
+    known = candidates()
+    beliefs = tuple(
+        likelihoods(known.unit, one, noise_sd) + known.usual
         for one in total[: codes * PER_CODE].reshape(codes, PER_CODE)
     )
     spans, unit = _span_templates()
     usual = -0.5 * ((spans - USUAL_SPAN[0]) / USUAL_SPAN[1]) ** 2
-    days = 10.0 ** float(_plausible(unit, total[codes * PER_CODE :], noise_sd, usual) @ spans)
-    return Survey(scales, days / 365.25)
+    span = likelihoods(unit, total[codes * PER_CODE :], noise_sd) + usual
+    days = 10.0 ** float(_plausible(span) @ spans)
+    return Survey(tuple(scale_of(one) for one in beliefs), days / 365.25, beliefs)
 
 
-def _plausible(
-    unit: NDArray[np.float32] | FloatArray, asked: FloatArray, noise_sd: float, usual: FloatArray
+def likelihoods(
+    unit: NDArray[np.float32] | FloatArray, asked: FloatArray, noise_sd: float
 ) -> FloatArray:
-    """Posterior probabilities of the candidates whose votes are ``unit``, of length 1 each.
+    """Logarithms, up to a constant, of how likely the sum is of candidates whose votes are
+    ``unit``, of length 1 each.
 
     How many voted is not known, so each has the likelihood of the number that suits it best. What
     no candidate explains counts as noise, too: nobody's results are exactly of any of these forms.
-    ``usual``: logarithms of what was believed before.
     """
     fit = np.maximum(unit @ asked, 0.0)
     left = math.sqrt(max(float(asked @ asked - fit.max() ** 2), 0.0) / len(asked))
-    weight = 0.5 * (fit / max(noise_sd, left, 1e-12)) ** 2 + usual
-    found = np.exp(weight - weight.max())
+    return np.asarray(0.5 * (fit / max(noise_sd, left, 1e-12)) ** 2, dtype=np.float64)
+
+
+def _plausible(belief: FloatArray) -> FloatArray:
+    """Posterior probabilities."""
+    found = np.exp(belief - belief.max())
     return np.asarray(found / found.sum(), dtype=np.float64)
 
 
-def _scale(templates: _Templates, plausible: FloatArray) -> Scale:
-    """The scale that covers what is plausible, of the kind (logarithmic or not) that is more so."""
-    logarithmic = float(plausible[templates.log].sum()) >= 0.5
-    weight = np.where(templates.log == logarithmic, plausible, 0.0)
+def scale_of(belief: FloatArray) -> Scale:
+    """The scale that covers what is plausible, of the kind (logarithmic or not) that is more so.
+
+    ``belief`` [candidates], as in `Survey`.
+    """
+    known, plausible = candidates(), _plausible(belief)
+    logarithmic = float(plausible[known.log].sum()) >= 0.5
+    weight = np.where(known.log == logarithmic, plausible, 0.0)
     weight = weight / weight.sum()
     if logarithmic:
-        centre, own = float(weight @ templates.centre), float(weight @ templates.spread)
-        spread = math.sqrt(own**2 + float(weight @ (templates.centre - centre) ** 2))
+        centre, own = float(weight @ known.centre), float(weight @ known.spread)
+        spread = math.sqrt(own**2 + float(weight @ (known.centre - centre) ** 2))
         return Scale(True, math.exp(centre), spread, own / spread)
-    own = math.exp(float(weight @ np.log(templates.spread)))
-    spread = own * math.exp(math.sqrt(float(weight @ (np.log(templates.spread / own) ** 2))))
-    shift = float(weight @ (templates.centre / templates.spread))
+    own = math.exp(float(weight @ np.log(known.spread)))
+    spread = own * math.exp(math.sqrt(float(weight @ (np.log(known.spread / own) ** 2))))
+    shift = float(weight @ (known.centre / known.spread))
     return Scale(False, shift * own, spread, own / spread)
 
 
@@ -164,48 +176,51 @@ def _histogram(value: FloatArray) -> FloatArray:
     return found
 
 
-class _Templates(NamedTuple):
-    """Candidate scales [candidates]: whether logarithmic, then centre (of ln(value)) and spread;
-    ``usual``, logarithms of how usual each is; ``unit`` [candidates, PER_CODE], the votes that a
-    cohort on each would give, of length 1.
+class Candidates(NamedTuple):
+    """Scales that codes may have, [candidates]: whether logarithmic, then centre (of ln(value)) and
+    spread; ``usual``, logarithms of how usual each is; ``results`` [candidates, 40], quantiles that
+    a cohort on each would have; ``unit`` [candidates, PER_CODE], its votes, of length 1.
     """
 
     log: BoolArray
     centre: FloatArray
     spread: FloatArray
     usual: FloatArray
+    results: FloatArray
     unit: NDArray[np.float32]
 
 
 _LOG_SPREADS: Final = tuple(float(one) for one in np.geomspace(0.006, 0.8, 15))
-_QUANTILES: Final = ndtri((np.arange(200) + 0.5) / 200)
+_QUANTILES: Final = 200
+_KEPT: Final = slice(2, None, 5)
+_NORMAL: Final = ndtri((np.arange(_QUANTILES) + 0.5) / _QUANTILES)
 
 
 @cache
-def _templates() -> _Templates:
+def candidates() -> Candidates:
     found: list[tuple[bool, float, float, float]] = []
-    rows = []
+    results = []
     for spread in _LOG_SPREADS:
         step = max(1 / 128, spread / 2)
         likely = -0.5 * (math.log(spread / USUAL_SPREAD[0]) / USUAL_SPREAD[1]) ** 2 + math.log(step)
         for middle in np.arange(DECADES[0], DECADES[1], step):
             found.append((True, math.log(10) * middle, math.log(10) * spread, likely + _at(middle)))
-            rows.append(_histogram(10.0 ** (middle + spread * _QUANTILES)))
+            results.append(10.0 ** (middle + spread * _NORMAL))
     for magnitude in np.arange(DECADES[0] + 1, DECADES[1] - 1, _PLAIN_STEP):
         size_of, likely = 10.0**magnitude, _at(magnitude) + math.log(_PLAIN_STEP * _PLAIN_SHARE)
         for shift in (-2.0, -1.0, 0.0, 1.0):  # values on both sides of 0
             found.append((False, float(shift * size_of), float(size_of), likely))
-            rows.append(_histogram(size_of * (shift + _QUANTILES)))
+            results.append(size_of * (shift + _NORMAL))
         for zeros in (0.2, 0.5):  # scores, many of them 0
-            value = np.where(
-                np.arange(200) < 200 * zeros, 0.0, size_of * np.exp(0.6 * np.roll(_QUANTILES, 77))
-            )
+            none = np.arange(_QUANTILES) < _QUANTILES * zeros
+            value = np.where(none, 0.0, size_of * np.exp(0.6 * np.roll(_NORMAL, 77)))
             found.append((False, float(value.mean()), float(value.std()), likely))
-            rows.append(_histogram(value))
-    table = np.stack(rows)
+            results.append(value)
     log, centre, spreads, usual = (np.array(one) for one in zip(*found, strict=True))
+    table = np.stack([_histogram(value) for value in results])
     unit = table / np.linalg.norm(table, axis=1, keepdims=True)
-    return _Templates(log, centre, spreads, usual, unit.astype(np.float32))
+    kept = np.stack([value[_KEPT] for value in results])
+    return Candidates(log, centre, spreads, usual, kept, unit.astype(np.float32))
 
 
 _PLAIN_STEP: Final = 1 / 8

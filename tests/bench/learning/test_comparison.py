@@ -20,7 +20,7 @@ from bench.learning.settings import read
 from bench.learning.statistics import _crossing
 from bench.learning.tables import WIDTH, group_of, thinned
 from bench.learning.telling import _lower, _needed
-from bench.learning.training import drowned, survey_share
+from bench.learning.training import SURVEY_ROUNDS, drowned, survey_share
 from bench.learning.worlds import world
 from scripts.main import call
 
@@ -219,13 +219,13 @@ def test_survey_learning_and_calibration_spend_the_budget_and_no_more() -> None:
     survey, learning = survey_share(settings), 1 - survey_share(settings)
     prior = settings.prior.rounds + settings.calibration_rounds
     for rounds in (prior, settings.point["fedavg"].rounds):
-        spent = settings.survey_rounds / (
-            2 * budget.noise_multiplier(settings.survey_rounds, survey) ** 2
+        spent = SURVEY_ROUNDS / (
+            2 * budget.noise_multiplier(SURVEY_ROUNDS, survey) ** 2
         ) + rounds / (2 * budget.noise_multiplier(rounds, learning) ** 2)
         assert spent == pytest.approx(budget.rho)
     # The prior's rounds cost as much as the survey's: one noise in all.
     assert budget.noise_multiplier(prior, learning) == pytest.approx(
-        budget.noise_multiplier(settings.survey_rounds, survey)
+        budget.noise_multiplier(SURVEY_ROUNDS, survey)
     )
 
 
