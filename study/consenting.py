@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from audit.data_use import ACTIVITIES, KNOWN, USES, permits
-from audit.times import moment as moment
+from audit.times import moment
 from chain.errors import RegistryStudyUnknown
 from chain.grants import NO_END, draft_grant
 from chain.messages import Grant, Purpose, Terms

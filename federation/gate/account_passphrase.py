@@ -8,8 +8,8 @@ from typing import Any
 
 from eth_account import Account
 
-from federation.gate.keys import KeyFolderInvalid, SiteKeys
-from federation.gate.private_files import read_private_file, sync_folder, write_private_file
+from federation.gate.keys import SiteKeys, passphrase_in
+from federation.gate.private_files import sync_folder, write_private_file
 
 
 def change_passphrase(folder: Path, passphrase_file: Path) -> str:
@@ -27,7 +27,7 @@ def change_passphrase(folder: Path, passphrase_file: Path) -> str:
         KeyFolderInvalid: the old passphrase is missing or wrong, or the new one empty.
         PrivateFileUnsafe: a file is missing or open to others.
     """
-    passphrase = _first_line(passphrase_file)
+    passphrase = passphrase_in(passphrase_file)
     keys = SiteKeys.open(folder)
     try:
         account = keys.account
@@ -40,13 +40,3 @@ def change_passphrase(folder: Path, passphrase_file: Path) -> str:
     fresh.replace(folder / "account.key")
     sync_folder(folder)
     return str(account.address)
-
-
-def _first_line(path: Path) -> str:
-    try:
-        line = read_private_file(path).split(b"\n", 1)[0].rstrip(b"\r").decode()
-    except UnicodeDecodeError:
-        raise KeyFolderInvalid(f"{path}: the passphrase in its first line is not UTF-8") from None
-    if not line:
-        raise KeyFolderInvalid(f"{path} has no passphrase in its first line")
-    return line

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from audit.times import moment
 from federation.gate.preflight import KNOWN_TROUBLE, Check, Preflight
 from federation.gate.status import SiteStatus, read_status
-from study.consenting import moment
 
 #: The site's two long processes, as they are recorded.
 PROCESSES = ("the SuperNode", "the fork server")

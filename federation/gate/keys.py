@@ -265,7 +265,7 @@ class SiteKeys:
 def _stored_account(account: LocalAccount, passphrase_file: Path | None) -> bytes:
     if passphrase_file is None:
         return _hex_key(account)
-    keystore: dict[str, Any] = Account.encrypt(account.key, _passphrase(passphrase_file))
+    keystore: dict[str, Any] = Account.encrypt(account.key, passphrase_in(passphrase_file))
     return json.dumps(keystore).encode()
 
 
@@ -287,18 +287,27 @@ def decrypted_key(path: Path, keystore: bytes) -> bytes:
             f"{path} is encrypted; set {PASSPHRASE_FILE} to a file (mode 600) with its passphrase"
         )
     try:
-        return bytes(Account.decrypt(keystore.decode(), _passphrase(Path(passphrase_file))))
+        return bytes(Account.decrypt(keystore.decode(), passphrase_in(Path(passphrase_file))))
     except (ValueError, KeyError, TypeError, NotImplementedError):
         raise KeyFolderInvalid(
             f"{path} cannot be decrypted: wrong passphrase or malformed keystore"
         ) from None
 
 
-def _passphrase(path: Path) -> str:
-    line = read_private_file(path).split(b"\n", 1)[0].rstrip(b"\r")
+def passphrase_in(path: Path) -> str:
+    """The first line of a private file.
+
+    Raises:
+        KeyFolderInvalid: it is empty or not UTF-8.
+        PrivateFileUnsafe: the file is missing or open to others.
+    """
+    try:
+        line = read_private_file(path).split(b"\n", 1)[0].rstrip(b"\r").decode()
+    except UnicodeDecodeError:
+        raise KeyFolderInvalid(f"{path}: the passphrase in its first line is not UTF-8") from None
     if not line:
         raise KeyFolderInvalid(f"{path} has no passphrase in its first line")
-    return line.decode()
+    return line
 
 
 def parse_key(path: Path, stored: bytes) -> LocalAccount:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from audit.times import moment
 from chain.chain import Chain
 from federation.gate.challenges import OpenChallenge, open_challenges
 from federation.gate.journal import Journal
@@ -21,7 +22,6 @@ from federation.gate.record_counts import (
 from federation.gate.replay_window import replay_until
 from federation.gate.site import SiteConfig, connect
 from federation.gate.snapshots import Snapshots
-from study.consenting import moment
 
 
 @dataclass(frozen=True)

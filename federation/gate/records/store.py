@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from audit.times import LAST_SECOND
 from federation.gate.private_files import leave_no_core
 from federation.gate.records.codes import CODES
 from federation.gate.records.doses import DRUGS, DosePeriod, changes
@@ -42,7 +43,6 @@ from federation.gate.records.store_writer import StoreWriter
 from federation.gate.records.times import from_us, to_us
 
 _BUSY_SECONDS: Final = 5.0
-_LAST_SECOND: Final = 253402300799  # 9999-12-31T23:59:59Z, where Python's calendar ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class DataPeriod:
 
 
 def _from_seconds(seconds: int) -> datetime | None:
-    return from_us(seconds * 1_000_000) if seconds <= _LAST_SECOND else None
+    return from_us(seconds * 1_000_000) if seconds <= LAST_SECOND else None
 
 
 @dataclass(frozen=True, slots=True)
