@@ -27,6 +27,14 @@ contract CommitteeTest is LedgerFixture {
         assertTrue(registry.isUsable(studyId), "what the committee approved stands");
     }
 
+    function test_WhoSitsFirstIsReplacedInTheSameSeat() external {
+        _replace(vm.addr(reviewerKeys[0]), INCOMING);
+        address[] memory seats = registry.reviewers(studyId);
+        assertEq(seats[0], INCOMING);
+        assertEq(seats[1], vm.addr(reviewerKeys[1]));
+        assertEq(seats[2], vm.addr(reviewerKeys[2]));
+    }
+
     function test_OneReviewerReplacesNobody() external {
         address outgoing = vm.addr(reviewerKeys[2]);
         (bytes[] memory signers, bytes[] memory signatures) =
