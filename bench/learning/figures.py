@@ -120,7 +120,7 @@ def _groups(results: Mapping[str, Any], path: Path) -> Path:
         for place in np.flatnonzero(line > end):
             axes.text(
                 end,
-                place,
+                float(place),
                 f"{line[place]:.1f} →",
                 color=colour,
                 ha="right",

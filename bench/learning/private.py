@@ -52,7 +52,11 @@ class Budget:
         return math.sqrt(rounds / (2 * share * self.rho))
 
     def noise_sd(self, rounds: int, share: float = 1.0) -> float:
-        """SD of the noise on a round's sum, in clipping norms, every site having added its part."""
+        """SD of the noise on a round's sum, in clipping norms, every site having added its part; 0
+        without privacy, which is an infinite epsilon.
+        """
+        if math.isinf(self.epsilon):
+            return 0.0
         added = math.sqrt(self.sites / (self.sites - self.colluders))
         return self.noise_multiplier(rounds, share) * added
 

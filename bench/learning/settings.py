@@ -28,7 +28,6 @@ class Settings:
     epsilons: tuple[float, ...]
     delta: float
     colluders: int
-    calibration_rounds: int
     seeds: int
     held_out: float
     counts: tuple[int, ...]
@@ -68,7 +67,6 @@ def read(path: Path = FILE) -> Settings:
         epsilons=tuple(float(one) for one in run["epsilons"]),
         delta=float(run["delta"]),
         colluders=int(run["colluders"]),
-        calibration_rounds=int(run["calibration_rounds"]),
         seeds=int(run["seeds"]),
         held_out=float(run["held_out"]),
         counts=tuple(run["counts"]),

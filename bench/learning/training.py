@@ -32,6 +32,9 @@ NO_PRIVACY = math.inf
 SURVEY_ROUNDS = 2
 """Of the budget, when codes have no published scale: votes, and votes again."""
 
+CALIBRATION_ROUNDS = 1
+"""Then, too, of the prior's intervals."""
+
 
 @dataclass(frozen=True, eq=False)
 class Ground:
@@ -53,8 +56,6 @@ class Ground:
 
     def noise_sd(self, rounds: int) -> float:
         """Of a sum, in clipping norms, when a learner spends its share in so many rounds."""
-        if math.isinf(self.epsilon):
-            return 0.0
         return _budget(self.settings, self.epsilon, self.sites).noise_sd(rounds, self.share)
 
 
@@ -66,8 +67,7 @@ def scored_of(model: TwinModel) -> BoolArray:
 
 def survey_share(settings: Settings) -> float:
     """Of the budget's rho, what the survey spends: a round as much as one of the prior's."""
-    later = settings.prior.rounds + settings.calibration_rounds
-    return SURVEY_ROUNDS / (SURVEY_ROUNDS + later)
+    return SURVEY_ROUNDS / (SURVEY_ROUNDS + settings.prior.rounds + CALIBRATION_ROUNDS)
 
 
 def surveyed(
@@ -81,9 +81,9 @@ def surveyed(
     records = [record for site in sites for record in site]
     codes, noise = len(cohort.channels), _survey_noise(settings, epsilon, sites)
     rows = survey.rows_of(codes, [(r.days, r.channel, r.value) for r in records])
-    first = survey.read(codes, _asked(rows, 1, noise, generator), noise)
+    first = survey.read(codes, _asked(rows, noise, generator), noise)
     again = survey_again.rows_of(first.scales, [(r.channel, r.value) for r in records])
-    found = survey_again.read(first, _asked(again, 1, noise, generator), noise)
+    found = survey_again.read(first, _asked(again, noise, generator), noise)
     return TrajectoryModel(cohort.channels, Scales(found.scales), found.span)
 
 
@@ -115,16 +115,16 @@ def drowned(
 
 def learn_prior(ground: Ground, generator: np.random.Generator) -> FloatArray:
     """The hierarchical prior, float64 [D]; of the default model with intervals that are calibrated
-    in the rounds after, because nobody has published how regular its codes are.
+    in the round after, because nobody has published how regular its codes are.
     """
     model = ground.model
     if isinstance(model, TrajectoryModel):
         rows = rows_of(model, ground.records, ground.scored)
-        noise = ground.noise_sd(ground.settings.prior.rounds + ground.settings.calibration_rounds)
+        noise = ground.noise_sd(ground.settings.prior.rounds + CALIBRATION_ROUNDS)
         learned = _descended(
             ground, lambda prior: nested_gradients(model, prior, rows), noise, generator
         )
-        return _calibrated(ground, model, learned, rows, noise, generator)
+        return _calibrated(model, learned, rows, noise, generator)
     table, noise = tables.batch(ground.records), ground.noise_sd(ground.settings.prior.rounds)
     return _descended(
         ground,
@@ -154,26 +154,20 @@ def _descended(
 
 
 def _calibrated(
-    ground: Ground,
     model: TrajectoryModel,
     prior: FloatArray,
     rows: Rows,
     noise_sd: float,
     generator: np.random.Generator,
 ) -> FloatArray:
-    rounds = ground.settings.calibration_rounds
-    found = calibration.answers(model, prior, rows)
-    total = _asked(found, rounds, noise_sd, generator)
-    factor = calibration.factor(total, len(rows.times), noise_sd / math.sqrt(rounds))
+    total = _asked(calibration.answers(model, prior, rows), noise_sd, generator)
+    factor = calibration.factor(total, len(rows.times), noise_sd)
     return flatten(model.widened(unflatten(prior, model.prior_layout), factor), model.prior_layout)
 
 
-def _asked(
-    rows: FloatArray, rounds: int, noise_sd: float, generator: np.random.Generator
-) -> FloatArray:
-    """The rows' sum, asked in so many rounds with noise of their own, and their mean taken."""
-    sums = [noisy_sum(rows, 1.0, noise_sd, generator) for _ in range(rounds)]
-    return np.asarray(np.mean(sums, axis=0) * 2.0**-FRACTION_BITS)
+def _asked(rows: FloatArray, noise_sd: float, generator: np.random.Generator) -> FloatArray:
+    """What a round tells of votes or answers, whose rows have norm 1 at most: their noisy sum."""
+    return np.asarray(noisy_sum(rows, 1.0, noise_sd, generator) * 2.0**-FRACTION_BITS)
 
 
 def learn_point(name: str, ground: Ground, generator: np.random.Generator) -> FloatArray:
@@ -226,8 +220,6 @@ def rows_of(model: TwinModel, records: Sequence[Record], scored: BoolArray) -> R
 
 def _survey_noise(settings: Settings, epsilon: float, sites: Sequence[Sequence[Record]]) -> float:
     """Of one survey round's sum."""
-    if math.isinf(epsilon):
-        return 0.0
     return _budget(settings, epsilon, sites).noise_sd(SURVEY_ROUNDS, survey_share(settings))
 
 

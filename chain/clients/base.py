@@ -101,7 +101,7 @@ class ContractClient:
         """What a function that gives one struct says of each of some arguments, asked together."""
         calls = [("eth_call", self._asked(function, one, block)) for one in arguments]
         provider = cast(NodeProvider, self._w3.provider)
-        if len(calls) == 1:
+        if len(calls) == 1:  # as any view is asked, so that `Chain.together` can gather it
             ((method, asked),) = calls
             answers = [provider.make_request(RPCEndpoint(method), asked)["result"]]
         else:

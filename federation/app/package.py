@@ -29,7 +29,15 @@ _VERIFIER = (
     "replay_draw.py",
 )
 #: Of chain/, what nobody in a round does: deploy, gather evidence, read what people have signed.
-_OTHERS_ACTS = ("compile.py", "deploy.py", "evidence.py", "passkeys.py", "signed_act.py")
+_OTHERS_ACTS = (
+    "alone.py",
+    "compile.py",
+    "deploy.py",
+    "evidence.py",
+    "new_file.py",
+    "passkeys.py",
+    "signed_act.py",
+)
 #: Of federation/app/learning/, what only comparisons run.
 _COMPARISONS = (
     "baselines.py",

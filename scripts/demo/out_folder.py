@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from scripts.alone import alone
+from chain.alone import alone
 from scripts.console import BadInput
 
 _LOCK: Final = "demo.lock"

@@ -14,7 +14,7 @@ from types import FrameType
 
 import psutil
 
-from scripts.alone import alone
+from chain.alone import alone
 from scripts.local.layout import Layout
 from scripts.local.settings import StateRefused
 from stack import running

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from chain.alone import alone
 from federation.gate.flower_settings import FlowerSettings
 from federation.gate.fork_server.launch import BIN_FOLDER, INSTALLATION, SOCKET_VARIABLE
 from federation.gate.fork_server.libraries import FIXED_ENVIRONMENT
 from federation.gate.site import SITE_DIR
-from scripts.alone import alone
 from stack import running
 from stack.flower import SuperNode
 from stack.process import ManagedProcess

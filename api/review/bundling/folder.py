@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from chain.alone import alone
 
 
 class FolderBusy(Exception):
@@ -25,15 +26,8 @@ class BundleFolder:
     def locked(self) -> Iterator[None]:
         """Holds the folder, until the block or the process ends. Raises FolderBusy."""
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise FolderBusy from None
+        with alone(self.path / "lock", FolderBusy()):
             yield
-        finally:
-            os.close(descriptor)
 
     def workshop(self) -> Path:
         """An empty folder to work in; what a process that died left there is gone."""

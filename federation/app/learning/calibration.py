@@ -21,10 +21,9 @@ from scipy.special import ndtri, stdtr, stdtrit
 from torch import Tensor
 from torch.func import vmap
 
-from federation.app.learning.deterministic import deterministic
 from federation.app.learning.meta_gradient import unflatten_tensor
 from federation.app.learning.nested import FIRST, Nested
-from federation.app.learning.point import CHUNK, Rows
+from federation.app.learning.point import Rows, by_chunk
 from twin.prior import Prior
 
 FloatArray = NDArray[np.float64]
@@ -79,12 +78,8 @@ def answers(
         answer = (2 * each - 1) * usable[:, None] / torch.clamp(usable.sum(), min=1.0)
         return answer.sum(0) * torch.isfinite(off * (weight > 0)).all()
 
-    found = []
-    with deterministic(), torch.no_grad():
-        for start in range(0, len(rows.times), CHUNK):
-            chunk = Rows(*(one[start : start + CHUNK] for one in rows))
-            found.append(vmap(shares)(chunk.filled(CHUNK))[: len(chunk.times)].numpy())
-    every = np.concatenate(found) if found else np.zeros((0, len(THRESHOLDS)))
+    with torch.no_grad():
+        every = by_chunk(vmap(shares), rows, len(THRESHOLDS))
     return np.asarray(np.nan_to_num(every) / math.sqrt(len(THRESHOLDS)), dtype=np.float64)
 
 

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import grad, vmap
 
-from federation.app.learning.deterministic import deterministic
 from federation.app.learning.meta_gradient import unflatten_tensor
-from federation.app.learning.point import CHUNK, Rows
+from federation.app.learning.point import Rows, by_chunk
 from federation.app.learning.usable import LEAST_WEIGHT
 from twin.prior import Layout, Prior
 
@@ -72,12 +71,6 @@ def nested_gradients(
         return (each * usable).sum() / torch.clamp(usable.sum(), min=1.0)
 
     gradient = vmap(grad(loss), in_dims=(None, 0))
-    found = []
-    with deterministic():
-        for start in range(0, len(rows.times), CHUNK):
-            chunk = Rows(*(one[start : start + CHUNK] for one in rows))
-            number = len(chunk.times)
-            found.append(gradient(theta, chunk.filled(CHUNK))[:number].numpy())
-    gradients = np.concatenate(found) if found else np.zeros((0, prior.size))
+    gradients = by_chunk(lambda chunk: gradient(theta, chunk), rows, prior.size)
     gradients[~np.isfinite(gradients).all(axis=1)] = 0.0
     return np.asarray(gradients + 0.0, dtype=np.float64)

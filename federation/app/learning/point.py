@@ -121,12 +121,20 @@ def updates(
 def _differentiated(
     rule: _Rule, model: Trajectories, point: FloatArray, rows: Rows, settings: PointSettings
 ) -> FloatArray:
-    theta, one = torch.tensor(point), vmap(lambda own: rule(model, theta, own, settings))
-    parts = [np.zeros((0, point.size))]
+    theta = torch.tensor(point)
+    return by_chunk(vmap(lambda own: rule(model, theta, own, settings)), rows, point.size)
+
+
+def by_chunk(found_of: Callable[[Rows], Tensor], rows: Rows, numbers: int) -> FloatArray:
+    """What is found of each patient, float64 [patients, numbers], CHUNK of them at a time.
+
+    ``found_of``: from rows of CHUNK patients to [CHUNK, numbers].
+    """
+    parts = [np.zeros((0, numbers))]
     with deterministic():
         for start in range(0, len(rows.times), CHUNK):
             chunk = Rows(*(part[start : start + CHUNK] for part in rows))
-            parts.append(one(chunk.filled(CHUNK))[: len(chunk.times)].numpy())
+            parts.append(found_of(chunk.filled(CHUNK))[: len(chunk.times)].numpy())
     return np.concatenate(parts)
 
 

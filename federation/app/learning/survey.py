@@ -71,14 +71,19 @@ def votes(codes: int, days: FloatArray, channel: IntArray, value: FloatArray) ->
     for code in range(codes):
         mine = value[usable & (channel == code)]
         if len(mine):
-            place = np.linspace(0, len(mine) - 1, min(RESULTS, len(mine)))
-            found[code * PER_CODE : (code + 1) * PER_CODE] = _histogram(mine[place.astype(int)])
+            found[code * PER_CODE : (code + 1) * PER_CODE] = _histogram(spaced(mine))
     lasted = float(np.ptp(days[usable])) if usable.any() else 0.0
     if lasted > 0:
         low, high, bins = SPANS
         share = (math.log10(lasted) - low) / (high - low)
         found[codes * PER_CODE + min(max(int(share * bins), 0), bins - 1)] = 1.0
     return found / max(float(np.linalg.norm(found)), 1.0)
+
+
+def spaced(value: FloatArray) -> FloatArray:
+    """RESULTS of one code's results at most, evenly spaced, float64; there is at least one."""
+    place = np.linspace(0, len(value) - 1, min(RESULTS, len(value)))
+    return np.asarray(value[place.astype(int)], dtype=np.float64)
 
 
 def stands_out(codes: int, patients: Sequence[IntArray], noise_sd: float) -> FloatArray:

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.app.learning.survey import RESULTS, Survey, candidates, likelihoods, scale_of
+from federation.app.learning.survey import Survey, candidates, likelihoods, scale_of, spaced
 from twin.trajectory.scale import Scale, Scales
 
 FloatArray = NDArray[np.float64]
@@ -40,7 +40,7 @@ def votes(scales: Sequence[Scale], channel: IntArray, value: FloatArray) -> Floa
     for code, scale in enumerate(scales):
         mine = value[usable & (channel == code)]
         if len(mine):
-            some = mine[np.linspace(0, len(mine) - 1, min(RESULTS, len(mine))).astype(int)]
+            some = spaced(mine)
             np.add.at(found, code * PER_CODE + _bins(scale, some), 1 / len(some))
     length = float(np.linalg.norm(found))
     return found / length if length else found

@@ -20,7 +20,7 @@ from bench.learning.settings import read
 from bench.learning.statistics import _crossing
 from bench.learning.tables import WIDTH, group_of, thinned
 from bench.learning.telling import _lower, _needed
-from bench.learning.training import SURVEY_ROUNDS, drowned, survey_share
+from bench.learning.training import CALIBRATION_ROUNDS, SURVEY_ROUNDS, drowned, survey_share
 from bench.learning.worlds import world
 from scripts.main import call
 
@@ -217,7 +217,7 @@ def test_the_noise_is_what_the_epsilon_asks_for() -> None:
 def test_survey_learning_and_calibration_spend_the_budget_and_no_more() -> None:
     settings, budget = read(), Budget(8.0, 1e-5, sites=5, colluders=2)
     survey, learning = survey_share(settings), 1 - survey_share(settings)
-    prior = settings.prior.rounds + settings.calibration_rounds
+    prior = settings.prior.rounds + CALIBRATION_ROUNDS
     for rounds in (prior, settings.point["fedavg"].rounds):
         spent = SURVEY_ROUNDS / (
             2 * budget.noise_multiplier(SURVEY_ROUNDS, survey) ** 2
