@@ -77,6 +77,15 @@ class Descent:
     beta2: float = 0.99
     adam_epsilon: float = 1e-8
     noise_weight: float = 0.0
+    mean_rate: float = 1.0
+
+    def rates(self, layout: Layout) -> tuple[float, ...]:
+        """Of each number of a layout; a prior's mean moves ``mean_rate`` times as fast."""
+        return tuple(
+            self.learning_rate * (self.mean_rate if name == "mean" else 1.0)
+            for name, shape in layout
+            for _ in range(math.prod(shape))
+        )
 
     def denominator(self, noise_sd: float, patients: int) -> float:
         """Adam's epsilon; ``noise_sd`` of a sum, in clipping norms."""
@@ -105,7 +114,7 @@ def learn(
         support_visits=1,
         adaptation_steps=1,
         gradient_scale=tuple(gradient_scale.tolist()),
-        learning_rate=(descent.learning_rate,) * start.size,
+        learning_rate=descent.rates(layout),
         beta1=descent.beta1,
         beta2=descent.beta2,
         adam_epsilon=descent.denominator(noise_sd, patients),

@@ -49,7 +49,7 @@ def compare(
         CohortUnusable: it has too few patients, or nobody has later results to forecast.
     """
     started = time.monotonic()
-    settings = read(settings_file)
+    settings = read(settings_file, published=published is not None)
     if seeds is not None:
         settings = replace(settings, seeds=seeds)
     if len(cohort.records) < LEAST_PATIENTS:

@@ -56,9 +56,17 @@ class Settings:
         )
 
 
-def read(path: Path = FILE) -> Settings:
-    """Raises KeyError, TypeError or ValueError when the file is not complete."""
+def read(path: Path = FILE, *, published: bool = True) -> Settings:
+    """``published``: for a model whose prior is, or for the default one of unknown codes.
+
+    Raises KeyError, TypeError or ValueError when the file is not complete.
+    """
     raw: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    if not published:
+        other = raw["unknown_codes"]
+        raw["prior"] |= other["prior"]
+        raw["fine_tuning"] |= other["fine_tuning"]
+        raw["point"] = {name: one | other["point"][name] for name, one in raw["point"].items()}
     run, plain = raw["run"], raw["plain"]
     rounds = {raw["prior"]["rounds"], *(one["rounds"] for one in raw["point"].values())}
     if len(rounds) != 1:

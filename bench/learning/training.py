@@ -122,7 +122,10 @@ def learn_prior(ground: Ground, generator: np.random.Generator) -> FloatArray:
         rows = rows_of(model, ground.records, ground.scored)
         noise = ground.noise_sd(ground.settings.prior.rounds + CALIBRATION_ROUNDS)
         learned = _descended(
-            ground, lambda prior: nested_gradients(model, prior, rows), noise, generator
+            ground,
+            lambda prior: nested_gradients(model, prior, rows) * model.conditioning(prior),
+            noise,
+            generator,
         )
         return _calibrated(model, learned, rows, noise, generator)
     table, noise = tables.batch(ground.records), ground.noise_sd(ground.settings.prior.rounds)

@@ -4,10 +4,13 @@ patient nor a data set that results are reported of sets any.
 A world has one to ten codes on scales of any magnitude, some negative or zero; levels that differ
 between patients and sites and go together between codes; trends that go on, responses that level
 off, walks that come back, daily rhythms where visits are dense, outliers, and visits from three a
-year to one every five minutes. None of it is drawn from the default model.
+year to one every five minutes. In some, fewer patients and codes have a course that is common to
+all, as growth has. None of it is drawn from the default model.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +20,30 @@ from twin.protocol import Channel
 
 FloatArray = NDArray[np.float64]
 
+COURSE_SD: Final = 0.4
+"""Of a code's mean trend and mean response, in units of its patients' spread."""
+
 
 def world(seed: int) -> Cohort:
     """One made-up cohort of five sites; the same seed gives the same one."""
     generator = np.random.default_rng([20_251, seed])
     codes = int(generator.integers(1, 11))
     patients = int(generator.integers(90, 260))
+    return _made(f"world-{seed}", generator, codes, patients, COURSE_SD)
+
+
+def course_world(seed: int) -> Cohort:
+    """One whose patients share a course that is up to ten times as strong."""
+    generator = np.random.default_rng([20_252, seed])
+    codes = int(generator.integers(1, 5))
+    patients = int(generator.integers(60, 200))
+    strength = COURSE_SD * float(10 ** generator.uniform(0.4, 1.0))
+    return _made(f"course-world-{seed}", generator, codes, patients, strength)
+
+
+def _made(
+    name: str, generator: np.random.Generator, codes: int, patients: int, course: float
+) -> Cohort:
     dense = generator.random() < 0.35
     span = float(generator.uniform(2, 20)) if dense else float(generator.uniform(200, 3000))
     gap = span / generator.uniform(60, 200) if dense else span / generator.uniform(6, 25)
@@ -30,7 +51,7 @@ def world(seed: int) -> Cohort:
     site_of = generator.choice(5, size=patients, p=shares)
     mixing = generator.normal(size=(codes, codes)) * generator.uniform(0, 1) + np.eye(codes)
     mixing /= np.linalg.norm(mixing, axis=1, keepdims=True)
-    kinds = [_Kind(generator, dense, span) for _ in range(codes)]
+    kinds = [_Kind(generator, dense, span, course) for _ in range(codes)]
     offsets = generator.normal(0, 0.3, size=(5, codes))
     records = []
     for number in range(patients):
@@ -60,7 +81,7 @@ def world(seed: int) -> Cohort:
             )
         )
     channels = tuple(Channel(f"code-{n}", f"code-{n}", "1", f"code {n}") for n in range(codes))
-    return Cohort(f"world-{seed}", channels, tuple(records))
+    return Cohort(name, channels, tuple(records))
 
 
 def _visits(generator: np.random.Generator, span: float, gap: float) -> FloatArray:
@@ -73,10 +94,12 @@ def _visits(generator: np.random.Generator, span: float, gap: float) -> FloatArr
 class _Kind:
     """How one code behaves, and on what scale it is told."""
 
-    def __init__(self, generator: np.random.Generator, dense: bool, span: float) -> None:
+    def __init__(
+        self, generator: np.random.Generator, dense: bool, span: float, course: float
+    ) -> None:
         shares = generator.dirichlet([3.0, 1.0, 1.0, 1.5, 2.0])
         self.level, self.trend, self.response, self.walk, self.noise = np.sqrt(shares)
-        self.mean_trend, self.mean_response = generator.normal(0, 0.4, size=2)
+        self.mean_trend, self.mean_response = generator.normal(0, course, size=2)
         self.pace = span * float(10 ** generator.uniform(-2.5, -0.3))
         self.settled = span * float(10 ** generator.uniform(-1.5, 0.0))
         self.rhythm = float(generator.uniform(0, 0.5)) if dense else 0.0

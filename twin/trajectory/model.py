@@ -24,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from twin.prior import Layout, Prior
+from twin.prior import Layout, Prior, unflatten
 from twin.protocol import Channel, Prediction, Twin, tensors
 from twin.series import PatientSeries, empty_series
 from twin.trajectory.scale import Scales
@@ -134,6 +134,23 @@ class TrajectoryModel:
 
     def gradient_scale(self) -> FloatArray:
         return np.ones(sum(math.prod(shape) for _, shape in self.prior_layout))
+
+    def conditioning(self, prior: FloatArray) -> FloatArray:
+        """What each number's gradient is multiplied by, float64 [D]; 1 at the start.
+
+        A mean's gradient is in units of 1 / variance, so it grows while variances are learned to be
+        smaller, and its steps go past the mean: with the code's variance as it stands they do not
+        (a natural gradient: Amari, Neural Computation 1998;10:251).
+        """
+        now, start = (
+            np.exp(2 * p["log_sd"][: len(self._channels)])
+            + np.exp(2 * p["log_walk"])
+            + np.exp(2 * p["log_noise"])
+            for p in (unflatten(prior, self.prior_layout), self.initial_prior())
+        )
+        found = np.ones(prior.size)
+        found[: 2 * len(self._channels)] = np.tile(now / start, 2)
+        return found
 
     def scaled(self, channel: Tensor, value: Tensor) -> Tensor:
         return self.scales.scaled_tensor(channel, value)
