@@ -133,7 +133,12 @@ class TrajectoryModel:
         }
 
     def gradient_scale(self) -> FloatArray:
-        return np.ones(sum(math.prod(shape) for _, shape in self.prior_layout))
+        """A level's mean weighs more in what is clipped where nobody is sure of its scale's centre:
+        it has that much farther to go.
+        """
+        found = np.ones(sum(math.prod(shape) for _, shape in self.prior_layout))
+        found[: len(self._channels)] = 1 / self.scales.own
+        return found
 
     def conditioning(self, prior: FloatArray) -> FloatArray:
         """What each number's gradient is multiplied by, float64 [D]; 1 at the start.
