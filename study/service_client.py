@@ -5,6 +5,7 @@ What it answers is never believed: who acts on an answer checks it against the c
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from types import TracebackType
@@ -19,6 +20,9 @@ from siwe import SiweMessage
 from chain.guardians import approved_text
 
 _TIMEOUT_SECONDS = 30.0
+#: What a service may answer at once (bytes), so that one that lies fills no memory; a page of a
+#: list is some 100 KiB.
+_MOST_ANSWERED = 64 << 20
 
 
 class ServiceUnreachable(ConnectionError):
@@ -116,17 +120,30 @@ class ServiceClient:
 
     def _ask(self, method: str, path: str, **options: Any) -> Any:
         try:
-            answer = self._http.request(method, path, **options)
-            if answer.status_code == 204:
+            with self._http.stream(method, path, **options) as answer:
+                status, body = answer.status_code, self._body(answer)
+            if status == 204:
                 return None
-            found = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
+            found = json.loads(body)
+        except (httpx.HTTPError, ValueError, RecursionError) as error:
             raise ServiceUnreachable(
                 f"the service at {self.origin} does not answer ({type(error).__name__})"
             ) from None
-        if answer.status_code >= 400:
-            code = str(found.get("code", answer.status_code))
-            told = [found.get("title"), found.get("detail"), found.get("fix")]
-            said = ". ".join(str(one).rstrip(".") for one in told if one)
-            raise ServiceRefused(answer.status_code, code, f"{said}.")
-        return found
+        if status < 400:
+            return found
+        if not isinstance(found, dict):
+            raise ServiceUnreachable(f"what answers at {self.origin} is not the service")
+        code = str(found.get("code", status))
+        told = [found.get("title"), found.get("detail"), found.get("fix")]
+        said = ". ".join(str(one).rstrip(".") for one in told if one)
+        raise ServiceRefused(status, code, f"{said}.")
+
+    def _body(self, answer: httpx.Response) -> bytes:
+        told = bytearray()
+        for piece in answer.iter_bytes():
+            told += piece
+            if len(told) > _MOST_ANSWERED:
+                raise ServiceUnreachable(
+                    f"the service at {self.origin} answers with over {_MOST_ANSWERED >> 20} MiB"
+                )
+        return bytes(told)
