@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import stat
 from pathlib import Path
@@ -13,6 +12,7 @@ from pydantic import Field, HttpUrl, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from api.webhooks.keys import WebhookKey
+from chain.this_machine import is_this_machine
 
 #: Exit status of a process that cannot work with its settings.
 UNUSABLE = 2
@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     @property
     def is_local(self) -> bool:
         """Whether it is reached on this machine alone."""
-        return _is_this_machine(urlsplit(self.origin).hostname or "")
+        return is_this_machine(urlsplit(self.origin).hostname or "")
 
     @property
     def domain(self) -> str:
@@ -108,7 +108,7 @@ class Settings(BaseSettings):
         _require_safe_origin("public_url", self.origin)
         for origin in self.cors_origins:
             _require_safe_origin("cors_origins", origin)
-        if not _is_this_machine(self.host) and not self.origin.startswith("https:"):
+        if not is_this_machine(self.host) and not self.origin.startswith("https:"):
             raise ValueError(
                 f"host: {self.host} is reachable from elsewhere, and public_url is not https; put"
                 " a proxy that speaks TLS in front, and name its address as public_url"
@@ -161,19 +161,10 @@ def _require_safe_origin(name: str, origin: str) -> None:
         raise ValueError(f"{name}: {origin!r} is no origin: scheme, host and port alone")
     if parts.scheme == "https":
         return
-    if parts.scheme != "http" or not _is_this_machine(parts.hostname):
+    if parts.scheme != "http" or not is_this_machine(parts.hostname):
         raise ValueError(
             f"{name}: {origin!r} is not https; only this machine itself may be reached without TLS"
         )
-
-
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _require_private(name: str, path: Path) -> None:

@@ -4,7 +4,6 @@ Proxies and extra certificate authorities come from the environment as usual (HT
 REQUESTS_CA_BUNDLE), except that a node on this machine is always reached directly.
 """
 
-import ipaddress
 import json
 import threading
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from web3.providers.base import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
 from chain.errors import ChainUnreachable, ContractRefused, RpcRefused, refusal_of
+from chain.this_machine import is_this_machine
 
 DEFAULT_TIMEOUT = 30.0
 #: Hosted nodes commonly refuse more than a hundred calls in one request.
@@ -55,7 +55,7 @@ class NodeProvider(JSONBaseProvider):
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("a node's address starts with http:// or https:// and names a host")
         self._url, self._timeout, self._ca_file = rpc_url, timeout, ca_file
-        self._direct = _is_this_machine(parts.hostname)
+        self._direct = is_this_machine(parts.hostname)
         # An address may carry a password or an access key in its path: neither belongs in a log.
         self.shown_url = f"{parts.scheme}://{parts.hostname}" + (
             f":{parts.port}" if parts.port else ""
@@ -195,15 +195,6 @@ class _Line:
         """Raises requests.RequestException."""
         self._request.prepare_body(body, None)
         return self._session.send(self._request, timeout=self._timeout, **self._options)
-
-
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _reason(error: requests.RequestException) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import requests
 from cryptography import x509
 
+from chain.this_machine import is_this_machine
 from federation.gate.site import SiteFolderInvalid
 
 FLOWER_FILE = "flower.json"
@@ -98,7 +99,7 @@ def ask_superlink(settings: FlowerSettings, ca: Path, timeout: float = 10.0) -> 
     """
     with requests.Session() as session:
         # As with a chain node: a service on this machine is reached directly.
-        session.trust_env = settings.host not in ("localhost", "127.0.0.1", "::1")
+        session.trust_env = not is_this_machine(settings.host)
         url = f"https://{settings.superlink}/health"
         try:
             status = session.get(url, timeout=timeout, verify=str(ca)).status_code
