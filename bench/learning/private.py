@@ -79,13 +79,14 @@ class Descent:
     noise_weight: float = 0.0
     mean_rate: float = 1.0
 
-    def rates(self, layout: Layout) -> tuple[float, ...]:
-        """Of each number of a layout; a prior's mean moves ``mean_rate`` times as fast."""
-        return tuple(
-            self.learning_rate * (self.mean_rate if name == "mean" else 1.0)
+    def rates(self, layout: Layout) -> FloatArray:
+        """Of each number of a layout [D]; a prior's mean moves ``mean_rate`` times as fast."""
+        times = [
+            self.mean_rate if name == "mean" else 1.0
             for name, shape in layout
             for _ in range(math.prod(shape))
-        )
+        ]
+        return self.learning_rate * np.array(times)
 
     def denominator(self, noise_sd: float, patients: int) -> float:
         """Adam's epsilon; ``noise_sd`` of a sum, in clipping norms."""
@@ -98,6 +99,7 @@ def learn(
     start: FloatArray,
     layout: Layout,
     gradient_scale: FloatArray,
+    step_scale: FloatArray,
     descent: Descent,
     noise_sd: float,
     patients: int,
@@ -105,8 +107,9 @@ def learn(
 ) -> FloatArray:
     """The point after all rounds, float64 [D].
 
-    ``updates``: from a point [D] to each patient's direction of descent [patients, D]. ``noise_sd``
-    of a sum, in clipping norms.
+    ``updates``: from a point [D] to each patient's direction of descent [patients, D]. What is
+    clipped is ``gradient_scale`` [D] times that, steps are ``step_scale`` [D] times as long.
+    ``noise_sd`` of a sum, in clipping norms.
     """
     recipe = Recipe(
         model="bench",
@@ -114,7 +117,7 @@ def learn(
         support_visits=1,
         adaptation_steps=1,
         gradient_scale=tuple(gradient_scale.tolist()),
-        learning_rate=descent.rates(layout),
+        learning_rate=tuple((step_scale * descent.rates(layout)).tolist()),
         beta1=descent.beta1,
         beta2=descent.beta2,
         adam_epsilon=descent.denominator(noise_sd, patients),

@@ -19,7 +19,7 @@ from federation.app.learning.meta_gradient import batch_meta_gradients
 from federation.app.learning.nested import FIRST, nested_gradients
 from federation.app.learning.point import PointSettings, Rows, updates
 from federation.planning.pooled import FRACTION_BITS, noisy_sum
-from twin.prior import flatten, unflatten
+from twin.prior import flatten, size_of, unflatten
 from twin.protocol import TwinModel
 from twin.trajectory.model import TrajectoryModel
 from twin.trajectory.scale import Scales
@@ -149,11 +149,19 @@ def _descended(
         flatten(model.initial_prior(), model.prior_layout),
         model.prior_layout,
         model.gradient_scale(),
+        _step_scale(model),
         ground.settings.prior,
         noise_sd,
         len(ground.records),
         generator,
     )
+
+
+def _step_scale(model: TwinModel) -> FloatArray:
+    """Of a prior's numbers, the mean's first, which are those of a point."""
+    if isinstance(model, TrajectoryModel):
+        return model.step_scale()
+    return np.ones(size_of(model.prior_layout))
 
 
 def _calibrated(
@@ -184,6 +192,7 @@ def learn_point(name: str, ground: Ground, generator: np.random.Generator) -> Fl
         np.zeros(size),
         (("parameters", (size,)),),
         np.ones(size),
+        _step_scale(ground.model)[:size],
         descent,
         ground.noise_sd(descent.rounds),
         len(ground.records),

@@ -140,6 +140,15 @@ class TrajectoryModel:
         found[: len(self._channels)] = 1 / self.scales.own
         return found
 
+    def step_scale(self) -> FloatArray:
+        """How long each number's steps are, float64 [D]: a scale that is as wide as nobody knows
+        its centre is too wide for a mean drift, which is in units of what is between results.
+        """
+        codes = len(self._channels)
+        found = np.ones(sum(math.prod(shape) for _, shape in self.prior_layout))
+        found[codes : 2 * codes] = self.scales.own
+        return found
+
     def conditioning(self, prior: FloatArray) -> FloatArray:
         """What each number's gradient is multiplied by, float64 [D]; 1 at the start.
 
