@@ -67,7 +67,8 @@ class Descent:
 
     Adam's steps are as long where a gradient is nothing but noise as where it is large. What it
     adds to its denominator therefore grows by ``noise_weight`` standard deviations of the noise on
-    the mean gradient, which is public: numbers that the noise drowns move little.
+    the mean gradient, which is public: numbers that the noise drowns move little. A prior's means
+    move ``mean_rate`` times as fast as its other numbers.
     """
 
     rounds: int = 8
@@ -80,7 +81,7 @@ class Descent:
     mean_rate: float = 1.0
 
     def rates(self, layout: Layout) -> FloatArray:
-        """Of each number of a layout [D]; a prior's mean moves ``mean_rate`` times as fast."""
+        """Of each number of a layout, float64 [D]."""
         times = [
             self.mean_rate if name == "mean" else 1.0
             for name, shape in layout
