@@ -17,6 +17,7 @@ from web3.eth import Eth
 from web3.providers.base import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
+from chain.bounded import read_up_to
 from chain.errors import ChainUnreachable, ContractRefused, RpcRefused, refusal_of
 from chain.this_machine import is_this_machine
 
@@ -145,13 +146,9 @@ class NodeProvider(JSONBaseProvider):
             raise ChainUnreachable(self.shown_url, reason) from error
 
     def _told(self, answer: requests.Response) -> bytearray:
-        told = bytearray()
-        for piece in answer.iter_content(_PIECE):
-            told += piece
-            if len(told) > _MOST_ANSWERED:
-                reason = f"its answer to one request is over {_MOST_ANSWERED >> 20} MiB"
-                raise ChainUnreachable(self.shown_url, reason)
-        return told
+        reason = f"its answer to one request is over {_MOST_ANSWERED >> 20} MiB"
+        refusal = ChainUnreachable(self.shown_url, reason)
+        return read_up_to(_MOST_ANSWERED, answer.iter_content(_PIECE), refusal)
 
     def _line(self) -> "_Line":
         # requests does not promise that a session is safe between threads.

@@ -17,6 +17,7 @@ from eth_account.messages import encode_defunct
 from eth_account.signers.local import LocalAccount
 from siwe import SiweMessage
 
+from chain.bounded import read_up_to
 from chain.guardians import approved_text
 
 _TIMEOUT_SECONDS = 30.0
@@ -138,12 +139,8 @@ class ServiceClient:
         said = ". ".join(str(one).rstrip(".") for one in told if one)
         raise ServiceRefused(status, code, f"{said}.")
 
-    def _body(self, answer: httpx.Response) -> bytes:
-        told = bytearray()
-        for piece in answer.iter_bytes():
-            told += piece
-            if len(told) > _MOST_ANSWERED:
-                raise ServiceUnreachable(
-                    f"the service at {self.origin} answers with over {_MOST_ANSWERED >> 20} MiB"
-                )
-        return bytes(told)
+    def _body(self, answer: httpx.Response) -> bytearray:
+        refusal = ServiceUnreachable(
+            f"the service at {self.origin} answers with over {_MOST_ANSWERED >> 20} MiB"
+        )
+        return read_up_to(_MOST_ANSWERED, answer.iter_bytes(), refusal)

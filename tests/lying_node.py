@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.serving import Silent, serving
 
 #: Methods that tell of the chain's state; blocks and receipts are told as they are.
 ABOUT_STATE = frozenset({"eth_call", "eth_getLogs"})
@@ -18,7 +19,7 @@ ABOUT_STATE = frozenset({"eth_call", "eth_getLogs"})
 def lying_node(rpc_url: str, told: dict[bytes, bytes]) -> Iterator[str]:
     """The URL of a node that says the values of `told` in place of its keys."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Silent, BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -34,17 +35,8 @@ def lying_node(rpc_url: str, told: dict[bytes, bytes]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(data)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Handler) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def _methods(asked: Any) -> set[str]:

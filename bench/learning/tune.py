@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -27,8 +27,10 @@ from bench.learning.scoring import Errors, Ruler, mean_error, scaled_records
 from bench.learning.settings import Settings, read
 from bench.learning.training import Ground, learn_point, learn_prior
 from bench.learning.worlds import course_world, world
+from twin.protocol import TwinModel
 
 FloatArray = NDArray[np.float64]
+Forecast = Callable[[Items], FloatArray]
 
 SCORED: Final[tuple[tuple[Counting, int], ...]] = (
     ("observations", 3),
@@ -124,13 +126,12 @@ def _prior(
     rulers: Mapping[Counting, Ruler],
     parts: Mapping[tuple[Counting, int], Sequence[Items]],
 ) -> FloatArray:
-    rows = []
-    for counting, count in SCORED:
-        sums = Errors.none(len(rulers[counting].records), len(ground.scored))
-        for part in parts[counting, count]:
-            rulers[counting].add(sums, ground.model, part, by_prior(ground.model, prior, part)[0])
-        rows.append(_log(sums))
-    return np.array(rows)
+    model = ground.model
+    errors = [
+        _log_error(rulers[at[0]], model, parts[at], lambda one: by_prior(model, prior, one)[0])
+        for at in SCORED
+    ]
+    return np.array(errors)
 
 
 def _point(
@@ -152,15 +153,24 @@ def _point(
             at = own[:, :, :, settings.counts.index(count)]
             for rate in range(len(settings.rates)):
                 for step in range(len(settings.steps)):
-                    sums = Errors.none(len(out), len(ground.scored))
-                    for part in parts[counting, count]:
-                        mean = by_point(ground.model, at[rate, step][part.patient], part)
-                        rulers[counting].add(sums, ground.model, part, mean)
-                    found[rate, step, place] = _log(sums)
+                    found[rate, step, place] = _log_error(
+                        rulers[counting],
+                        ground.model,
+                        parts[counting, count],
+                        _forecast_at(ground.model, at[rate, step]),
+                    )
     return found
 
 
-def _log(sums: Errors) -> float:
+def _forecast_at(model: TwinModel, points: FloatArray) -> Forecast:
+    return lambda part: by_point(model, points[part.patient], part)
+
+
+def _log_error(ruler: Ruler, model: TwinModel, parts: Sequence[Items], forecast: Forecast) -> float:
+    """The logarithm of the RMSE of means."""
+    sums = Errors.none(len(ruler.records), len(ruler.scored))
+    for part in parts:
+        ruler.add(sums, model, part, forecast(part))
     return float(np.log(mean_error(sums)) / 2)
 
 

@@ -1,10 +1,9 @@
 """The connection: a node that fails to answer is told in plain words, and no secret is shown."""
 
-import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,16 @@ from chain.errors import ChainUnreachable, RpcRefused, WrongChain
 from chain.rpc import Call, NodeProvider, connect_node
 from stack.certificates import make_server_certificate
 from stack.hardhat import HardhatNode
+from tests.serving import Silent, serving
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Silent, BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         self.answer()
 
     def answer(self) -> None:
         raise NotImplementedError
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @contextmanager
@@ -63,23 +60,6 @@ def answering_without_end() -> Iterator[int]:
 
     with serving(NoEnd) as port:
         yield port
-
-
-@contextmanager
-def serving(handler: type[Handler], certificate: tuple[Path, Path] | None = None) -> Iterator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    if certificate is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*certificate)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 CHAIN_ID = b'{"jsonrpc":"2.0","id":0,"result":"0x7a69"}'

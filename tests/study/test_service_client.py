@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from study.service_client import ServiceClient, ServiceRefused, ServiceUnreachable
+from tests.serving import Silent, serving
 
 
 @contextmanager
 def answering(status: int, body: bytes, times: int = 1) -> Iterator[str]:
     """A server that gives every request this answer, its body so many times."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Silent, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.end_headers()
-            try:
+            with suppress(ConnectionError):  # the client has read enough
                 for _ in range(times):
                     self.wfile.write(body)
-            except (BrokenPipeError, ConnectionResetError):
-                pass  # the client has read enough
 
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Handler) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def test_an_answer_is_its_json() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.learning.cohort import Cohort, Record
+from bench.learning.cohort import DAYS_A_YEAR, Cohort, Record
 from bench.learning.division import Plan, ground_of
 from bench.learning.private import Descent
 from bench.learning.settings import read
@@ -44,7 +44,7 @@ def test_the_prior_reaches_a_course_that_all_patients_share(epsilon: float) -> N
     learned = learn_prior(ground, np.random.default_rng(2))
     prior = unflatten(learned, ground.model.prior_layout)
     nobody = ground.model.adapt(prior, empty_series())
-    forecast = ground.model.predict(nobody, DAYS / 365.25, np.zeros(len(DAYS), dtype=np.int64))
+    forecast = ground.model.predict(nobody, DAYS / DAYS_A_YEAR, np.zeros(len(DAYS), dtype=np.int64))
     course = 10 + GROWN_A_DAY * DAYS
     off = np.sqrt(np.mean((forecast.mean - course) ** 2))
     assert off < np.std(course) / 4
