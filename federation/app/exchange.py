@@ -13,8 +13,12 @@ from dataclasses import dataclass
 from flwr.app import Message
 from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
+from flwr.supercore.inflatable.inflatable_utils import ObjectPushError
 
 SECONDS_BETWEEN_NODE_LISTS = 1.0
+
+_PUSHES = 3
+_SECONDS_BETWEEN_PUSHES = 0.2
 
 # The SuperLink's own words for "no answer came": the node missed its heartbeats (noticed after
 # 2 x 30 s), or message or reply outlived their time to live.
@@ -143,7 +147,7 @@ def _push(grid: Grid, messages: list[Message], timeout_seconds: float) -> dict[s
     nodes = [message.metadata.dst_node_id for message in messages]
     if not messages:
         return {}
-    ids = list(grid.push_messages(messages))
+    ids = _push_until_stored(grid, messages)
     refused = [node for node, id_ in zip(nodes, ids, strict=False) if not id_]
     if len(ids) != len(nodes) or refused:
         raise ExchangeError(
@@ -151,3 +155,22 @@ def _push(grid: Grid, messages: list[Message], timeout_seconds: float) -> dict[s
             "it, or the message is too large"
         )
     return dict(zip(ids, nodes, strict=True))
+
+
+def _push_until_stored(grid: Grid, messages: list[Message]) -> list[str]:
+    """The ids of the messages, once the SuperLink has every object of them.
+
+    Flower repeats a request whose answer was lost, and the SuperLink refuses an object that it has
+    stored already. Pushed again the same messages keep their ids, and only what is missing is sent.
+    """
+    for left in reversed(range(_PUSHES)):
+        try:
+            return list(grid.push_messages(messages))
+        except ObjectPushError as error:
+            if not left:
+                raise ExchangeError(
+                    f"the SuperLink did not store the messages, asked {_PUSHES} times: {error}. "
+                    "See its log, then run the command again"
+                ) from error
+            time.sleep(_SECONDS_BETWEEN_PUSHES)
+    raise AssertionError("unreachable")

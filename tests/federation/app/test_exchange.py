@@ -4,12 +4,15 @@ The grid here is Flower's real one with no SuperLink behind it: a check that com
 try to connect.
 """
 
+from collections.abc import Iterable
+
 import pytest
 from flwr.app import Message, RecordDict
+from flwr.supercore.inflatable.inflatable_utils import ObjectPushError
 from flwr.supercore.task_identity import TaskIdentity
 from flwr.superlink.grid.http_grid import HttpGrid
 
-from federation.app.exchange import Exchange
+from federation.app.exchange import Exchange, ExchangeError
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +41,21 @@ def test_a_node_is_asked_once(grid: HttpGrid) -> None:
 def test_a_wait_is_bounded(grid: HttpGrid, timeout: float) -> None:
     with pytest.raises(ValueError, match="positive"):
         Exchange(grid, [message_to(5)], timeout)
+
+
+def test_objects_that_are_never_stored_are_an_error_of_the_exchange(
+    grid: HttpGrid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pushed = []
+
+    def refused(messages: Iterable[Message]) -> Iterable[str]:
+        pushed.append([message.metadata.dst_node_id for message in messages])
+        raise ObjectPushError("0" * 64, 1, "session")
+
+    monkeypatch.setattr(grid, "push_messages", refused)
+    with pytest.raises(ExchangeError, match="did not store the messages"):
+        Exchange(grid, [message_to(5)], timeout_seconds=1)
+    assert pushed == [[5]] * 3
 
 
 def test_nobody_asked_is_nobody_missing(grid: HttpGrid) -> None:

@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 
-from bench.small_federation import STEP_SECONDS, Run, SmallFederation, wait_for, write_app
+from bench.small_federation import (
+    SERVER_APP,
+    STEP_SECONDS,
+    Run,
+    SmallFederation,
+    wait_for,
+    write_app,
+)
 from federation.gate.fork_server.fab import build_fab
 from federation.gate.fork_server.launch import INSTALLATION, RunningServer
 
@@ -272,6 +279,33 @@ def test_a_supernode_lost_in_mid_round_is_missed_and_its_process_ends(
 
     assert (answer["asked"], len(answer["replies"]), answer["missing"]) == (3, 2, 1)
     wait_for("the end of the lost site's process", lambda: not _alive(worker), 30)
+
+
+def test_an_object_whose_storing_was_answered_with_a_no_is_pushed_again(
+    sites: Sites, tmp_path: Path
+) -> None:
+    """As when the answer to a first request is lost, and Flower's second finds it stored."""
+    fault = """
+        client, ids = grid._runtime_client, []
+        store = client.PushObject
+        def answered_no_once(request):
+            ids.append(request.object_id)
+            answer = store(request)
+            answer.stored = answer.stored and len(ids) > 1
+            return answer
+        client.PushObject = answered_no_once
+"""
+    server = SERVER_APP.replace("        begun =", fault + "        begun =")
+    server = server.replace('"asked": len(nodes)', '"asked": len(nodes), "ids": ids')
+    others = {**APP_AUDIT, "probe_app/server.py": server}
+    app = write_app(tmp_path / "probe", CLIENT_APP, others)
+    _approve(sites, build_fab(app)[1])
+    run = sites.federation.run(app)
+    answer = run.ask("report", 2)
+    run.stop()
+    assert (len(answer["replies"]), answer["errors"], answer["missing"]) == (2, [], 0)
+    # Two messages, the records that they share, and nothing twice: the ids are the first ones.
+    assert len(answer["ids"]) == len(set(answer["ids"]))
 
 
 def _questions(folder: Path) -> list[dict[str, Any]]:
