@@ -12,12 +12,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import lru_cache
 
 from eth_utils.address import is_checksum_address
 
 from audit.errors import CohortInvalid
 
 SALT_BYTES = 32
+
+#: The checksum is a hash, and all leaves of a tree name the same ledger and site.
+_is_checksummed = lru_cache(maxsize=1024)(is_checksum_address)
 
 
 class Status(IntEnum):
@@ -50,7 +54,7 @@ def leaf(
     Raises CohortInvalid.
     """
     for name, address in (("ledger", ledger), ("site", site)):
-        if not is_checksum_address(address):
+        if not _is_checksummed(address):
             raise CohortInvalid(f"{name} {address!r} is not an address with its EIP-55 checksum")
     if len(salt) != SALT_BYTES:
         raise CohortInvalid(f"a leaf's salt has {SALT_BYTES} bytes, not {len(salt)}")

@@ -15,7 +15,7 @@ from chain.clients.ledger import RoundLedgerClient
 from chain.clients.registry import StudyRegistryClient
 from chain.deployment import Deployment, check_deployment
 from chain.errors import ChainUnreachable
-from chain.events import CONTRACT_NAMES, EventRecord
+from chain.events import CONTRACT_NAMES, Event, EventRecord
 from chain.high_water import HighWater
 from chain.logs import Log, read_logs
 from chain.messages import (
@@ -171,14 +171,21 @@ class Chain:
         return self.block(block_number)
 
     def events(
-        self, study_id: int, from_block: int = 0, to_block: int | None = None
+        self,
+        study_id: int,
+        from_block: int = 0,
+        to_block: int | None = None,
+        *,
+        kind: type[Event] | None = None,
     ) -> list[EventRecord]:
         """Every event of a study in the three contracts, in log order, blocks inclusive.
 
-        `study_id` 0 gives those of the whole registry. `to_block` None means the newest block.
-        Raises BadEvidence when the node contradicts itself about a block.
+        `study_id` 0 gives those of the whole registry. `to_block` None means the newest block,
+        `kind` None events of every kind. Raises BadEvidence when the node contradicts itself about
+        a block.
         """
-        return self.events_of((study_id,), from_block, to_block)
+        found = self.logs(from_block, to_block, (study_id,), kind=kind)
+        return [log.record for log in found]
 
     def events_of(
         self, study_ids: Iterable[int], from_block: int = 0, to_block: int | None = None
@@ -191,8 +198,10 @@ class Chain:
         from_block: int = 0,
         to_block: int | None = None,
         study_ids: Iterable[int] | None = None,
+        *,
+        kind: type[Event] | None = None,
     ) -> Iterator[Log]:
         """As `events_of`, each with its block, transaction and place; all studies by default."""
         last = self.head().number if to_block is None else to_block
         first = max(from_block, self.deployment.block_number)
-        return read_logs(self.w3, self._addresses, first, last, study_ids)
+        return read_logs(self.w3, self._addresses, first, last, study_ids, kind)

@@ -1,7 +1,6 @@
 """Which contracts, on which chain: the file that a site, a reviewer and a coordinator share."""
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,12 +12,13 @@ from chain.artifacts import DEPLOYED_NAMES, FurtherName, artifact
 from chain.blocks import Finality, block_of
 from chain.errors import ChainUnreachable, ContractMissing, WrongChain, WrongCode
 from chain.events import ContractName
+from chain.light_dataclass import light_dataclass
 from chain.rpc import Call, NodeProvider, answered
 
 _SCHEMA = "assent-deployment-2"
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Deployment:
     """The contracts of one deployment on one chain; addresses are EIP-55 strings.
 
@@ -42,7 +42,7 @@ class Deployment:
     guardian_accounts: str
     block_number: int
     code_hashes: dict[str, bytes]
-    finality: Finality = field(default_factory=Finality)
+    finality: Finality = Finality()
 
     def address(self, contract: ContractName | FurtherName) -> str:
         """The checksummed address of a contract."""

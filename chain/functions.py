@@ -4,9 +4,8 @@ web3's contract objects read the whole ABI again for each call; this reads it on
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from types import MappingProxyType
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from typing import Annotated, Any
 
 from eth_abi.abi import decode
@@ -14,6 +13,7 @@ from eth_abi.exceptions import DecodingError
 from eth_utils.abi import collapse_if_tuple, function_abi_to_4byte_selector
 from eth_utils.address import to_checksum_address
 from web3 import Web3
+from web3.providers.base import BaseProvider
 
 from chain.artifacts import AnyName, artifact
 from chain.light_dataclass import light_dataclass
@@ -21,7 +21,7 @@ from chain.solidity import Abi
 from chain.words import WordInvalid, values_reader
 
 # Refuses bytes of another length than their type has; eth_abi alone pads what is too short.
-_STRICT = Web3().codec
+_STRICT = Web3(BaseProvider(), middleware=[], modules={}).codec
 _PLAIN = re.compile(r"(uint[0-9]+|address|bool|bytes[0-9]*|string)(\[\])*")
 
 
@@ -40,7 +40,10 @@ class Function:
         """
         if len(arguments) != len(self.inputs):
             raise ValueError(f"the function takes {len(self.inputs)} arguments")
-        return self.selector + bytes(_STRICT.encode(self.inputs, arguments))
+        try:
+            return self.selector + _encoded_before(self.inputs, *arguments)
+        except TypeError:  # a list, which cannot be looked up
+            return self.selector + _encoded(self.inputs, arguments)
 
     def result(self, answer: bytes) -> Any:
         """What it returned: nothing, one value, or a tuple; addresses are EIP-55 strings.
@@ -57,6 +60,16 @@ class Function:
         except WordInvalid as error:
             raise DecodingError(str(error)) from error
         return values[0] if len(values) == 1 else values or None
+
+
+def _encoded(inputs: tuple[str, ...], arguments: Sequence[Any]) -> bytes:
+    return bytes(_STRICT.encode(inputs, arguments))
+
+
+# Views are asked with the same arguments again and again, and an address costs a hash each time.
+@lru_cache(maxsize=1024, typed=True)
+def _encoded_before(inputs: tuple[str, ...], *arguments: Any) -> bytes:
+    return _encoded(inputs, arguments)
 
 
 @cache
@@ -84,16 +97,35 @@ def _checksummed(kind: str, value: Any) -> Any:
     return [str(to_checksum_address(one)) for one in value] if kind == "address[]" else value
 
 
-@cache
-def functions(contract: AnyName) -> Mapping[str, Function]:
-    """A contract's functions by name, without those whose name stands for more than one."""
-    found: dict[str, list[Function]] = {}
-    for entry in artifact(contract).abi:
-        if entry["type"] == "function":
+class _Functions(Mapping[str, Function]):
+    """Each made when it is first asked for: a process needs a few of a hundred."""
+
+    def __init__(self, abi: Sequence[Any]) -> None:
+        entries: dict[str, list[Any]] = {}
+        for entry in abi:
+            if entry["type"] == "function":
+                entries.setdefault(entry["name"], []).append(entry)
+        self._entries = {name: only for name, (only, *more) in entries.items() if not more}
+        self._made: dict[str, Function] = {}
+
+    def __getitem__(self, name: str) -> Function:
+        if name not in self._made:
+            entry = self._entries[name]
             types = (
                 tuple(collapse_if_tuple(dict(one)) for one in entry[side])
                 for side in ("inputs", "outputs")
             )
-            made = Function(function_abi_to_4byte_selector(entry), *types)  # type: ignore[arg-type]
-            found.setdefault(entry["name"], []).append(made)
-    return MappingProxyType({name: only for name, (only, *more) in found.items() if not more})
+            self._made[name] = Function(function_abi_to_4byte_selector(entry), *types)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+@cache
+def functions(contract: AnyName) -> Mapping[str, Function]:
+    """A contract's functions by name, without those whose name stands for more than one."""
+    return _Functions(artifact(contract).abi)

@@ -10,7 +10,7 @@ from web3 import Web3
 from chain.blocks import Block, block_of, raw_block
 from chain.clients.base import record_of
 from chain.errors import BadEvidence
-from chain.events import ContractName, EventRecord
+from chain.events import ContractName, Event, EventRecord
 from chain.light_dataclass import light_dataclass
 
 #: Blocks that one eth_getLogs covers: hosted nodes commonly refuse more than 10,000.
@@ -35,6 +35,7 @@ def read_logs(
     first: int,
     last: int,
     study_ids: Iterable[int] | None = None,
+    kind: type[Event] | None = None,
 ) -> Iterator[Log]:
     """Every event of the contracts in blocks `first` to `last`, in log order, span by span.
 
@@ -44,14 +45,15 @@ def read_logs(
     Args:
         addresses: name of each contract by its checksummed address.
         study_ids: the studies wanted, 0 for the whole registry's events; None means all.
+        kind: the only kind of event wanted; None means all.
 
     Raises:
         BadEvidence: the node contradicts itself about a block.
         chain.errors.ChainError
     """
-    topics: list[list[str] | None] = []
+    topics: list[list[str] | None] = [None if kind is None else ["0x" + kind.topic0().hex()]]
     if study_ids is not None:
-        topics = [None, sorted({"0x" + study_id.to_bytes(32).hex() for study_id in study_ids})]
+        topics += [sorted({"0x" + study_id.to_bytes(32).hex() for study_id in study_ids})]
     for start in range(first, last + 1, LOG_SPAN):
         asked = {
             "address": sorted(addresses),

@@ -7,18 +7,20 @@ Specification: https://docs.soliditylang.org/en/latest/abi-spec.html
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from enum import IntEnum
 from functools import cache, lru_cache
 from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from eth_utils.address import to_checksum_address
 
+from chain.light_dataclass import light_dataclass
+
 Hint = Any
 S = TypeVar("S")
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Abi:
     """Marks an annotation with the Solidity type it stands for."""
 

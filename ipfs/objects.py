@@ -27,6 +27,8 @@ from audit.unixfs import (
 # Of an argument that ipfshttpclient hands to urllib3; nothing that a user could act on.
 warnings.filterwarnings("ignore", "The 'strict' parameter", FutureWarning)
 
+_ON_THIS_MACHINE = ("/ip4/127.", "/ip6/::1/")
+
 
 class ObjectStoreError(Exception):
     """An object could not be stored, found or believed. The message names it."""
@@ -56,6 +58,9 @@ class ObjectStore:
         self._api = api
         # connect() refuses daemons newer than the library; Client() does not.
         self._client: Any = ipfshttpclient.Client(api, session=True, timeout=timeout_seconds)
+        if api.startswith(_ON_THIS_MACHINE):
+            # No proxy leads there, and looking for one takes as long as fetching a block.
+            self._client._client._session.trust_env = False
 
     def put(self, data: bytes) -> str:
         """Stores, pins and reads back one object.

@@ -93,17 +93,22 @@ def in_force(chain: Chain, study_id: int, version: int) -> bool:
 
 
 def sealed_event(
-    chain: Chain, study_id: int, number: int, opened: Round | None = None
+    chain: Chain,
+    study_id: int,
+    number: int,
+    opened: Round | None = None,
+    newest: int | None = None,
 ) -> tuple[EventRecord, Sealed]:
     """The event that sealed a round, with the block it lies in.
 
     Args:
         opened: the round, where it is known already.
+        newest: the last block to look at; the newest one by default.
 
     Raises:
         RoundEventMissing, chain.errors.ChainError
     """
-    return _round_event(chain, study_id, number, opened, Sealed)
+    return _round_event(chain, study_id, number, opened, newest, Sealed)
 
 
 def closed_event(
@@ -117,14 +122,19 @@ def closed_event(
     Raises:
         RoundEventMissing, chain.errors.ChainError
     """
-    return _round_event(chain, study_id, number, opened, Closed)
+    return _round_event(chain, study_id, number, opened, None, Closed)
 
 
 def _round_event(
-    chain: Chain, study_id: int, number: int, opened: Round | None, kind: type[_RoundEvent]
+    chain: Chain,
+    study_id: int,
+    number: int,
+    opened: Round | None,
+    newest: int | None,
+    kind: type[_RoundEvent],
 ) -> tuple[EventRecord, _RoundEvent]:
     opened = opened or chain.ledger.round(study_id, number)
-    for record in chain.events(study_id, opened.pinned_block):
+    for record in chain.events(study_id, opened.pinned_block, newest, kind=kind):
         event = decode(record)
         if isinstance(event, kind) and event.round == number:
             return record, event

@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from functools import lru_cache
-from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +17,11 @@ import torch
 from audit import canonical_json
 from federation.app.learning import known_slopes, meta_gradient, point, straight_lines, usable
 from federation.app.learning.deterministic import deterministic
+from federation.gate.installed_library import COMPUTING_LIBRARIES, installed_library
 
 SCHEMA = "assent-environment-1"
-#: Libraries that compute rows, noise and masks.
-_LIBRARIES = ("cryptography", "numpy", "torch")
 #: What computes rows, in chunks whose sizes are in these modules.
 _COMPUTING = (known_slopes, meta_gradient, point, straight_lines, usable)
-#: Paths that leave the folder of the library itself.
-_ELSEWHERE = ("../", "/")
 _THREAD_VARIABLES = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -50,7 +45,7 @@ def environment_facts(app_hash: bytes) -> dict[str, Any]:
             if name.isupper() and name[0] != "_" and type(value) is int
         },
         "cpu": {"features": _cpu_features(), "used": torch.backends.cpu.get_cpu_capability()},
-        "libraries": {name: _library(name) for name in _LIBRARIES},
+        "libraries": {name: installed_library(name) for name in COMPUTING_LIBRARIES},
         "machine": platform.machine(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "threads": {
@@ -65,28 +60,10 @@ def environment_hash(facts: dict[str, Any]) -> bytes:
     return hashlib.sha256(canonical_json.dumps(facts)).digest()
 
 
-@lru_cache
-def _library(name: str) -> dict[str, str]:
-    """Version and files of an installed library. Scripts and byte code differ by installer, and
-    are left out.
-    """
-    found = distribution(name)
-    # lines of path, hash, size; every message reads torch's twelve thousand
-    files = sorted(
-        line
-        for line in (found.read_text("RECORD") or "").splitlines()
-        if ",sha256=" in line
-        and ".pyc," not in line
-        and ".dist-info/" not in line
-        and not line.startswith(_ELSEWHERE)
-    )
-    listed = hashlib.sha256("\n".join(files).encode()).hexdigest()
-    return {"version": found.version, "files": listed}
-
-
 def _cpu_features() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     if not cpuinfo.exists():
         return platform.processor()
-    lines = cpuinfo.read_text().splitlines()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("flags")), "")
+    with cpuinfo.open() as lines:  # a paragraph for each core, all alike
+        flags = (line.partition(":")[2].strip() for line in lines if line.startswith("flags"))
+        return next(flags, "")

@@ -25,6 +25,7 @@ from chain.errors import (
     LedgerSiteBarred,
     LedgerWrongState,
 )
+from chain.events import Sealed
 from chain.light_dataclass import light_dataclass
 from chain.messages import (
     Commitment,
@@ -120,7 +121,10 @@ class SiteRound:
 
     def _commit_until_current(self) -> None:
         while True:
-            self._refuse_when_barred()
+            barred_for: int
+            committed: Commitment
+            barred_for, committed = self._chain.together(self._barred_for, self._on_chain)
+            _refuse_when_barred(barred_for)
             cohort = admit(self._chain, self._terms, self._study, self._opened, self._site.address)
             if cohort.size < self._terms.min_cohort:
                 raise Withheld(
@@ -128,7 +132,7 @@ class SiteRound:
                     f"{cohort.size} tokens are active and the study needs {self._terms.min_cohort}",
                 )
             try:
-                attempt, root = self._prepare(cohort)
+                attempt, root = self._prepare(cohort, committed.attempt + 1)
             except RoundSettled as error:
                 self._withhold_when_over(error)
                 raise
@@ -161,19 +165,11 @@ class SiteRound:
         if chain_time(self._chain) >= self._opened.seal_deadline:
             raise Withheld(WithheldCode.DEADLINE_PASSED, "the seal deadline passed") from error
 
-    def _refuse_when_barred(self) -> None:
-        """Before anything is computed: the ledger would not take the commitment."""
-        barred_for = self._chain.ledger.barred_for(self._study, self._site.address)
-        if barred_for:
-            raise Withheld(
-                WithheldCode.BARRED,
-                f"the site is barred for round {barred_for}: it was sealed in and did not deliver,"
-                " or did not answer a challenge; ask a reviewer of the study to readmit it",
-            )
-
-    def _prepare(self, cohort: Cohort) -> tuple[Attempt, bytes]:
-        """Computes and keeps one attempt's noised vector; gives it with its cohort root."""
-        site, number = self._site, self._next_attempt()
+    def _prepare(self, cohort: Cohort, number: int) -> tuple[Attempt, bytes]:
+        """Computes and keeps the noised vector of an attempt, by its number; gives it with its
+        cohort root.
+        """
+        site = self._site
         model = model_named(self._recipe.model)
         rho = rho_of_round(self._terms.noise_multiplier)
         record_ids = record_ids_of(cohort.consents.values(), site.keys)
@@ -226,9 +222,6 @@ class SiteRound:
             environment_hash=environment_hash(self._environment),
         )
 
-    def _next_attempt(self) -> int:
-        return self._on_chain().attempt + 1
-
     def _committed_is_current(self) -> bool:
         return self._on_chain().attempt > 0 and self._is_current()
 
@@ -254,10 +247,7 @@ class SiteRound:
 
     def _check_seal(self) -> _Sealed:
         """Waits until the seal is final, recomputes it and charges the site's own tally."""
-        where = (self._chain, self._study, self._number, self._opened)
-        record, _ = sealed_event(*where)
-        self._chain.rely_on(self._chain.wait_final(record.block_number))
-        _, sealed = sealed_event(*where)
+        sealed = self._final_seal()
         members = tuple(sealed.members)
         if self._site.address not in members:
             raise Withheld(WithheldCode.NOT_SEALED_IN, "the seal does not name this site")
@@ -301,6 +291,18 @@ class SiteRound:
         )
         return _Sealed(digest, keys, attempt)
 
+    def _final_seal(self) -> Sealed:
+        """The seal, read when it was final already: by then no reorganisation takes it back."""
+        while True:
+            newest = self._chain.head().number
+            record, sealed = sealed_event(
+                self._chain, self._study, self._number, self._opened, newest
+            )
+            if record.block_number + self._chain.finality.confirmations <= newest:
+                self._chain.rely_on(self._chain.block(record.block_number))
+                return sealed
+            self._chain.wait_final(record.block_number)
+
     def _deliver(self, sealed: _Sealed) -> tuple[bytes, bytes]:
         def make() -> tuple[bytes, bytes]:
             attempt = sealed.attempt
@@ -328,8 +330,21 @@ class SiteRound:
     def _round(self) -> Round:
         return self._chain.ledger.round(self._study, self._number)
 
+    def _barred_for(self) -> int:
+        return self._chain.ledger.barred_for(self._study, self._site.address)
+
     def _on_chain(self) -> Commitment:
         return self._chain.ledger.commitment_of(self._study, self._number, self._site.address)
 
     def _is_current(self) -> bool:
         return self._chain.ledger.is_current(self._study, self._number, self._site.address)
+
+
+def _refuse_when_barred(barred_for: int) -> None:
+    """Before anything is computed: the ledger would not take the commitment."""
+    if barred_for:
+        raise Withheld(
+            WithheldCode.BARRED,
+            f"the site is barred for round {barred_for}: it was sealed in and did not deliver,"
+            " or did not answer a challenge; ask a reviewer of the study to readmit it",
+        )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from audit import canonical_json
 from audit.cohort import Status
+from chain.light_dataclass import light_dataclass
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class KeptCohort:
     """`statuses`: of each token by its index; `block`: where they were read; `root`: 32 bytes."""
 

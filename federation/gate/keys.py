@@ -15,7 +15,7 @@ import json
 import os
 import secrets
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_utils.exceptions import ValidationError
 
+from chain.light_dataclass import light_dataclass
 from chain.messages import Domain, Enrolment
 from federation.gate.private_files import (
     make_private_folder,
@@ -52,7 +53,7 @@ class KeyFolderInvalid(Exception):
     """A key is missing, malformed or does not fit the others. Names the file, never its content."""
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class PublicKeys:
     """What a site shows the registry: EIP-55 addresses and a 0x hash."""
 

@@ -7,18 +7,18 @@ and counted all the same: a cohort's size and every abort depend on chain facts 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from chain.chain import Block, Chain
-from chain.messages import Consent, RoundState
+from chain.light_dataclass import light_dataclass
+from chain.messages import Consent, Round, RoundState
 from federation.gate.journal import Journal
 from federation.gate.keys import SiteKeys
 from federation.gate.record_tally import RecordTally, RecordTallyRefused, SiteAccount
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Fate:
     """What the ledger has decided of a round, for good, for one account.
 
@@ -30,7 +30,7 @@ class Fate:
     rho: int
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class Committed:
     """A commitment that the ledger holds: its attempt, and the rho that its round would cost in
     1e-18.
@@ -68,19 +68,21 @@ class LedgerDecisions:
 
     def fate(self, account: SiteAccount, number: int) -> Fate | None:
         ledger, study, block = self._chain.ledger, account.study_id, self._final.number
-        if number > ledger.round_count(study, block=block):
+        found: Round = ledger.round(study, number, block=block)
+        if found.state == RoundState.NONE:
             return None
-        found = ledger.round(study, number, block=block)
         # The ledger seals no round at or after its seal deadline, and the next block is later.
         if found.state == RoundState.OPEN and self._final.timestamp < found.seal_deadline:
             return None
         if not self._relied:
             self._chain.rely_on(self._final)
             self._relied = True
-        rho = ledger.rho_of_round(study, found.version, block=block)
-        if account.site not in ledger.members(study, number, block=block):
-            return Fate(None, rho)
-        return Fate(ledger.commitment_of(study, number, account.site, block=block).attempt, rho)
+        rho, members, own = self._chain.together(
+            lambda: ledger.rho_of_round(study, found.version, block=block),
+            lambda: ledger.members(study, number, block=block),
+            lambda: ledger.commitment_of(study, number, account.site, block=block),
+        )
+        return Fate(own.attempt if account.site in members else None, rho)
 
     def committed(self, account: SiteAccount, number: int) -> Committed | None:
         ledger, study = self._chain.ledger, account.study_id

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from chain.chain import Chain
 from chain.deployment import Deployment
+from chain.light_dataclass import light_dataclass
 from federation.gate.journal import Journal
 from federation.gate.keys import SiteKeys
 from federation.gate.record_cap import RecordCap
@@ -27,7 +28,7 @@ class SiteFolderInvalid(Exception):
     """The site's folder lacks something or holds something unusable. The message names it."""
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class SiteConfig:
     """Public settings, kept in ``site.json``.
 

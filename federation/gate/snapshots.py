@@ -7,8 +7,8 @@ erasure; of which record is written in its name, and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from chain.light_dataclass import light_dataclass
 from federation.gate.journal import Journal
 from federation.gate.journal_schema import Attempt, snapshot_prefix
 
@@ -18,7 +18,7 @@ ERASED = "a record was erased at its patient's request"
 _FRAME, _RECORD, _ERASED = "frame", "record", "erased"
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class KeptSnapshot:
     """`frame`: what is of no record alone; `records`: by token index; `erased`: whether a record
     was taken out at its patient's request.

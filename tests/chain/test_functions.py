@@ -46,6 +46,13 @@ def test_every_function_is_called_as_web3_calls_it(name: AnyName) -> None:
         assert "0x" + made.call_data(arguments).hex() == expected, function
 
 
+def test_what_was_encoded_before_makes_nothing_else_pass() -> None:
+    count = functions("RoundLedger")["roundCount"]
+    assert count.call_data([1]) == count.call_data([1])
+    with pytest.raises(EncodingError):
+        count.call_data([True])
+
+
 def test_a_name_that_stands_for_two_functions_stands_for_none() -> None:
     assert "safeTransferFrom" not in functions("ConsentToken")
     assert "transferFrom" in functions("ConsentToken")

@@ -7,7 +7,6 @@ only where it starts and what a patient contributes differ.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
@@ -15,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from audit.recipe import Recipe
+from chain.light_dataclass import light_dataclass
 from federation.app.learning.meta_gradient import LEAST_WIDTH, meta_gradients
 from federation.app.learning.point import NAMES, PointSettings, Rows, updates
 from federation.app.learning.usable import by_width, usable
@@ -60,7 +60,7 @@ class Learner(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class HierarchicalPrior:
     """Mean, covariance and noise of the twin's parameters (`meta_gradient`)."""
 
@@ -85,7 +85,7 @@ class HierarchicalPrior:
         return meta_gradients(model, at, patients, recipe.support_visits)
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class PointLearner:
     """One point in the twin's parameter space; adaptation is `adaptation_steps` gradient steps of
     `adaptation_rate`, in supports of 1 to `support_visits` visits.

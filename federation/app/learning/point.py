@@ -18,7 +18,6 @@ adaptation is gradient descent on the patient's own squared error from the point
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
@@ -27,6 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import grad, vmap
 
+from chain.light_dataclass import light_dataclass
 from federation.app.learning.deterministic import deterministic
 from federation.app.learning.known_slopes import sloped_updates
 from federation.app.learning.straight_lines import line_updates
@@ -82,7 +82,7 @@ class Rows(NamedTuple):
         return (self.group < count).to(torch.float64)
 
 
-@dataclass(frozen=True)
+@light_dataclass(frozen=True)
 class PointSettings:
     """Constants of a point learner. ``steps`` local or inner steps of ``rate``; ``proximal``, mu of
     FedProx; ``counts``, supports that meta-learners average over; ``adapted``, share of the

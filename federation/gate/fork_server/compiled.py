@@ -18,7 +18,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _LENGTH_BYTES = 8
-_CHECKED_HASH = (0b11).to_bytes(4, "little")  # PEP 552: by the source's hash, to be checked
+# PEP 552: not compared with the file on disk. What the gate has seen runs, and a file that was
+# changed since is not even read.
+_UNCHECKED_HASH = (0b01).to_bytes(4, "little")
 _SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
 
@@ -64,7 +66,7 @@ def _compile(path: Path, digest: str) -> bytes | None:
     except (OSError, SyntaxError, ValueError):
         return None
     source_hash = importlib.util.source_hash(source)
-    return importlib.util.MAGIC_NUMBER + _CHECKED_HASH + source_hash + marshal.dumps(code)
+    return importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + source_hash + marshal.dumps(code)
 
 
 class CompiledApp:
@@ -91,7 +93,7 @@ class CompiledApp:
         self._index = json.loads(self._memory[_LENGTH_BYTES : self._start])
 
     def pyc(self, source_hash: str) -> bytes | None:
-        """Return the `.pyc` (PEP 552, checked by hash) of a source with this SHA-256 (hex)."""
+        """Return the `.pyc` (PEP 552, unchecked) of a source with this SHA-256 (hex)."""
         place = self._index.get(source_hash)
         if place is None:
             return None

@@ -6,8 +6,11 @@ import importlib.metadata
 import os
 import sys
 
+from eth_hash.auto import keccak
+
 from federation.gate.fork_server.linux import thread_count
 from federation.gate.fork_server.names import is_app_project_module
+from federation.gate.installed_library import COMPUTING_LIBRARIES, installed_library
 
 FLWR_VERSION = "1.41.0"
 
@@ -33,11 +36,13 @@ LIBRARIES = (
     "multiaddr.codecs.domain",
     "multiaddr.codecs.ip4",
     "multiaddr.codecs.uint16be",
+    "encodings.cp437",  # names in an app bundle, which is a zip archive
     "ucumvert",
     "xml.etree.ElementTree",
     "rfc8785",
     "safetensors.numpy",
     "safetensors.torch",
+    "cryptography.hazmat.backends.openssl.backend",
     "cryptography.hazmat.primitives.asymmetric.x25519",
     "cryptography.hazmat.primitives.ciphers.aead",
     "cryptography.hazmat.primitives.kdf.hkdf",
@@ -119,6 +124,9 @@ def import_libraries() -> None:
                 f"{name} cannot be imported ({error}). Install the site's locked requirements again"
             ) from error
     _make_torch_deterministic()
+    keccak(b"")  # chooses its backend at the first call
+    for name in COMPUTING_LIBRARIES:
+        installed_library(name)
     check_nothing_of_the_project_is_loaded()
     check_single_threaded()
     gc.collect()

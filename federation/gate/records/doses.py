@@ -9,10 +9,10 @@ below 10 mg a day is less than any infant is given, and the usual trace of grams
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from chain.light_dataclass import light_dataclass
 from federation.gate.records.codes import LabCode, find_code
 from federation.gate.records.rejections import Refused
 from federation.gate.records.rejections import RejectionCode as Code
@@ -22,7 +22,7 @@ from twin.sickle_cell.codes import HYDROXYUREA_CODE
 DOSE_UNIT: Final = "mg/d"
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True)
 class Drug:
     """One accepted drug. `quantity.loinc` is the code of its channel, which is no LOINC code.
 
@@ -67,7 +67,7 @@ def measure_dose(drug: Drug, value: float, unit: str) -> Measurement:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True)
 class DosePeriod:
     """A dose in force from `start_us` to `stop_us` (half-open); None is until the next one."""
 

@@ -131,7 +131,7 @@ def prepare(federation: SmallFederation, folder: Path, number: int) -> tuple[Att
         federation.chain.ledger.round(federation.study_id, number),
         site.address,
     )
-    attempt, _ = taking_part._prepare(cohort)
+    attempt, _ = taking_part._prepare(cohort, 1)
     return attempt, cohort
 
 
@@ -352,6 +352,5 @@ def remake(federation: SmallFederation, folder: Path, number: int, block: int) -
     site = Site(folder)
     ledger, study = federation.chain.ledger, federation.study_id
     cohort = admit(site.chain, federation.terms, study, ledger.round(study, number), site.address)
-    taking_part = SiteRound(site, study, number)
-    taking_part._next_attempt = lambda: 1  # type: ignore[method-assign]
-    return taking_part._prepare(replace(cohort, block=site.chain.block(block)))[0]
+    at = replace(cohort, block=site.chain.block(block))
+    return SiteRound(site, study, number)._prepare(at, 1)[0]
