@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -172,10 +173,16 @@ def test_the_prior_and_its_baseline_are_those_of_the_whole_comparison() -> None:
         assert np.array_equal(errors.number, whole.errors[key].number)
 
 
-def test_a_cohort_is_measured_and_told() -> None:
+def test_a_cohort_is_measured_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     cohort = Cohort("bending", CHANNELS, bending(40, 1, results=9))
-    found = ceiling.measure(cohort, None, bending(160, 2, results=9), seeds=1)
-    assert json.loads(json.dumps(found)) == found
+    monkeypatch.setattr(others, "evaluated", lambda name: (cohort, None))
+    monkeypatch.setattr(others, "others", lambda *_, **__: bending(160, 2, results=9))
+    monkeypatch.setattr("sys.argv", ["ceiling", "--out", str(tmp_path / "new"), "--seeds", "1"])
+    ceiling.main()
+    found = json.loads((tmp_path / "new" / "ceiling.json").read_text())
+    assert ceiling.table(found) in capsys.readouterr().out
     assert list(found["known"]) == ["3 observations", "3 visits", "7 visits"]
     for one in found["known"].values():
         baseline, prior, *trees = one["errors"]
@@ -189,6 +196,27 @@ def test_a_cohort_is_measured_and_told() -> None:
     lines = ceiling.table(found).splitlines()
     assert len(lines) == 2 + 5 + 1
     assert lines[6].startswith("| boosted trees without privacy, 160 other patients | ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--seeds", "0"], "at least one division"),
+        (["--patients", "9"], "at least 160"),
+        (["--cohort", "moon"], "invalid choice"),
+    ],
+)
+def test_what_cannot_be_measured_says_why(
+    arguments: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.argv", ["ceiling", "--out", "nowhere", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        ceiling.main()
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("mine", "share"), [(4.0, 0.5), (2.0, 1.0), (1.0, 1.25), (7.0, -0.25)])
