@@ -186,7 +186,7 @@ def _choose(train: Table, held: Table) -> Chosen:
     for leaves in LEAVES:
         trees = _trees(Chosen(leaves, MOST_TREES), early_stopping=True)
         trees.fit(
-            train.features,
+            _filled(train.features),
             train.target,
             train.weight,
             X_val=held.features,
@@ -200,7 +200,16 @@ def _choose(train: Table, held: Table) -> Chosen:
 
 
 def _fitted(chosen: Chosen, rows: Table) -> HistGradientBoostingRegressor:
-    return _trees(chosen, early_stopping=False).fit(rows.features, rows.target, rows.weight)
+    return _trees(chosen, early_stopping=False).fit(
+        _filled(rows.features), rows.target, rows.weight
+    )
+
+
+def _filled(features: FloatArray) -> FloatArray:
+    """What nobody knows is made one number, which no tree can split: scikit-learn 1.9 refuses a
+    column without any number.
+    """
+    return np.where(np.isnan(features).all(axis=0), 0.0, features)
 
 
 def _trees(chosen: Chosen, *, early_stopping: bool) -> HistGradientBoostingRegressor:

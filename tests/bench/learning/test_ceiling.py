@@ -65,6 +65,23 @@ def test_trees_learn_what_no_line_has_and_more_patients_help() -> None:
     assert many < few
 
 
+def test_a_code_that_nobody_has_early_is_forecast_all_the_same() -> None:
+    kept = (bending(1, 1)[0].channel == 0) | (bending(1, 1)[0].days > 100)
+    few, many = (
+        [
+            Record(one.patient, one.site, one.days[kept], one.channel[kept], one.value[kept])
+            for one in bending(patients, seed)
+        ]
+        for patients, seed in ((30, 1), (200, 2))
+    )
+    trees = pooled_trees.learn(MODEL, many, 1, "visits")
+    (part,) = items(few, scaled_records(MODEL, few), 1, scored_of(MODEL), "visits")
+    found = trees.forecast(part)[0][(part.place >= 0) & (part.channel == 1)]
+    # Of its own squares nothing is known: their mean is what there is to forecast.
+    assert found.mean() == pytest.approx(0.75, abs=0.1)
+    assert np.abs(found - 0.75).max() < 0.6
+
+
 def test_every_result_counts_as_it_is_scored() -> None:
     records = bending(3, 1)
     first = records[0]
