@@ -1,7 +1,7 @@
 """How much is there to learn at all, and how much of it does the private prior have?
 
-`python -m bench.learning.ceiling --out out/ceiling`, or with `--cohort nafld`. On two cores scd takes
-20 minutes and nafld 4; `--seeds 2 --patients 784`, for a quick look at scd, 2.
+`python -m bench.learning.ceiling --out out/ceiling`, or with `--cohort nafld`. On two cores scd
+takes 20 minutes and nafld 4; for a quick look at scd, `--seeds 2 --patients 784` takes 2.
 
 Boosted trees learn, without privacy, from the pooled records of many times the patients, who are in
 no comparison: for the synthetic sickle-cell cohort (scd), sixty more cohorts of the same centres;
