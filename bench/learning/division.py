@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from bench.learning import alone, methods
@@ -16,7 +15,15 @@ from bench.learning.forecasting import Counting, Items, by_point, by_prior, item
 from bench.learning.methods import FINE_TUNED, TUNED_FREELY, Method
 from bench.learning.scoring import Errors, Ruler, mean_error, scaled_records
 from bench.learning.settings import Settings
-from bench.learning.training import NO_PRIVACY, Ground, scored_of, survey_share, surveyed
+from bench.learning.training import (
+    NO_PRIVACY,
+    Ground,
+    learn_point,
+    learn_prior,
+    scored_of,
+    survey_share,
+    surveyed,
+)
 from twin.protocol import TwinModel
 
 FloatArray = NDArray[np.float64]
@@ -91,13 +98,12 @@ def run(plan: Plan, ruler: TwinModel, seed: int) -> Division:
     errors: dict[Key, Errors] = {}
     curves: dict[Key, FloatArray] = {}
     for epsilon in (NO_PRIVACY, *settings.epsilons):
-        level = 0 if math.isinf(epsilon) else round(1000 * epsilon)
-        generator = np.random.default_rng([seed, 2, level])
+        generator = generator_of(seed, epsilon)
         ground = ground_of(plan, sites, epsilon, generator)
         priors = methods.priors(ground, generator)
         points = methods.learned_points(ground, generator, settings.primary_epsilon)
         for counting in plan.countings:
-            scored = _Scored(ground, ruler, out, counting)
+            scored = Scored(ground, ruler, out, counting)
             for kind, prior in priors.items():
                 scored.by_prior(Method(kind, epsilon), prior)
             for kind, point in points.items():
@@ -107,6 +113,30 @@ def run(plan: Plan, ruler: TwinModel, seed: int) -> Division:
             errors |= scored.errors
             curves |= scored.curves
     return Division(tuple(record.patient for record in out), errors, curves)
+
+
+def run_endpoint(plan: Plan, ruler: TwinModel, seed: int) -> Division:
+    """The prior and DP-FedAvg at the primary epsilon alone, with the same bits as `run` has."""
+    settings = plan.settings
+    sites, out = divide(plan.cohort, settings.held_out, seed)
+    epsilon = settings.primary_epsilon
+    generator = generator_of(seed, epsilon)
+    ground = ground_of(plan, sites, epsilon, generator)
+    prior = learn_prior(ground, generator)
+    point = learn_point("fedavg", ground, generator)
+    errors: dict[Key, Errors] = {}
+    for counting in plan.countings:
+        scored = Scored(ground, ruler, out, counting)
+        scored.by_prior(Method(methods.PRIOR, epsilon), prior)
+        scored.by_point("fedavg", point)
+        errors |= scored.errors
+    return Division(tuple(record.patient for record in out), errors)
+
+
+def generator_of(seed: int, epsilon: float) -> np.random.Generator:
+    """Of everything that is drawn for the learners of one epsilon on one division."""
+    level = 0 if math.isinf(epsilon) else round(1000 * epsilon)
+    return np.random.default_rng([seed, 2, level])
 
 
 def ground_of(
@@ -125,7 +155,7 @@ def ground_of(
     return Ground(model, epsilon, sites, settings, share, scored_of(model))
 
 
-class _Scored:
+class Scored:
     """Errors of one ground's methods on the patients held out."""
 
     def __init__(
@@ -142,7 +172,7 @@ class _Scored:
     def by_prior(self, method: Method, prior: FloatArray) -> None:
         model = self._ground.model
         for count in self._ground.settings.counts:
-            self._add(method, count, _adapted(model, prior))
+            self.add(method, count, _adapted(model, prior))
             if method.kind == methods.PRIOR:
                 # By Gauss-Newton steps; a model that says no number takes one, which is exact.
                 steps: tuple[TwinModel, ...] = getattr(model, "by_steps", (model,))
@@ -160,11 +190,11 @@ class _Scored:
         for index, count in enumerate(settings.counts):
             if kind in methods.AVERAGED:
                 everyone = np.tile(point, (len(self._records), 1))
-                self._add(Method(kind, epsilon), count, _at(model, everyone))
+                self.add(Method(kind, epsilon), count, _at(model, everyone))
             for variant, tuning in variants.items():
                 rate, step = tuning.by_count[count]
                 method = Method(kind, epsilon, variant)
-                self._add(method, count, _at(model, own[rate, step, :, index]))
+                self.add(method, count, _at(model, own[rate, step, :, index]))
                 self._curve(method, count, [_at(model, one) for one in own[rate, :, :, index]])
 
     def alone(self, point: FloatArray) -> None:
@@ -175,7 +205,7 @@ class _Scored:
         rules = {methods.LAST_VALUE: alone.last_value, methods.OWN_LINE: alone.own_line}
         for kind, rule in rules.items():
             for count in self._ground.settings.counts:
-                self._add(Method(kind, NO_PRIVACY), count, _alone(rule, everyone))
+                self.add(Method(kind, NO_PRIVACY), count, _alone(rule, everyone))
 
     def _parts_of(self, count: int, most: int | None = None) -> list[Items]:
         if (count, most) not in self._parts:
@@ -184,7 +214,8 @@ class _Scored:
             )
         return self._parts[count, most]
 
-    def _add(self, method: Method, count: int, forecast: Forecast) -> None:
+    def add(self, method: Method, count: int, forecast: Forecast) -> None:
+        """The errors of a method's forecasts with so many known."""
         found = Errors.none(len(self._records), len(self._ground.scored))
         for part in self._parts_of(count):
             self._ruler.add(found, self._ground.model, part, *forecast(part))
@@ -216,8 +247,3 @@ def _unadapted(model: TwinModel, prior: FloatArray) -> Forecast:
 
 def _alone(rule: Callable[[Items, FloatArray], FloatArray], everyone: Forecast) -> Forecast:
     return lambda part: (rule(part, everyone(part)[0]), None)
-
-
-def set_threads() -> None:
-    """One thread a process: divisions run side by side."""
-    torch.set_num_threads(1)

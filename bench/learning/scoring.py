@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import torch
@@ -43,6 +43,10 @@ class Errors:
     @classmethod
     def none(cls, patients: int, codes: int) -> Errors:
         return cls(*(np.zeros((patients, codes)) for _ in range(5)))
+
+    def of(self, patients: IntArray) -> Errors:
+        """The sums of some patients, by their rows, in this order."""
+        return Errors(*(getattr(self, one.name)[patients] for one in fields(self)))
 
 
 def by_patient(squares: FloatArray, number: FloatArray) -> FloatArray:

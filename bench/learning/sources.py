@@ -55,7 +55,7 @@ def dataset(name: str) -> tuple[Cohort, TwinModel]:
         return _pbcseq(), LogLinearModel()
     if name == "scd":
         model = SickleCellModel()
-        return fitted(_sickle_cell(), model), model
+        return fitted(sickle_cell(), model), model
     raise CohortUnusable(f"there is no data set {name!r}: name one of {', '.join(DATASETS)}")
 
 
@@ -111,10 +111,11 @@ def _pbcseq() -> Cohort:
     return Cohort("pbcseq", model.channels, tuple(records), groups)
 
 
-def _sickle_cell() -> Cohort:
+def sickle_cell(seed: int = 1, patients_per_site: int | None = None) -> Cohort:
+    """The synthetic sickle-cell cohort with all of its codes."""
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "cohort"
-        write_cohort(made, seed=1, form="lis")
+        write_cohort(made, seed=seed, patients_per_site=patients_per_site, form="lis")
         joined = Path(folder) / "scd.csv"
         with joined.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)

@@ -67,6 +67,14 @@ class Scores:
             1 - _root(mine, self.draws) / _root(other, self.draws),
         )
 
+    def share_of_gain(self, key: Key, best: Key, against: Key) -> Interval:
+        """How much lower the RMSE is than with ``against``, as a share of how much lower ``best``'s
+        is; not a number where ``best`` is no better.
+        """
+        estimates = [_error(self.own[one]) for one in (key, best, against)]
+        drawn = [_root(self.own[one], self.draws) for one in (key, best, against)]
+        return _interval(float(_gained(*map(np.array, estimates))), _gained(*drawn))
+
     def made_worse(self, key: Key, against: Key) -> float:
         """Share of patients whose error is larger than with the other method."""
         mine, other = self.own[key], self.own[against]
@@ -155,6 +163,12 @@ def _root(errors: FloatArray, draws: FloatArray) -> FloatArray:
     weights = draws[:, have]
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(np.sqrt(weights @ errors[have] / weights.sum(axis=1)), dtype=np.float64)
+
+
+def _gained(mine: FloatArray, best: FloatArray, other: FloatArray) -> FloatArray:
+    possible = other - best
+    better = np.where(possible > 0, possible, np.nan)
+    return np.asarray((other - mine) / better, dtype=np.float64)
 
 
 def _crossing(counts: Sequence[int], errors: FloatArray, goal: float) -> float:

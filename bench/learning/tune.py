@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from bench.learning import methods
 from bench.learning.cohort import Cohort, Record
-from bench.learning.division import Plan, divide, ground_of, ruler_of, set_threads
+from bench.learning.division import Plan, divide, ground_of, ruler_of
 from bench.learning.forecasting import Counting, Items, by_point, by_prior, items
 from bench.learning.private import Descent
 from bench.learning.scoring import Errors, Ruler, mean_error, scaled_records
 from bench.learning.settings import Settings, read
+from bench.learning.side_by_side import set_threads
 from bench.learning.training import Ground, learn_point, learn_prior
 from bench.learning.worlds import course_world, world
 from twin.protocol import TwinModel

@@ -85,8 +85,8 @@ def write_cohort(
                 for done, patient in enumerate(patients_of(centre, seed, total), 1):
                     for writer in writers:
                         writer.add(patient)
-                    observations.writerows(_results(patient, centre.name))
-                    doses.writerows(_doses(patient, centre.name))
+                    observations.writerows(results_of(patient, centre.name))
+                    doses.writerows(doses_of(patient, centre.name))
                     patients.writerow(_subgroups(patient, centre.name))
                     truth.writerow((patient.record_id, *astuple(patient.traits)))
                     if progress is not None:
@@ -96,18 +96,22 @@ def write_cohort(
     return counts
 
 
-_Row = tuple[str, str, float, str, float, str]
+Row = tuple[str, str, float, str, float, str]
+"""Patient, site, day, code, value, unit."""
 
 
-def _results(patient: Patient, site: str) -> Iterable[_Row]:
+def results_of(patient: Patient, site: str) -> Iterable[Row]:
+    """A patient's rows of observations.csv."""
     for one in patient.results:
         code = CODES[one.loinc]
         value = float(f"{convert(code, one.value, one.unit):.6g}")
         yield patient.record_id, site, round(one.day, 5), one.loinc, value, code.unit
 
 
-def _doses(patient: Patient, site: str) -> Iterable[_Row]:
-    """None yet is a dose of 0 at the first visit; of a patient treated before, day is below 0."""
+def doses_of(patient: Patient, site: str) -> Iterable[Row]:
+    """A patient's rows of doses.csv. None yet is a dose of 0 at the first visit; of a patient
+    treated before, day is below 0.
+    """
     if not patient.doses or patient.doses[0].day > 0:
         yield patient.record_id, site, 0.0, HYDROXYUREA_CODE, 0.0, "mg/d"
     for dose in patient.doses:
