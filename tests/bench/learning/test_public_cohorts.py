@@ -11,7 +11,7 @@ from bench.learning.cohort import read_csv
 from bench.learning.public_cohorts import PUBLIC, SITES, rows, write
 
 SIZES = {
-    "nafld": (300, 10_348),
+    "nafld": (300, 5_216),
     "btheb": (100, 380),
     "quinidine": (136, 361),
     "remifentanil": (65, 1_992),
