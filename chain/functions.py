@@ -40,10 +40,9 @@ class Function:
         """
         if len(arguments) != len(self.inputs):
             raise ValueError(f"the function takes {len(self.inputs)} arguments")
-        try:
-            return self.selector + _encoded_before(self.inputs, *arguments)
-        except TypeError:  # a list, which cannot be looked up
+        if any(isinstance(one, list | tuple) for one in arguments):
             return self.selector + _encoded(self.inputs, arguments)
+        return self.selector + _encoded_before(self.inputs, *arguments)
 
     def result(self, answer: bytes) -> Any:
         """What it returned: nothing, one value, or a tuple; addresses are EIP-55 strings.
@@ -67,6 +66,7 @@ def _encoded(inputs: tuple[str, ...], arguments: Sequence[Any]) -> bytes:
 
 
 # Views are asked with the same arguments again and again, and an address costs a hash each time.
+# Of single values alone: inside a struct, True would be found in the place of 1.
 @lru_cache(maxsize=1024, typed=True)
 def _encoded_before(inputs: tuple[str, ...], *arguments: Any) -> bytes:
     return _encoded(inputs, arguments)

@@ -163,14 +163,14 @@ def _push_until_stored(grid: Grid, messages: list[Message]) -> list[str]:
     Flower repeats a request whose answer was lost, and the SuperLink refuses an object that it has
     stored already. Pushed again the same messages keep their ids, and only what is missing is sent.
     """
-    for left in reversed(range(_PUSHES)):
+    refusal: ObjectPushError | None = None
+    for _ in range(_PUSHES):
         try:
             return list(grid.push_messages(messages))
         except ObjectPushError as error:
-            if not left:
-                raise ExchangeError(
-                    f"the SuperLink did not store the messages, asked {_PUSHES} times: {error}. "
-                    "See its log, then run the command again"
-                ) from error
+            refusal = error
             time.sleep(_SECONDS_BETWEEN_PUSHES)
-    raise AssertionError("unreachable")
+    raise ExchangeError(
+        f"the SuperLink did not store the messages, asked {_PUSHES} times: {refusal}. See its log, "
+        "then run the command again"
+    ) from refusal

@@ -51,6 +51,12 @@ def test_what_was_encoded_before_makes_nothing_else_pass() -> None:
     assert count.call_data([1]) == count.call_data([1])
     with pytest.raises(EncodingError):
         count.call_data([True])
+    commit = functions("RoundLedger")["commit"]
+    entries = next(e for e in artifact("RoundLedger").abi if e.get("name") == "commit")["inputs"]
+    good = [example(part) for part in entries]
+    commit.call_data(good)
+    with pytest.raises(EncodingError):
+        commit.call_data([*good[:-1], (True, *good[-1][1:])])
 
 
 def test_a_name_that_stands_for_two_functions_stands_for_none() -> None:

@@ -6,7 +6,8 @@ import that could reach it waits for the gate. After a yes, a module of the app 
 that the gate has seen, by its name alone: whatever else lies in the folder, or on a package's path,
 is not looked for. It runs as compiled, in this process or by the site before, from bytes with the
 hash that the gate has seen, so a file changed after the verdict, or a planted `.pyc`, is never run.
-The project's packages come from the app alone, and `federation.gate` from the site.
+The project's packages come from the app alone, `federation.gate` from the site, and every other
+module from where libraries were before there was an app.
 """
 
 from __future__ import annotations
@@ -58,7 +59,6 @@ class AppImporter(MetaPathFinder):
         self._admission: Admission | None = None
         self._refused = False
         self._app_names: frozenset[str] = frozenset()
-        self._found: list[str] = []
         self._loading = False
 
     def find_spec(
@@ -77,6 +77,7 @@ class AppImporter(MetaPathFinder):
             return self._find_library(name)
         if threading.current_thread() is not threading.main_thread():
             # Flower's heartbeat thread needs a library while the main thread loads the app.
+            self._find_library(name)
             return PathFinder.find_spec(name, path or self._library_path, target)
         if self._refused:
             self._forget_app_paths()
@@ -106,6 +107,8 @@ class AppImporter(MetaPathFinder):
             raise LoadClientAppError(str(refusal)) from refusal
         self._admission = admission
         self._app_names = top_level_names(admission.file_hashes)
+        place = sys.meta_path.index(PathFinder)
+        sys.meta_path[place] = _LibraryFinder(self._library_path)
         return admission
 
     def _forget_app_paths(self) -> None:
@@ -115,7 +118,6 @@ class AppImporter(MetaPathFinder):
         self, admission: Admission, name: str, path: Sequence[str] | None
     ) -> ModuleSpec | None:
         if is_site_module(name):
-            self._found.append(name)
             return _checked_site_spec(name, path)
         if not is_app_project_module(name) and name.partition(".")[0] not in self._app_names:
             return None
@@ -137,16 +139,11 @@ class AppImporter(MetaPathFinder):
             relative, locations = f"{inner}.py", None
         else:
             return None
-        self._found.append(name)
         file = f"{admission.app_dir}/{relative}"
         loader = _VerifiedLoader(name, file, admission, admission.file_hashes[relative], self)
         return spec_from_file_location(
             name, file, loader=loader, submodule_search_locations=locations
         )
-
-    def check_origins(self, app_dir: Path) -> None:
-        """Check where the project's modules came from. Raises `OriginError`."""
-        check_origins(app_dir, self._found)
 
     def begin_loading(self) -> bool:
         """Return whether this is the outermost module of the app."""
@@ -157,6 +154,21 @@ class AppImporter(MetaPathFinder):
     def end_loading(self) -> None:
         """Take back `begin_loading` of the outermost module."""
         self._loading = False
+
+
+class _LibraryFinder(PathFinder):
+    """Python's own finder, but for the app's folder, which Flower leaves on `sys.path`: what lies
+    there beside the files that the gate has seen would be found under any name that is missing.
+    """
+
+    def __init__(self, library_path: list[str]) -> None:
+        self._library_path = library_path
+
+    def find_spec(  # type: ignore[override]
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """See `importlib.abc.MetaPathFinder`."""
+        return PathFinder.find_spec(name, self._library_path if path is None else path, target)
 
 
 class _VerifiedLoader(SourceFileLoader):
@@ -199,7 +211,7 @@ class _VerifiedLoader(SourceFileLoader):
         try:
             super().exec_module(module)
             if outermost:
-                self._importer.check_origins(self._admission.app_dir)
+                check_origins(self._admission.app_dir)
         except LoadClientAppError:
             raise
         except Exception as error:
@@ -212,20 +224,20 @@ class _VerifiedLoader(SourceFileLoader):
                 self._importer.end_loading()
 
 
-def check_origins(app_dir: Path, found: Sequence[str] = ()) -> None:
-    """Check where loaded project modules came from: those that the hook has found, and whatever
-    package was loaded before there was a hook.
+def check_origins(app_dir: Path) -> None:
+    """Check where the project's packages came from that were loaded before there was a hook; the
+    hook takes what is below them from the same place.
 
     Not a walk through all that is loaded: it would touch four thousand names, and so copy some ten
     megabytes of the fork server's memory into each message's process.
 
     Raises
     ------
-    OriginError: a module of the project came from outside the app's folder, or one of
-        `federation.gate` from outside the site's installation.
+    OriginError: a package of the project came from outside the app's folder, or `federation.gate`
+        from outside the site's installation.
     """
-    shared = vars(sys.modules["federation"])
-    for name in (*PROJECT_NAMES, *[f"federation.{inner}" for inner in shared], *found):
+    shared = list(vars(sys.modules["federation"]))
+    for name in (*PROJECT_NAMES, *[f"federation.{inner}" for inner in shared]):
         module = sys.modules.get(name)
         if module is None:
             continue

@@ -6,8 +6,6 @@ import importlib.metadata
 import os
 import sys
 
-from eth_hash.auto import keccak
-
 from federation.gate.fork_server.linux import thread_count
 from federation.gate.fork_server.names import is_app_project_module
 from federation.gate.installed_library import COMPUTING_LIBRARIES, installed_library
@@ -30,6 +28,7 @@ LIBRARIES = (
     "eth_abi",
     "eth_keys",
     "coincurve",
+    "eth_hash.auto",
     "eth_hash.backends.pycryptodome",
     "httpcore",  # flwr's client brings it in when it connects, and with it trio
     "ipfshttpclient",
@@ -124,7 +123,7 @@ def import_libraries() -> None:
                 f"{name} cannot be imported ({error}). Install the site's locked requirements again"
             ) from error
     _make_torch_deterministic()
-    keccak(b"")  # chooses its backend at the first call
+    sys.modules["eth_hash.auto"].keccak(b"")  # chooses its backend at the first call
     for name in COMPUTING_LIBRARIES:
         installed_library(name)
     check_nothing_of_the_project_is_loaded()

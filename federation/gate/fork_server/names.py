@@ -20,7 +20,7 @@ def is_site_module(name: str) -> bool:
 
 def is_app_project_module(name: str) -> bool:
     """Whether the module is the project's and has to come from the app's folder."""
-    # asked of thousands of loaded modules for every message, nearly all of them libraries'
+    # asked of thousands of loaded modules before a fork, nearly all of them libraries'
     if name.partition(".")[0] not in PROJECT_NAMES:
         return False
     return name != "federation" and not is_site_module(name)

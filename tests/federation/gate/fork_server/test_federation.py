@@ -286,17 +286,24 @@ def test_an_object_whose_storing_was_answered_with_a_no_is_pushed_again(
 ) -> None:
     """As when the answer to a first request is lost, and Flower's second finds it stored."""
     fault = """
-        client, ids = grid._runtime_client, []
-        store = client.PushObject
+        import itertools
+        client, turn, ids, pushes = grid._runtime_client, itertools.count(), [], []
+        store, push = client.PushObject, grid.push_messages
         def answered_no_once(request):
+            is_first = next(turn) == 0  # two threads ask
             ids.append(request.object_id)
             answer = store(request)
-            answer.stored = answer.stored and len(ids) > 1
+            answer.stored = answer.stored and not is_first
             return answer
-        client.PushObject = answered_no_once
+        def counted(messages):
+            pushes.append(len(messages))
+            return push(messages)
+        client.PushObject, grid.push_messages = answered_no_once, counted
 """
     server = SERVER_APP.replace("        begun =", fault + "        begun =")
-    server = server.replace('"asked": len(nodes)', '"asked": len(nodes), "ids": ids')
+    server = server.replace(
+        '"asked": len(nodes)', '"asked": len(nodes), "ids": ids, "pushes": pushes'
+    )
     others = {**APP_AUDIT, "probe_app/server.py": server}
     app = write_app(tmp_path / "probe", CLIENT_APP, others)
     _approve(sites, build_fab(app)[1])
@@ -304,6 +311,7 @@ def test_an_object_whose_storing_was_answered_with_a_no_is_pushed_again(
     answer = run.ask("report", 2)
     run.stop()
     assert (len(answer["replies"]), answer["errors"], answer["missing"]) == (2, [], 0)
+    assert answer["pushes"] == [2, 2]
     # Two messages, the records that they share, and nothing twice: the ids are the first ones.
     assert len(answer["ids"]) == len(set(answer["ids"]))
 

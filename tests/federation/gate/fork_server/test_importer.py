@@ -204,6 +204,25 @@ def test_a_file_that_the_gate_has_not_seen_is_no_module(tmp_path: Path) -> None:
     assert "holds no module audit.late" in output
 
 
+@pytest.mark.parametrize("name", ["optional", "turtledemo"])
+def test_a_file_planted_under_a_missing_or_a_librarys_name_does_not_run(
+    tmp_path: Path, name: str
+) -> None:
+    """Flower leaves the app's folder first on `sys.path`, for as long as the process lives."""
+    app = install(tmp_path, f"import own\ntry: import {name}\nexcept ImportError: pass\n")
+    output = run_child(
+        app,
+        "import importlib.metadata\n"
+        "def ask_then_plant(folder):\n"
+        "    admission = ask(folder)\n"
+        f"    (folder / '{name}.py').write_text('print(1)')\n"
+        "    return admission\n"
+        "load(ask_then_plant)\n"
+        "print(importlib.util.find_spec('optional'), importlib.metadata.version('flwr') != '')\n",
+    )
+    assert output == "None True"
+
+
 def test_what_an_app_puts_on_a_packages_path_is_not_looked_at(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
