@@ -287,23 +287,22 @@ def test_an_object_whose_storing_was_answered_with_a_no_is_pushed_again(
     """As when the answer to a first request is lost, and Flower's second finds it stored."""
     fault = """
         import itertools
-        client, turn, ids, pushes = grid._runtime_client, itertools.count(), [], []
+        client, turn, pushes = grid._runtime_client, itertools.count(), []
         store, push = client.PushObject, grid.push_messages
         def answered_no_once(request):
             is_first = next(turn) == 0  # two threads ask
-            ids.append(request.object_id)
             answer = store(request)
             answer.stored = answer.stored and not is_first
             return answer
-        def counted(messages):
-            pushes.append(len(messages))
-            return push(messages)
-        client.PushObject, grid.push_messages = answered_no_once, counted
+        def noted(messages):
+            try:
+                return push(messages)
+            finally:
+                pushes.append([message.metadata.message_id for message in messages])
+        client.PushObject, grid.push_messages = answered_no_once, noted
 """
     server = SERVER_APP.replace("        begun =", fault + "        begun =")
-    server = server.replace(
-        '"asked": len(nodes)', '"asked": len(nodes), "ids": ids, "pushes": pushes'
-    )
+    server = server.replace('"asked": len(nodes)', '"asked": len(nodes), "pushes": pushes')
     others = {**APP_AUDIT, "probe_app/server.py": server}
     app = write_app(tmp_path / "probe", CLIENT_APP, others)
     _approve(sites, build_fab(app)[1])
@@ -311,9 +310,11 @@ def test_an_object_whose_storing_was_answered_with_a_no_is_pushed_again(
     answer = run.ask("report", 2)
     run.stop()
     assert (len(answer["replies"]), answer["errors"], answer["missing"]) == (2, [], 0)
-    assert answer["pushes"] == [2, 2]
-    # Two messages, the records that they share, and nothing twice: the ids are the first ones.
-    assert len(answer["ids"]) == len(set(answer["ids"]))
+    # The same two messages again, by the same ids: no site is asked twice. An object that another
+    # thread was storing meanwhile may be refused once more, and the third push finds it there.
+    first, *again = answer["pushes"]
+    assert len(set(first)) == 2 and "" not in first
+    assert 1 <= len(again) <= 2 and all(ids == first for ids in again)
 
 
 def _questions(folder: Path) -> list[dict[str, Any]]:
