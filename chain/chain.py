@@ -184,14 +184,18 @@ class Chain:
         `kind` None events of every kind. Raises BadEvidence when the node contradicts itself about
         a block.
         """
-        found = self.logs(from_block, to_block, (study_id,), kind=kind)
-        return [log.record for log in found]
+        return self.events_of((study_id,), from_block, to_block, kind=kind)
 
     def events_of(
-        self, study_ids: Iterable[int], from_block: int = 0, to_block: int | None = None
+        self,
+        study_ids: Iterable[int],
+        from_block: int = 0,
+        to_block: int | None = None,
+        *,
+        kind: type[Event] | None = None,
     ) -> list[EventRecord]:
         """As `events`, for several studies in one common log order."""
-        return [log.record for log in self.logs(from_block, to_block, study_ids)]
+        return [log.record for log in self.logs(from_block, to_block, study_ids, kind=kind)]
 
     def logs(
         self,

@@ -1,7 +1,7 @@
 """How much is there to learn at all, and how much of it does the private prior have?
 
 `python -m bench.learning.ceiling --out out/ceiling`, or with `--cohort nafld`. On two cores scd
-takes 20 minutes and nafld 4; for a quick look at scd, `--seeds 2 --patients 784` takes 2.
+takes 20 minutes and nafld 2; for a quick look at scd, `--seeds 2 --patients 784` takes 2.
 
 Boosted trees learn, without privacy, from the pooled records of many times the patients, who are in
 no comparison: for the synthetic sickle-cell cohort (scd), sixty more cohorts of the same centres;
@@ -34,7 +34,7 @@ from bench.learning.run import countings_of
 from bench.learning.scoring import Errors
 from bench.learning.settings import read
 from bench.learning.side_by_side import side_by_side
-from bench.learning.statistics import Interval, Scores, collect
+from bench.learning.statistics import Scores, collect
 from bench.learning.training import NO_PRIVACY, Ground, scored_of
 from scripts.counting import Tell, counting
 from twin.protocol import TwinModel
@@ -165,19 +165,12 @@ def _endpoint(plan: Plan, scores: Scores, known: Known, other: Sequence[Record])
         "baseline": rival.name,
         "errors": {
             one.name: {
-                "rmse": _plain(scores.rmse(key(one))),
-                "below_baseline": _plain(scores.reduction(key(one), key(rival))),
+                "rmse": results.plain(scores.rmse(key(one))),
+                "below_baseline": results.plain(scores.reduction(key(one), key(rival))),
             }
             for one in (rival, prior, *map(trees_of, sizes))
         },
-        "prior_has_of_the_trees_gain": _plain(share) if certain else None,
-    }
-
-
-def _plain(one: Interval) -> dict[str, float | None]:
-    return {
-        name: value if np.isfinite(value) else None
-        for name, value in (("estimate", one.estimate), ("low", one.low), ("high", one.high))
+        "prior_has_of_the_trees_gain": results.plain(share) if certain else None,
     }
 
 

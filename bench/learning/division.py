@@ -104,10 +104,7 @@ def run(plan: Plan, ruler: TwinModel, seed: int) -> Division:
         points = methods.learned_points(ground, generator, settings.primary_epsilon)
         for counting in plan.countings:
             scored = Scored(ground, ruler, out, counting)
-            for kind, prior in priors.items():
-                scored.by_prior(Method(kind, epsilon), prior)
-            for kind, point in points.items():
-                scored.by_point(kind, point)
+            scored.learned(priors, points)
             if math.isinf(epsilon):
                 scored.alone(points["fedavg"])
             errors |= scored.errors
@@ -119,16 +116,14 @@ def run_endpoint(plan: Plan, ruler: TwinModel, seed: int) -> Division:
     """The prior and DP-FedAvg at the primary epsilon alone, with the same bits as `run` has."""
     settings = plan.settings
     sites, out = divide(plan.cohort, settings.held_out, seed)
-    epsilon = settings.primary_epsilon
-    generator = generator_of(seed, epsilon)
-    ground = ground_of(plan, sites, epsilon, generator)
-    prior = learn_prior(ground, generator)
-    point = learn_point("fedavg", ground, generator)
+    generator = generator_of(seed, settings.primary_epsilon)
+    ground = ground_of(plan, sites, settings.primary_epsilon, generator)
+    priors = {methods.PRIOR: learn_prior(ground, generator)}
+    points = {"fedavg": learn_point("fedavg", ground, generator)}
     errors: dict[Key, Errors] = {}
     for counting in plan.countings:
         scored = Scored(ground, ruler, out, counting)
-        scored.by_prior(Method(methods.PRIOR, epsilon), prior)
-        scored.by_point("fedavg", point)
+        scored.learned(priors, points)
         errors |= scored.errors
     return Division(tuple(record.patient for record in out), errors)
 
@@ -169,7 +164,14 @@ class Scored:
         self.errors: dict[Key, Errors] = {}
         self.curves: dict[Key, FloatArray] = {}
 
-    def by_prior(self, method: Method, prior: FloatArray) -> None:
+    def learned(self, priors: Mapping[str, FloatArray], points: Mapping[str, FloatArray]) -> None:
+        """Of priors and points by kind, learned on the ground."""
+        for kind, prior in priors.items():
+            self._by_prior(Method(kind, self._ground.epsilon), prior)
+        for kind, point in points.items():
+            self._by_point(kind, point)
+
+    def _by_prior(self, method: Method, prior: FloatArray) -> None:
         model = self._ground.model
         for count in self._ground.settings.counts:
             self.add(method, count, _adapted(model, prior))
@@ -179,7 +181,7 @@ class Scored:
                 stages = [_unadapted(model, prior), *(_adapted(one, prior) for one in steps)]
                 self._curve(method, count, stages)
 
-    def by_point(self, kind: str, point: FloatArray) -> None:
+    def _by_point(self, kind: str, point: FloatArray) -> None:
         ground, counting = self._ground, self._counting
         settings, epsilon = ground.settings, ground.epsilon
         own = methods.personal_points(ground, kind, point, self._records, self._scaled, counting)

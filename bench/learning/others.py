@@ -28,10 +28,7 @@ def evaluated(name: str) -> tuple[Cohort, TwinModel | None]:
     """One of COHORTS as the comparison has it, and its published model, or None for the default."""
     if name == "scd":
         return dataset("scd")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{name}.csv"
-        public_cohorts.write(name, path)
-        return read_csv(path), None
+    return _public(name, public_cohorts.PUBLIC[name]), None
 
 
 def others(
@@ -44,7 +41,7 @@ def others(
     more; all, or of ``scd`` sixty cohorts, when left out.
     """
     if name == "nafld":
-        return _spread(_nafld(), patients)
+        return _spread(_public("others", public_cohorts.NAFLD_OTHERS).records, patients)
     size = sum(centre.patients for centre in CENTRES)
     wanted = 60 * size if patients is None else patients
     seeds = range(FIRST_SEED, FIRST_SEED + -(-wanted // size))
@@ -72,11 +69,11 @@ def sickle_cell(seed: int, patients_per_site: int | None = None) -> tuple[Record
         return fitted(read_csv(path), model).records
 
 
-def _nafld() -> tuple[Record, ...]:
+def _public(name: str, public: public_cohorts.Public) -> Cohort:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "others.csv"
-        public_cohorts.write_rows(public_cohorts.NAFLD_OTHERS, path)
-        return read_csv(path).records
+        path = Path(folder) / f"{name}.csv"
+        public_cohorts.write_rows(public, path)
+        return read_csv(path)
 
 
 def _spread(records: tuple[Record, ...], number: int | None) -> tuple[Record, ...]:

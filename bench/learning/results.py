@@ -139,18 +139,18 @@ def primary(plan: Plan, scores: Scores, counting: Counting) -> dict[str, Any]:
         "epsilon": settings.primary_epsilon,
         "known": count,
         "baseline": rival.name,
-        "error_lower_by": _interval(lower),
+        "error_lower_by": plain(lower),
         "error_aim": AIM_ERROR,
         "error_aim_reached": lower.estimate >= AIM_ERROR,
         "share_made_worse": _finite(scores.made_worse(mine, Key(rival, counting, count))),
         "later_baseline": late.name,
-        "observations_needed": _interval(needed),
-        "observations_ratio": _interval(observations),
+        "observations_needed": plain(needed),
+        "observations_ratio": plain(observations),
         "baseline_learns": learns,
         "observations_aim_reached": learns and observations.estimate >= AIM_SPEED,
         "steps": steps,
         "against": {
-            name: _interval(scores.reduction(mine, Key(one, counting, count)))
+            name: plain(scores.reduction(mine, Key(one, counting, count)))
             for name, one in others.items()
         },
     }
@@ -230,7 +230,7 @@ def _memberships(cohort: Cohort) -> Mapping[str, Mapping[str, str]]:
     return found
 
 
-def _interval(one: Interval) -> dict[str, float | None]:
+def plain(one: Interval) -> dict[str, float | None]:
     return {
         "estimate": _finite(one.estimate),
         "low": _finite(one.low),

@@ -56,6 +56,7 @@ class AppImporter(MetaPathFinder):
     def __init__(self, ask: Callable[[Path], Admission], library_path: list[str]) -> None:
         self._ask = ask
         self._library_path = library_path
+        self._libraries = _LibraryFinder(library_path)
         self._admission: Admission | None = None
         self._refused = False
         self._app_names: frozenset[str] = frozenset()
@@ -78,7 +79,7 @@ class AppImporter(MetaPathFinder):
         if threading.current_thread() is not threading.main_thread():
             # Flower's heartbeat thread needs a library while the main thread loads the app.
             self._find_library(name)
-            return PathFinder.find_spec(name, path or self._library_path, target)
+            return self._libraries.find_spec(name, path, target)
         if self._refused:
             self._forget_app_paths()
             return self._find_library(name)
@@ -107,8 +108,7 @@ class AppImporter(MetaPathFinder):
             raise LoadClientAppError(str(refusal)) from refusal
         self._admission = admission
         self._app_names = top_level_names(admission.file_hashes)
-        place = sys.meta_path.index(PathFinder)
-        sys.meta_path[place] = _LibraryFinder(self._library_path)
+        sys.meta_path[sys.meta_path.index(PathFinder)] = self._libraries
         return admission
 
     def _forget_app_paths(self) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,30 +14,27 @@ import pytest
 from eth_account import Account
 
 from audit.checkpoint import read as read_checkpoint
-from audit.cid import cid_of_sha256, digest_of, sha256
+from audit.cid import cid_of_sha256, sha256
 from audit.manifest import parse as parse_manifest
-from chain.chain import Block, Chain, Finality
+from chain.chain import Chain
 from chain.clients.base import Receipt
-from chain.deployment import Deployment
 from chain.errors import (
-    ChainBehind,
     LedgerBudgetExhausted,
     LedgerCohortNotBorneOut,
     LedgerDeliveryInvalid,
     LedgerNotAllCurrent,
     LedgerTooEarly,
 )
-from chain.messages import Closure, Commitment, Delivery, RoundState, recover
+from chain.messages import Closure, Commitment, Delivery, RoundState
 from federation.app import round_result
 from federation.app.coordinator import MaskedDelivery
 from federation.app.round_driver import RoundAborted
 from federation.app.site_round import SiteRound
 from federation.gate.journal import Journal
-from federation.gate.journal_schema import BudgetExceeded, SealContradicted
+from federation.gate.journal_schema import BudgetExceeded
 from federation.gate.lineage import BaseDoesNotFollow, check_base_follows
-from federation.gate.site import Site, SiteConfig
+from federation.gate.site import Site
 from ipfs.objects import ObjectCorrupt, ObjectMissing
-from stack import rpc
 from tests.federation.processes import changed_on_ipfs, phases
 from tests.small_federation import DESIGN, SmallFederation, small_federation, until
 
@@ -204,79 +198,6 @@ def test_an_update_that_is_not_finite_is_refused_by_name_and_leaves_the_checkpoi
     assert not aborted.value.again
     assert federation.state(number) == RoundState.ABORTED
     assert ledger.last_closed(study) == last
-
-
-def test_a_second_seal_after_a_reorganisation_gets_nothing(
-    federation: SmallFederation, tmp_path: Path
-) -> None:
-    """A node that forgets blocks is refused; and a site that forgot too still sends no second
-    vector for the same noise.
-    """
-    study, number = federation.study_id, federation.open_round()
-    for site in federation.keys:
-        SiteRound(Site(federation.folder(site)), study, number)._commit_until_current()
-    node, layout = federation.local.node.rpc_url, federation.local.layout
-    copy, backup = tmp_path / "site", tmp_path / "coordinator"
-    shutil.copytree(federation.folder("site-1"), copy)
-    shutil.copytree(layout.coordinator, backup)
-    before = rpc.call(node, "evm_snapshot")
-    federation.coordinator().chain.ledger.seal(study, number)
-    first_digest = federation.chain.ledger.round(study, number).seal_digest
-    SiteRound(Site(copy), study, number).run()
-
-    assert rpc.call(node, "evm_revert", before)
-    shutil.rmtree(layout.coordinator)
-    shutil.copytree(backup, layout.coordinator)
-    federation.advance(1)
-    federation.coordinator().chain.ledger.seal(study, number)
-    assert federation.chain.ledger.round(study, number).seal_digest != first_digest
-    with pytest.raises(ChainBehind):
-        Site(copy)
-    for forgotten in copy.glob("high-water.db*"):
-        forgotten.unlink()
-    with pytest.raises(SealContradicted, match=f"round {number}"):
-        SiteRound(Site(copy), study, number).run()
-    federation.coordinator().chain.ledger.abort(study, number)
-
-
-def test_a_seal_that_moves_before_it_is_final_is_followed_to_its_block(
-    federation: SmallFederation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A site on a chain that needs two confirmations: what it read first is forgotten."""
-    study, number = federation.study_id, federation.open_round()
-    for site in federation.keys:
-        SiteRound(Site(federation.folder(site)), study, number)._commit_until_current()
-    node, layout = federation.local.node.rpc_url, federation.local.layout
-    copy, backup = tmp_path / "site", tmp_path / "coordinator"
-    shutil.copytree(federation.folder("site-1"), copy)
-    deployment = copy / SiteConfig.load(copy).deployment
-    replace(Deployment.load(deployment), finality=Finality(2)).save(deployment)
-    shutil.copytree(layout.coordinator, backup)
-    before = rpc.call(node, "evm_snapshot")
-    federation.coordinator().chain.ledger.seal(study, number)
-    waits, wait_final = threading.Event(), Chain.wait_final
-
-    def noted(chain: Chain, block_number: int) -> Block:
-        waits.set()
-        return wait_final(chain, block_number)
-
-    monkeypatch.setattr(Chain, "wait_final", noted)
-    with ThreadPoolExecutor(1) as pool:
-        sent = pool.submit(lambda: SiteRound(Site(copy), study, number).run())
-        assert waits.wait(30)
-        assert rpc.call(node, "evm_revert", before)
-        shutil.rmtree(layout.coordinator)
-        shutil.copytree(backup, layout.coordinator)
-        federation.advance(1)
-        federation.coordinator().chain.ledger.seal(study, number)
-        federation.advance(1)
-        assert not sent.done()
-        federation.advance(1)
-        masked, signature = sent.result(30)
-    digest = federation.chain.ledger.round(study, number).seal_digest
-    signed_ = Delivery(digest, digest_of(masked)).digest(federation.chain.ledger.domain)
-    assert recover(signed_, signature) == federation.keys["site-1"].public.account
-    federation.coordinator().chain.ledger.abort(study, number)
 
 
 def sealed_with_no_number(federation: SmallFederation) -> tuple[int, list[MaskedDelivery]]:

@@ -32,6 +32,13 @@ def ask(folder):
     fab = read_fab_folder(folder)
     return Admission(folder, fab.fab_hash, fab.file_hashes)
 
+def then(change, ask=ask):  # asks, and changes the folder after the verdict
+    def asked_and_changed(folder):
+        admission = ask(folder)
+        change(folder)
+        return admission
+    return asked_and_changed
+
 sys.dont_write_bytecode = True
 library_path = list(sys.path)
 
@@ -110,11 +117,7 @@ def test_a_file_changed_between_the_verdict_and_its_import_does_not_run(tmp_path
     app = install(tmp_path, "import audit.part\nimport own\n")
     output = run_child(
         app,
-        "def ask_then_change(folder):\n"
-        "    admission = ask(folder)\n"
-        "    (folder / 'own.py').write_text('print(1)')\n"
-        "    return admission\n"
-        "try: load(ask_then_change)\n"
+        "try: load(then(lambda folder: (folder / 'own.py').write_text('print(1)')))\n"
         "except LoadClientAppError as error: print(error)\n",
     )
     assert output.startswith("APP_ALTERED") and "own.py" in output
@@ -125,15 +128,13 @@ def test_byte_code_planted_after_the_verdict_is_not_run(tmp_path: Path) -> None:
     output = run_child(
         app,
         "import py_compile\n"
-        "def ask_then_plant(folder):\n"
-        "    admission = ask(folder)\n"
+        "def plant(folder):\n"
         "    other = folder / 'other.txt'\n"
         "    other.write_text('VALUE = 8')\n"
         "    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH\n"
         "    py_compile.compile(str(other), importlib.util.cache_from_source(\n"
         "        str(folder / 'own.py')), invalidation_mode=mode)\n"
-        "    return admission\n"
-        "load(ask_then_plant)\n",
+        "load(then(plant))\n",
     )
     assert output == "7"
 
@@ -181,11 +182,8 @@ def test_where_its_byte_code_is_there_a_file_changed_after_the_verdict_is_not_ev
     app = install(tmp_path, "import own\nprint(own.VALUE)\n")
     output = run_child(
         app,
-        COMPILED + "def ask_then_change(folder):\n"
-        "    admission = ask_compiled(folder)\n"
-        "    (folder / 'own.py').write_text('print(1)')\n"
-        "    return admission\n"
-        "load(ask_then_change)\n",
+        COMPILED + "def change(folder): (folder / 'own.py').write_text('print(1)')\n"
+        "load(then(change, ask_compiled))\n",
         app,
     )
     assert output == "7"
@@ -195,11 +193,7 @@ def test_a_file_that_the_gate_has_not_seen_is_no_module(tmp_path: Path) -> None:
     app = install(tmp_path, "try: import audit.late\nexcept ImportError as error: print(error)\n")
     output = run_child(
         app,
-        "def ask_then_plant(folder):\n"
-        "    admission = ask(folder)\n"
-        "    (folder / 'audit' / 'late.py').write_text('print(1)')\n"
-        "    return admission\n"
-        "load(ask_then_plant)\n",
+        "load(then(lambda folder: (folder / 'audit' / 'late.py').write_text('print(1)')))\n",
     )
     assert "holds no module audit.late" in output
 
@@ -213,11 +207,7 @@ def test_a_file_planted_under_a_missing_or_a_librarys_name_does_not_run(
     output = run_child(
         app,
         "import importlib.metadata\n"
-        "def ask_then_plant(folder):\n"
-        "    admission = ask(folder)\n"
-        f"    (folder / '{name}.py').write_text('print(1)')\n"
-        "    return admission\n"
-        "load(ask_then_plant)\n"
+        f"load(then(lambda folder: (folder / '{name}.py').write_text('print(1)')))\n"
         "print(importlib.util.find_spec('optional'), importlib.metadata.version('flwr') != '')\n",
     )
     assert output == "None True"
