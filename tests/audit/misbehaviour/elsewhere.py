@@ -6,6 +6,7 @@ from tests.audit.misbehaviour.kinds import Elsewhere, NotDetectable, Who
 
 _GATE = "tests/federation/gate/test_gate.py::"
 _LIES = "tests/federation/app/test_lies.py::"
+_REORGANISATIONS = "tests/federation/app/test_reorganisations.py::"
 _BARS = "tests/federation/app/test_bars.py::"
 _SIGN_IN = "tests/api/signin/test_passkeys.py::"
 BY_GATE, BY_SITE, BY_LEDGER = "the site's gate", "the site's journal", "the ledger"
@@ -106,7 +107,7 @@ ELSEWHERE = (
         "shows a site a second seal of a round, to get a second vector for the same noise",
         BY_SITE,
         "SealContradicted",
-        _LIES + "test_a_second_seal_after_a_reorganisation_gets_nothing",
+        _REORGANISATIONS + "test_a_second_seal_after_a_reorganisation_gets_nothing",
     ),
     Elsewhere(
         "rounds-beyond-the-ceiling",
