@@ -226,13 +226,15 @@ def _losses(model: TwinModel, theta: Tensor, rows: _Rows, shape: _Shape) -> Iter
     left = rows.seen.unsqueeze(1) * (rows.visit.unsqueeze(1) >= every.unsqueeze(-1))
     usable = left.any(-1).to(torch.float64)
     share = usable / torch.clamp(usable.sum(-1, keepdim=True), min=1.0)
+    # A count that leaves no later visit counts nothing, so any will do that the shape has room for.
+    last = torch.where(rows.seen > 0, rows.visit, 0).amax(-1, keepdim=True)
     for counts, adapts in shape.blocks:
         # One vmap over patients and counts: one inside another costs more than it computes.
         each = vmap(_density, in_dims=(None, 0, 0, 0, None, None))(
             model,
             of_each(theta, len(counts)),
             _Rows(*(of_each(one, len(counts)) for one in rows)),
-            torch.tensor(counts).repeat(len(theta)),
+            torch.minimum(torch.tensor(counts), last).flatten(),
             shape.head if adapts else 0,
             shape.detail,
         )

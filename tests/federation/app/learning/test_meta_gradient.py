@@ -19,6 +19,8 @@ from twin.log_linear import LogLinearModel
 from twin.pbc_labs import LABS
 from twin.prior import flatten, unflatten
 from twin.series import PatientBatch, PatientSeries, empty_series, stack
+from twin.sickle_cell.channels import WEIGHT
+from twin.sickle_cell.model import SickleCellModel
 
 MODEL = LogLinearModel()
 SIZE = 50
@@ -236,6 +238,26 @@ def test_a_gradient_that_overflows_gives_exactly_zero(model):
     rows = meta_gradients(model, extreme, [patient(1, 5), patient(2, 1)], VISITS)
     assert np.isfinite(rows).all()
     assert not rows[0].any()
+
+
+@pytest.mark.parametrize(("visits", "weights"), [(1, 8), (2, 5), (4, 2), (5, 40)])
+def test_weights_crowded_into_few_visits_do_not_stop_the_round(visits, weights):
+    """Dates without times of day put several weights into one visit; the last visit, which is never
+    support, has the rest of what the model has room for.
+    """
+    model = SickleCellModel()
+    at = flatten(model.initial_prior(), model.prior_layout)
+    times = np.repeat(np.arange(visits) / 10, weights + 1)
+    channel = np.tile(np.array([0] + [WEIGHT] * weights, dtype=np.int64), visits)
+    value = np.tile(np.array([8.0] + [60.0] * weights), visits)
+    one = PatientSeries(times, channel, value)
+    row = meta_gradients(model, at, [one], 5)[0]
+    direction = np.random.default_rng(1).standard_normal(at.size)
+    up, down = (
+        patient_losses(model, at + step * direction, stack([one]), 5)[0] for step in (1e-5, -1e-5)
+    )
+    assert row.any()
+    assert row @ direction == pytest.approx((up - down) / 2e-5, rel=1e-4)
 
 
 def test_no_patients_give_no_rows():
