@@ -82,16 +82,26 @@ class _Row:
 
 @dataclass
 class _Left:
-    """Rows that are not used: without a number, of these such as ``<0.1``; and said before."""
+    """Rows that are not used: without a number, of these such as ``<0.1``; and said before.
+
+    ``first``: where the first row without a number is, and what it has instead.
+    """
 
     empty: int = 0
     censored: int = 0
     repeated: int = 0
+    first: str = ""
+
+    def leave(self, line: int, text: str) -> None:
+        """Count a row without a number."""
+        self.first = self.first or f"the first on line {line}: {text[:40]!r}"
+        self.empty += 1
+        self.censored += text.strip()[:1] in ("<", ">")
 
     def notes(self) -> list[str]:
         found = []
         if self.empty:
-            found.append(f"{self.empty} rows without a numeric value were left out")
+            found.append(f"{self.empty} rows without a numeric value were left out, {self.first}")
         if self.censored:
             found.append(
                 f"{self.censored} of these say that a value lies beyond a limit, such as <0.1:"
@@ -106,19 +116,20 @@ def read_csv(path: Path, groups: Mapping[str, Mapping[str, str]] | None = None) 
     """Reads a CSV (UTF-8, header line) with COLUMNS in any order; others are ignored.
 
     Commas, semicolons or tabs between columns, as the header has; but for commas, a decimal comma
-    is a point. One row is one observation; ``time`` in days. A row whose value is empty or not a
-    finite number, or that repeats another, is left out and counted. A code with several units
-    becomes a channel for each, in the units it came in. A patient with rows at several sites
-    belongs to the one with most.
+    is a point, unless other numbers have a point. One row is one observation; ``time`` in days. A
+    row whose value is empty or not a finite number, or that repeats another, is left out and
+    counted. A code with several units becomes a channel for each, in the units it came in. A
+    patient with rows at several sites belongs to the one with most.
 
     Raises:
         CohortUnusable: a column, a patient, a site, a code or a time is missing or not readable,
-            with its line; or nothing is left.
+            with its line; a column is there twice; ``groups`` know none of the patients; or nothing
+            is left.
     """
     by_patient: dict[str, list[_Row]] = defaultdict(list)
     sites: dict[str, Counter[str]] = defaultdict(Counter)
     left, before = _Left(), set()
-    for line, row in _lines(path):
+    for line, row in _lines(path, COLUMNS, numbers=("time", "value")):
         where = f"{path.name}, line {line}"
         for name in ("patient", "site", "code"):
             if not row[name].strip():
@@ -137,8 +148,7 @@ def read_csv(path: Path, groups: Mapping[str, Mapping[str, str]] | None = None) 
         except ValueError:
             value = math.nan
         if not math.isfinite(value) or abs(value) > LARGEST_MAGNITUDE:
-            left.empty += 1
-            left.censored += row["value"].strip()[:1] in ("<", ">")
+            left.leave(line, row["value"])
             continue
         said = hash(tuple(row[name].strip() for name in COLUMNS))
         if said in before:
@@ -151,27 +161,27 @@ def read_csv(path: Path, groups: Mapping[str, Mapping[str, str]] | None = None) 
             _Row(days, row["code"].strip(), row["unit"].strip(), value, line)
         )
     if not by_patient:
-        raise CohortUnusable(f"{path.name} holds no row with a numeric value, such as 7.5")
+        has = f": {left.first}" if left.first else ""
+        raise CohortUnusable(f"{path.name} holds no row with a numeric value, such as 7.5{has}")
     return _cohort(path, by_patient, sites, groups or {}, left)
 
 
 def read_groups(path: Path) -> dict[str, dict[str, str]]:
-    """Reads a CSV of patients (column ``patient``) and any other columns, each an attribute.
+    """Reads a CSV of patients (column ``patient``) and any other columns, each an attribute;
+    separators as in `read_csv`.
 
     Numeric attributes with more than five values are cut at their quartiles. Raises CohortUnusable.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        table = list(csv.DictReader(file))
-    if not table or "patient" not in table[0]:
-        raise CohortUnusable(f"{path.name} needs a column 'patient' and at least one row")
-    found: dict[str, dict[str, str]] = {str(row["patient"]): {} for row in table}
+    table = [row for _, row in _lines(path, ("patient",))]
+    if not table:
+        raise CohortUnusable(f"{path.name} needs at least one row")
+    found: dict[str, dict[str, str]] = {row["patient"].strip(): {} for row in table}
     for name in table[0]:
-        if name in ("patient", "site") or name is None:
+        if name in ("patient", "site"):
             continue
-        texts = [str(row[name] or "") for row in table]
-        for row, text in zip(table, _grouped(texts), strict=True):
+        for row, text in zip(table, _grouped([row[name].strip() for row in table]), strict=True):
             if text:
-                found[str(row["patient"])][name] = text
+                found[row["patient"].strip()][name] = text
     return found
 
 
@@ -207,33 +217,74 @@ def _grouped(texts: Sequence[str]) -> list[str]:
     ]
 
 
-def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def _lines(
+    path: Path, needed: Sequence[str], numbers: Sequence[str] = ()
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows by line. ``needed`` columns, whose names may be in capitals, have a text in each row;
+    what others lack is "". Columns of ``numbers`` may have decimal commas, which become points.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             separator = _separator(file.readline())
             file.seek(0)
             reader = csv.DictReader(file, delimiter=separator)
-            names = [name.strip().lower() for name in reader.fieldnames or []]
-            missing = [name for name in COLUMNS if name not in names]
+            names = [name.strip() for name in reader.fieldnames or []]
+            names = [name.lower() if name.lower() in needed else name for name in names]
+            missing = [name for name in needed if name not in names]
             if missing:
                 raise CohortUnusable(
                     f"{path.name} lacks the column {', '.join(missing)}; it needs"
-                    f" {', '.join(COLUMNS)}"
+                    f" {', '.join(needed)}"
+                )
+            twice = [name for name in needed if names.count(name) > 1]
+            if twice:
+                raise CohortUnusable(
+                    f"{path.name} has the column {', '.join(twice)} twice: leave one of them out,"
+                    " or give it another name"
                 )
             reader.fieldnames = names
+            points = _Points(path.name)
             for row in reader:
-                if any(row[name] is None for name in COLUMNS):
+                if any(row[name] is None for name in needed):
                     raise CohortUnusable(f"{path.name}, line {reader.line_num}: too few columns")
                 if separator != ",":
-                    for name in ("time", "value"):
-                        row[name] = row[name].replace(",", ".")
-                yield reader.line_num, {name: row[name] for name in COLUMNS}
+                    for name in numbers:
+                        row[name] = points.instead_of_commas(row[name], reader.line_num)
+                yield reader.line_num, {name: row[name] or "" for name in dict.fromkeys(names)}
     except (UnicodeDecodeError, csv.Error) as error:
         raise CohortUnusable(
             f"{path.name} is not a UTF-8 CSV file, save it as one: {error}"
         ) from None
     except OSError as error:
         raise CohortUnusable(f"{path} cannot be read: {error.strerror}") from None
+
+
+class _Points:
+    """Decimal commas of a file become points, as long as no other number has a point: 150,000 is a
+    hundred and fifty, or a thousand times as much.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._marks: dict[str, str] = {}
+
+    def instead_of_commas(self, text: str, line: int) -> str:
+        """Raises CohortUnusable when the file has numbers with either."""
+        found = text.replace(",", ".")
+        try:
+            float(found)
+        except ValueError:
+            return found
+        for mark in ",.":
+            if mark in text:
+                self._marks.setdefault(mark, f"{text.strip()!r} on line {line}")
+        if len(self._marks) > 1:
+            raise CohortUnusable(
+                f"{self._name} has numbers with a comma ({self._marks[',']}) and with a point"
+                f" ({self._marks['.']}), so that one of them may set off thousands. Write all with"
+                " a point, and thousands with nothing between"
+            )
+        return found
 
 
 def _separator(header: str) -> str:
@@ -256,7 +307,16 @@ def _cohort(
             notes.append(f"code {code} has {count} units: each is compared by itself")
     several = sum(len(counted) > 1 for counted in sites.values())
     if several:
-        notes.append(f"{several} patients have rows at several sites: each counts at its largest")
+        notes.append(
+            f"{several} patients have rows at several sites: each counts at its largest. If sites"
+            " number their patients by themselves, put the site before each number, or two people"
+            " are taken for one"
+        )
+    if groups and not groups.keys() & by_patient.keys():
+        raise CohortUnusable(
+            f"the subgroups name no patient of {path.name}: write the patients alike, such as"
+            f" {min(by_patient)!r}"
+        )
     place = {kind: index for index, kind in enumerate(kinds)}
     channels = tuple(
         Channel(code if units[code] == 1 else f"{code} [{unit}]", code, unit, code)

@@ -75,7 +75,8 @@ def _error_by_steps(
     axes.set_xlabel("adaptation steps, seven visits known")
     axes.set_ylabel("RMSE of later results, in spreads")
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False, fontsize=9)
+    if axes.lines:  # none when nobody has later results
+        axes.legend(frameon=False, fontsize=9)
     figure.suptitle(_title(results, "error by adaptation steps"))
     figure.tight_layout()
     return _save(figure, path)

@@ -49,6 +49,9 @@ PERSONAL: Final = ("maml", "fomaml", "reptile", "anil")
 
 AVERAGED: Final = ("fedavg", "fedprox")
 
+WITH_INTERVALS: Final = (PRIOR, STARTING_PRIOR)
+"""Whose forecasts come with a variance."""
+
 
 @dataclass(frozen=True)
 class Method:
@@ -87,7 +90,9 @@ class Method:
             FINE_TUNED: ", fine-tuned",
             TUNED_FREELY: ", fine-tuned on training patients",
         }
-        return head + tail[self.variant]
+        # Its epsilon is that of what was learned: the choice looked at private results beside.
+        uncharged = " without charge" if private and self.variant == TUNED_FREELY else ""
+        return head + tail[self.variant] + uncharged
 
 
 def learned_points(

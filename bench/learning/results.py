@@ -40,7 +40,7 @@ def build(plan: Plan, scores: Scores, settings_bytes: bytes, seconds: float) -> 
                 site: sum(record.site == site for record in cohort.records) for site in cohort.sites
             },
             "codes": [{"code": channel.loinc, "unit": channel.unit} for channel in cohort.channels],
-            "notes": list(cohort.notes),
+            "notes": [*cohort.notes, *_unmeasured(plan, scores)],
         },
         "model": model,
         "settings_sha256": hashlib.sha256(settings_bytes).hexdigest(),
@@ -60,6 +60,19 @@ def build(plan: Plan, scores: Scores, settings_bytes: bytes, seconds: float) -> 
         "groups": groups(plan, scores),
         "seconds": round(seconds, 1),
     }
+
+
+def _unmeasured(plan: Plan, scores: Scores) -> list[str]:
+    """What the endpoint asks for and nobody has results for."""
+    settings = plan.settings
+    prior = Method(PRIOR, settings.primary_epsilon)
+    return [
+        f"no held-out patient has results after their first {count} {counting}: what is asked there"
+        " has no figure"
+        for counting in plan.countings
+        for count in (settings.primary_count, settings.later_count)
+        if not np.isfinite(scores.own[Key(prior, counting, count)]).any()
+    ]
 
 
 def _by_count(plan: Plan, scores: Scores, counting: Counting) -> dict[str, Any]:
@@ -124,7 +137,8 @@ def primary(plan: Plan, scores: Scores, counting: Counting) -> dict[str, Any]:
     needed = scores.known_to_reach(prior, Key(late, counting, later), settings.counts, counting)
     observations = _ratio(later, needed)
     none = scores.rmse(Key(late, counting, settings.counts[0]), later=True).estimate
-    learns = none > PLATEAU * scores.rmse(Key(late, counting, later), later=True).estimate
+    then = scores.rmse(Key(late, counting, later), later=True).estimate
+    learns = none > PLATEAU * then if math.isfinite(then) else None
     steps = _steps_ratio(plan, scores, counting, late)
     others = {
         f"{kind}{tail}": (Method("fedavg", epsilon, variant))
@@ -147,7 +161,7 @@ def primary(plan: Plan, scores: Scores, counting: Counting) -> dict[str, Any]:
         "observations_needed": plain(needed),
         "observations_ratio": plain(observations),
         "baseline_learns": learns,
-        "observations_aim_reached": learns and observations.estimate >= AIM_SPEED,
+        "observations_aim_reached": bool(learns) and observations.estimate >= AIM_SPEED,
         "steps": steps,
         "against": {
             name: plain(scores.reduction(mine, Key(one, counting, count)))

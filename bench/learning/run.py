@@ -20,7 +20,7 @@ from bench.learning.methods import PRIOR
 from bench.learning.settings import FILE, read
 from bench.learning.side_by_side import side_by_side
 from bench.learning.statistics import Scores, collect
-from bench.learning.training import drowned
+from bench.learning.training import drowned, require_told_magnitudes
 from twin.protocol import TwinModel
 
 LEAST_PATIENTS = 8
@@ -44,10 +44,12 @@ def compare(
     all.
 
     Raises:
-        CohortUnusable: it has too few patients, or nobody has later results to forecast.
+        CohortUnusable: it has too few patients, too few at each site, codes on a magnitude that the
+            default model does not tell, or nobody has later results to forecast.
     """
     started = time.monotonic()
     settings = read(settings_file, published=published is not None)
+    planned = settings.seeds
     if seeds is not None:
         settings = replace(settings, seeds=seeds)
     if len(cohort.records) < LEAST_PATIENTS:
@@ -55,10 +57,24 @@ def compare(
             f"{cohort.name} has {len(cohort.records)} patients; {LEAST_PATIENTS} are the fewest"
             " that can be divided"
         )
+    train, out_of_training = division.divide(cohort, settings.held_out, 0)
+    if not out_of_training:
+        raise CohortUnusable(
+            f"{cohort.name}: {settings.held_out:.0%} of each site's patients are held out, and no"
+            f" site of the {len(cohort.sites)} has enough for one: sites need 3 patients. Is the"
+            " column site the hospital's name?"
+        )
+    notes = list(cohort.notes)
     if published is None:
-        train, _ = division.divide(cohort, settings.held_out, 0)
-        notes = (*cohort.notes, *drowned(cohort, train, settings))
-        cohort = replace(cohort, notes=notes)
+        require_told_magnitudes(cohort)
+        notes += drowned(cohort, train, settings)
+    if settings.seeds < planned:
+        notes.append(
+            f"{settings.seeds} of the {planned} divisions that were fixed, a quick look: intervals"
+            " are over patients alone, and what noise and chance do in so few divisions is in the"
+            " estimates and not in the intervals"
+        )
+    cohort = replace(cohort, notes=tuple(notes))
     plan = Plan(cohort, settings, published, countings_of(cohort))
     ruler = division.ruler_of(plan)
     divisions = side_by_side(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from bench.learning.division import Division, Key
 from bench.learning.forecasting import Counting
-from bench.learning.methods import Method
+from bench.learning.methods import WITH_INTERVALS, Method
 from bench.learning.scoring import by_patient
 
 FloatArray = NDArray[np.float64]
@@ -60,12 +60,12 @@ class Scores:
         return _interval(_error(errors), _root(errors, self.draws))
 
     def reduction(self, key: Key, against: Key) -> Interval:
-        """How much lower the RMSE is, as a share of the other's."""
+        """How much lower the RMSE is, as a share of the other's; not finite where that is 0."""
         mine, other = self.own[key], self.own[against]
-        return _interval(
-            1 - _error(mine) / _error(other),
-            1 - _root(mine, self.draws) / _root(other, self.draws),
-        )
+        with np.errstate(invalid="ignore", divide="ignore"):
+            estimate = 1 - np.float64(_error(mine)) / _error(other)
+            drawn = 1 - _root(mine, self.draws) / _root(other, self.draws)
+        return _interval(float(estimate), drawn)
 
     def share_of_gain(self, key: Key, best: Key, against: Key) -> Interval:
         """How much lower the RMSE is than with ``against``, as a share of how much lower ``best``'s
@@ -129,13 +129,15 @@ def collect(divisions: Sequence[Division], resamples: int) -> Scores:
         with np.errstate(invalid="ignore", divide="ignore"):
             own[key], later[key] = total / seen, after / counted
             codes[key] = np.sqrt(squares / number)
-        covered[key] = float(inside / np.sum(number)) if inside else None
+        told = key.method.kind in WITH_INTERVALS and np.sum(number) > 0
+        covered[key] = float(inside / np.sum(number)) if told else None
     if not any(np.isfinite(one).any() for one in own.values()):
         raise ValueError("no held-out patient has a result to forecast")
     curves: dict[Key, list[FloatArray]] = defaultdict(list)
     for one in divisions:
         for key, curve in one.curves.items():
-            curves[key].append(curve)
+            if np.isfinite(curve).any():  # somebody had later results in this division
+                curves[key].append(curve)
     generator = np.random.default_rng(1)
     draws = generator.multinomial(
         len(patients), np.full(len(patients), 1 / len(patients)), size=resamples

@@ -112,6 +112,8 @@ def _counted(counting: str) -> str:
 
 def _lower(one: Mapping[str, Any]) -> str:
     lower, reached = one["error_lower_by"], one["error_aim_reached"]
+    if lower["estimate"] is None:
+        return "no figure"
     # An estimate above the aim with an interval that goes below it is not yet a finding.
     unsure = reached and (lower["low"] is None or lower["low"] < one["error_aim"])
     return f"{_percent(lower)}, aim 15 %: {'not for certain' if unsure else _said(reached)}"
@@ -119,6 +121,8 @@ def _lower(one: Mapping[str, Any]) -> str:
 
 def _needed(one: Mapping[str, Any]) -> str:
     needed, ratio = one["observations_needed"], one["observations_ratio"]
+    if one["baseline_learns"] is None:
+        return "no figure"
     if not one["baseline_learns"]:
         return "nothing to compare: with 7 known the baseline errs as with none"
     if needed["estimate"] is None:
@@ -131,6 +135,8 @@ def _needed(one: Mapping[str, Any]) -> str:
 
 def _steps(one: Mapping[str, Any]) -> str:
     steps = one["steps"]
+    if steps["baseline"] is None:
+        return "no figure"
     if steps["ratio"] is None:
         return "error not reached"
     return (
@@ -150,10 +156,10 @@ def _said(reached: bool) -> str:
 def _percent(interval: Mapping[str, Any]) -> str:
     if interval["estimate"] is None:
         return "no figure"
-    return (
-        f"{100 * interval['estimate']:.1f} % ({100 * interval['low']:.1f}"
-        f" to {100 * interval['high']:.1f})"
+    low, high = (
+        "-" if interval[end] is None else f"{100 * interval[end]:.1f}" for end in ("low", "high")
     )
+    return f"{100 * interval['estimate']:.1f} % ({low} to {high})"
 
 
 def _share(value: float | None) -> str:

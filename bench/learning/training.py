@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from bench.learning import tables
-from bench.learning.cohort import Cohort, Record
+from bench.learning.cohort import Cohort, CohortUnusable, Record
 from bench.learning.private import Budget, learn
 from bench.learning.settings import Settings
 from federation.app.learning import calibration, survey, survey_again
@@ -111,6 +111,24 @@ def drowned(
         f" {survey.TOLD:g} are needed), so private results on them say little; take fewer codes or"
         " more patients, or a model with published scales",
     )
+
+
+def require_told_magnitudes(cohort: Cohort) -> None:
+    """Raises CohortUnusable when most of a code's results are too small or too large for the survey
+    to tell them from 0 or from each other, so that errors on its scale would mean nothing.
+    """
+    low, high = (10.0**decade for decade in survey.DECADES)
+    channel = np.concatenate([record.channel for record in cohort.records])
+    value = np.abs(np.concatenate([record.value for record in cohort.records]))
+    for code, one in enumerate(cohort.channels):
+        mine = value[(channel == code) & (value > 0)]
+        usual = float(np.median(mine)) if len(mine) else 1.0
+        if not low <= usual < high:
+            raise CohortUnusable(
+                f"{cohort.name}: results of {one.name} are about {usual:.1e} {one.unit}; without a"
+                f" published model they must be between {low:g} and {high:g}. Write them in a"
+                f" {'smaller' if usual < low else 'larger'} unit"
+            )
 
 
 def learn_prior(ground: Ground, generator: np.random.Generator) -> FloatArray:

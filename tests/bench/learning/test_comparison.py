@@ -14,15 +14,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.learning.cohort import Cohort, CohortUnusable, Record, in_order, read_csv, read_groups
+from bench.learning.division import Division, Key, Plan, divide, generator_of, ground_of
 from bench.learning.forecasting import items, split
+from bench.learning.methods import PRIOR, TUNED_FREELY, Method, tune
 from bench.learning.private import Budget
+from bench.learning.results import plain
+from bench.learning.run import compare
+from bench.learning.scoring import Errors
 from bench.learning.settings import read
-from bench.learning.statistics import _crossing
+from bench.learning.statistics import _crossing, collect
 from bench.learning.tables import WIDTH, group_of, thinned
-from bench.learning.telling import _lower, _needed
-from bench.learning.training import CALIBRATION_ROUNDS, SURVEY_ROUNDS, drowned, survey_share
+from bench.learning.telling import _lower, _needed, _percent, _steps
+from bench.learning.training import (
+    CALIBRATION_ROUNDS,
+    NO_PRIVACY,
+    SURVEY_ROUNDS,
+    drowned,
+    learn_point,
+    learn_prior,
+    survey_share,
+)
 from bench.learning.worlds import world
 from scripts.main import call
+from twin.protocol import Channel
 
 HEADER = "patient,site,time,code,value,unit\n"
 
@@ -76,6 +90,7 @@ def test_what_was_left_out_or_looked_odd_is_told(tmp_path: Path) -> None:
         (["a,x,0,hb,many,g/dL"], "no row with a numeric value"),
         (["a,x,2020-01-05,hb,7,g/dL"], "'2020-01-05' is not a number of days.*not dates"),
         (["a,x,1.6e12,hb,7,g/dL", "a,x,1.7e12,hb,7,g/dL"], "line 3.*Is time in days"),
+        (['a,x,0,hb,"7,5",g/dL'], "no row with a numeric value.*on line 2: '7,5'"),
     ],
 )
 def test_a_row_that_cannot_be_read_is_named(tmp_path: Path, lines: list[str], message: str) -> None:
@@ -101,6 +116,133 @@ def test_a_spreadsheet_of_another_country_is_read(tmp_path: Path, separator: str
     path.write_bytes(b"\xef\xbb\xbf" + text.encode())
     (only,) = read_csv(path).records
     assert only.value.tolist() == [7.25]
+
+
+def test_a_comma_that_may_mean_thousands_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cohort.csv"
+    rows = ["patient,site,time,code,value,unit", "a,x,0,plt,150;000,1/uL", "a,x,1.5,hb,7.2,g/dL"]
+    path.write_text("".join(one.replace(",", "\t").replace(";", ",") + "\n" for one in rows))
+    with pytest.raises(CohortUnusable, match=r"comma \('150,000' on line 2\).*point \('1.5' on"):
+        read_csv(path)
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cohort.csv"
+    path.write_text("patient,site,time,code,value,unit,Value\na,x,0,hb,7,g/dL,999\n")
+    with pytest.raises(CohortUnusable, match="the column value twice"):
+        read_csv(path)
+
+
+def test_the_first_row_without_a_number_is_shown(tmp_path: Path) -> None:
+    cohort = read_csv(written(tmp_path, "a,x,0,hb,7,g/dL", "a,x,1,hb,positive,", "a,x,2,hb,,"))
+    assert cohort.notes == (
+        "2 rows without a numeric value were left out, the first on line 3: 'positive'",
+    )
+
+
+def many(patients: int, results: int, site: int = 4, value: float = 7.0) -> Cohort:
+    """One code; ``site``: patients of each."""
+    records = tuple(
+        Record(
+            f"p{n}",
+            f"s{n // site}",
+            30.0 * np.arange(results),
+            np.zeros(results, dtype=np.int64),
+            value * (1 + 0.1 * np.sin(n + np.arange(results))),
+        )
+        for n in range(patients)
+    )
+    return Cohort("many", (Channel("hb", "hb", "g/dL", "hb"),), records)
+
+
+@pytest.mark.parametrize(
+    ("cohort", "message"),
+    [
+        (many(12, 3, site=1), "no site of the 12 has enough for one: sites need 3 patients"),
+        (many(12, 3, site=2), "no site of the 6 has enough"),
+        (many(12, 3, value=5e-9), "about 5.0e-09 g/dL.*Write them in a smaller unit"),
+        (many(12, 3, value=4e20), r"about 4.0e\+20 g/dL.*Write them in a larger unit"),
+    ],
+)
+def test_a_cohort_that_would_measure_nothing_is_refused(
+    tmp_path: Path, cohort: Cohort, message: str
+) -> None:
+    with pytest.raises(CohortUnusable, match=message):
+        compare(cohort, None, tmp_path)
+
+
+def test_what_nobody_has_results_for_has_no_figure_and_a_quick_look_is_told(tmp_path: Path) -> None:
+    found = compare(many(12, 3), None, tmp_path, seeds=1, jobs=1)
+    told = " ".join(found["cohort"]["notes"])
+    assert "no held-out patient has results after their first 3 observations" in told
+    assert "after their first 7 observations" in told
+    assert "1 of the 20 divisions that were fixed, a quick look" in told
+    one = found["primary"]["observations"]
+    assert one["baseline_learns"] is None and one["observations_aim_reached"] is False
+    assert {_lower(one), _needed(one), _steps(one)} == {"no figure"}
+
+
+def scored(squares: list[float], inside: float, curve: float) -> Division:
+    """Three held-out patients with one forecast each, by the prior."""
+    each = np.array([squares]).T
+    key = Key(Method(PRIOR, 8.0), "observations", 3)
+    errors = Errors(each, np.ones((3, 1)), each, np.ones((3, 1)), np.full((3, 1), inside))
+    return Division(("a", "b", "c"), {key: errors}, {key: np.array([curve, curve])})
+
+
+def test_a_method_without_error_is_no_division_by_zero() -> None:
+    scores = collect([scored([0.0, 0.0, 0.0], 1.0, 1.0)], 20)
+    (key,) = scores.own
+    assert plain(scores.reduction(key, key)) == {"estimate": None, "low": None, "high": None}
+    assert _percent({"estimate": 0.1, "low": None, "high": 0.2}) == "10.0 % (- to 20.0)"
+
+
+def test_an_interval_that_holds_nothing_is_reported() -> None:
+    scores = collect([scored([1.0, 1.0, 1.0], 0.0, 1.0)], 20)
+    assert list(scores.covered.values()) == [0.0]
+
+
+def test_a_division_without_later_results_does_not_hide_the_others_steps() -> None:
+    scores = collect([scored([1.0] * 3, 1.0, 4.0), scored([1.0] * 3, 1.0, math.inf)], 20)
+    (key,) = scores.own
+    assert scores.curves[key].tolist() == [4.0, 4.0]
+    assert scores.steps_to_plateau(key) == 0
+
+
+def test_nothing_that_is_learned_depends_on_who_is_held_out() -> None:
+    """Scales, the prior, a point and its fine-tuning, bit for bit."""
+    cohort, settings = many(24, 6), read(published=False)
+    plan = Plan(cohort, settings, None, ("observations",))
+    sites, out = divide(cohort, settings.held_out, 3)
+    held = {one.patient for one in out}
+    generator = np.random.default_rng(1)
+    moved = replace(
+        cohort,
+        records=tuple(
+            replace(one, value=one.value * generator.uniform(0.01, 100, 6), days=9 * one.days)
+            if one.patient in held
+            else one
+            for one in cohort.records
+        ),
+    )
+    again, _ = divide(moved, settings.held_out, 3)
+    assert held and len(held) == 6
+    found = []
+    for epsilon in (NO_PRIVACY, 8.0):
+        for plan_of, sites_of in ((plan, sites), (replace(plan, cohort=moved), again)):
+            noise = generator_of(3, epsilon)
+            ground = ground_of(plan_of, sites_of, epsilon, noise)
+            point = learn_point("fedavg", ground, noise)
+            tuned = tune(ground, "fedavg", point, "observations")
+            prior = learn_prior(ground, noise)
+            found.append((ground.model.scales.each, tuned, point.tobytes(), prior.tobytes()))
+    assert found[0] == found[1]
+    assert found[2] == found[3]
+
+
+def test_a_choice_without_charge_says_so() -> None:
+    assert Method("fedavg", 8.0, TUNED_FREELY).label.endswith("training patients without charge")
+    assert Method("fedavg", math.inf, TUNED_FREELY).label.endswith("training patients")
 
 
 def test_too_few_patients_for_their_codes_are_told() -> None:
@@ -138,6 +280,19 @@ def test_numeric_attributes_become_quarters(tmp_path: Path) -> None:
     told = sorted({one["age"] for one in found.values()}, key=in_order)
     assert told == ["up to 1.75", "1.75 to 3.5", "3.5 to 5.25", "above 5.25"]
     assert sorted(["SS", "SC"], key=in_order) == ["SC", "SS"]
+
+
+def test_a_file_of_subgroups_is_read_as_the_cohort_is(tmp_path: Path) -> None:
+    path = tmp_path / "groups.csv"
+    path.write_bytes("\ufeffPatient;Ort\r\n a ;Köln\r\n".encode())
+    assert read_groups(path) == {"a": {"Ort": "Köln"}}
+    path.write_bytes("patient,ort\na,Köln\n".encode("latin-1"))
+    with pytest.raises(CohortUnusable, match="not a UTF-8 CSV file"):
+        read_groups(path)
+    with pytest.raises(CohortUnusable, match="cannot be read: No such file"):
+        read_groups(tmp_path / "none.csv")
+    with pytest.raises(CohortUnusable, match=r"name no patient of cohort.*such as 'a'"):
+        read_csv(written(tmp_path, "a,x,0,hb,7,g/dL"), {"A": {"sex": "f"}})
 
 
 @given(

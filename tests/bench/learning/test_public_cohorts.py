@@ -59,7 +59,7 @@ def test_a_comparison_becomes_a_line_for_each_way_of_counting() -> None:
         "observations_needed": {"estimate": 5.0, "low": 4.0, "high": 6.0},
         "observations_ratio": {"estimate": 1.4, "low": 1.2, "high": 1.8},
         "observations_aim_reached": False,
-        "steps": {"ratio": None},
+        "steps": {"baseline": 8, "ratio": None},
         "share_made_worse": 0.25,
         "against": dict.fromkeys(
             ("fedavg", "fedavg_fine_tuned", "dp_fedavg_fine_tuned_freely"), interval
