@@ -9,6 +9,7 @@ _LIES = "tests/federation/app/test_lies.py::"
 _REORGANISATIONS = "tests/federation/app/test_reorganisations.py::"
 _BARS = "tests/federation/app/test_bars.py::"
 _SIGN_IN = "tests/api/signin/test_passkeys.py::"
+_OTHER_DEPLOYMENT = "tests/audit/test_other_deployment.py::"
 BY_GATE, BY_SITE, BY_LEDGER = "the site's gate", "the site's journal", "the ledger"
 
 ELSEWHERE = (
@@ -35,6 +36,15 @@ ELSEWHERE = (
         BY_GATE,
         "COMMITTEE_UNKNOWN",
         _GATE + "test_another_committee_than_the_site_was_told_is_refused",
+    ),
+    Elsewhere(
+        "study-at-other-contracts",
+        Who.COORDINATOR,
+        "deploys the same code again, runs a study with a committee of its own there, and hands on"
+        " that study's bundle",
+        "`assent verify` with the deployment file",
+        "deployment",
+        _OTHER_DEPLOYMENT + "test_only_the_deployment_tells_it_from_ours",
     ),
     Elsewhere(
         "foreign-chain",
