@@ -133,6 +133,10 @@ NOT_VERIFIABLE: Final = Table(
             "no later round builds on it; epsilon holds for copies too",
         ),
         (
+            "that the contracts began empty, without consents that nobody signed",
+            "no node has a record of such consents: a bundle gathered from a site's own node tells",
+        ),
+        (
             "the trusted block hash itself",
             "ask two sites, which have signed what they delivered",
         ),

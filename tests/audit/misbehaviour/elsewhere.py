@@ -274,6 +274,16 @@ NOT_DETECTABLE = (
         "all who are asked for a block hash name the same false one",
     ),
     NotDetectable(
+        "consents-from-before-the-contracts",
+        Who.SPONSOR,
+        "deploys the contracts by a constructor of its own, which writes invented consents into"
+        " their storage before it returns the known code, and hands on the bundle itself",
+        "A bundle proves code and storage at one block, not how the storage began, and events hold"
+        " no holder's signature. Who gathers the bundle from another node finds out: no node has"
+        " logs of what no block did.",
+        "deploys the contracts by a constructor of its own",
+    ),
+    NotDetectable(
         "revocation-that-nobody-carries",
         Who.RELAYER,
         "takes a revocation and keeps it",
