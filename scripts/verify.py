@@ -145,7 +145,10 @@ def _show(report: Report, *, every: bool, given: bool) -> None:
     when = "time unknown" if report.block_time is None else utc(report.block_time)
     end = f"block {report.block_number} (0x{report.block_hash.hex()}), {when}"
     if report.ok:
-        say(f"All {len(report.checks)} checks hold, up to {end}.", style="green")
+        say(
+            f"All {len(report.checks)} checks hold, up to {end}. What came later is not in it.",
+            style="green",
+        )
         if not report.compared:
             say(
                 "That is so of the contracts and reviewers above, which are the bundle's own word."
@@ -197,9 +200,10 @@ def _round(one: RoundSummary) -> tuple[object, ...]:
 
 def _spent(all_of_it: Spending) -> str:
     return (
-        f"Privacy spent in all, abandoned rounds included: epsilon {all_of_it.epsilon:.3f} of"
-        f" {all_of_it.epsilon_ceiling:.3f} at delta {all_of_it.delta:.3g} (rho"
-        f" {all_of_it.rho_spent / RHO_UNIT:.6f} of {all_of_it.rho_ceiling / RHO_UNIT:.6f})."
+        "Privacy spent in all by the ledger's charges, abandoned rounds included: epsilon"
+        f" {all_of_it.epsilon:.3f} of {all_of_it.epsilon_ceiling:.3f} at delta"
+        f" {all_of_it.delta:.3g} (rho {all_of_it.rho_spent / RHO_UNIT:.6f} of"
+        f" {all_of_it.rho_ceiling / RHO_UNIT:.6f})."
     )
 
 
