@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from audit.bundle import read_bundle
 from audit.manifest import Contracts
-from audit.verify import prove_history, read_bundle, verify_folder
+from audit.verify import prove_history, verify_folder
 from tests.audit.real_study import RealStudy
 from tests.hospital import assent
 from tests.world import World, deployed
