@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from audit.fields import hex_of
+from audit.manifest import Contracts
 from audit.packed_rows import PackedRows
 from audit.remedies import Withdrawal
 from audit.spending import Charge, Spending
@@ -46,6 +47,13 @@ class Check(NamedTuple):
             "detail": self.detail,
             "kind": self.kind.value,
         }
+
+
+class Seats(NamedTuple):
+    """Who reviews the study at the block (EIP-55 addresses), and how many of them have to agree."""
+
+    reviewers: tuple[str, ...]
+    threshold: int
 
 
 @dataclass(frozen=True)
@@ -89,10 +97,16 @@ class Report:
     report.
 
     ``privacy``: what its rounds spent together; None when its events give no history.
+
+    ``contracts``: whose evidence it is, by the bundle's own word unless ``compared``: then the
+    check `deployment` says whether they are those that the reader knows. ``committee``: None when
+    its events give no history.
     """
 
     study: int
-    chain_id: int
+    contracts: Contracts
+    compared: bool
+    committee: Seats | None
     block_number: int
     block_hash: bytes
     block_time: int | None
@@ -103,6 +117,10 @@ class Report:
     rounds: tuple[RoundSummary, ...] = ()
     withdrawals: tuple[Withdrawal, ...] = ()
     privacy: Spending | None = None
+
+    @property
+    def chain_id(self) -> int:
+        return self.contracts.chain_id
 
     @property
     def ok(self) -> bool:
@@ -138,6 +156,14 @@ class Report:
             "faults": len(self.faults),
             "study": self.study,
             "chain_id": self.chain_id,
+            "contracts": {
+                "registry": self.contracts.registry,
+                "consent_token": self.contracts.consent_token,
+                "ledger": self.contracts.ledger,
+                "compared": self.compared,
+            },
+            "reviewers": list(self.committee.reviewers) if self.committee else [],
+            "threshold": self.committee.threshold if self.committee else 0,
             "holds_until": {
                 "block": self.block_number,
                 "hash": hex_of(self.block_hash),

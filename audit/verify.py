@@ -12,7 +12,7 @@ from pathlib import Path
 from audit.bundle import Bundle, read_bundle
 from audit.checks.cohorts import check_disclosures
 from audit.checks.context import Context
-from audit.checks.contracts import check_anchor, check_contracts
+from audit.checks.contracts import check_anchor, check_contracts, check_deployment
 from audit.checks.documents import check_documents
 from audit.checks.duties import check_duties
 from audit.checks.files import check_files
@@ -26,8 +26,9 @@ from audit.checks.study import check_study
 from audit.checks.withdrawals import check_withdrawals
 from audit.consent_state import StudyState
 from audit.disclosure import Disclosure
+from audit.manifest import Contracts
 from audit.replays import SignedReplay
-from audit.report import Check, Report, RoundSummary
+from audit.report import Check, Report, RoundSummary, Seats
 from audit.spending import charges, spending
 
 _GROUPS: tuple[tuple[str, Callable[[Context], None]], ...] = (
@@ -50,16 +51,17 @@ def verify(
     trust_block: bytes | None = None,
     disclosures: Sequence[Disclosure] = (),
     replays: Sequence[SignedReplay] = (),
+    contracts: Contracts | None = None,
 ) -> Report:
     """Check everything in a bundle.
 
     ``trust_block``: the 32-byte hash of the block that the reader trusts, best learned from two
     sites; without it the `anchor` check fails and the others still run. ``disclosures``: cohorts
-    that sites have shown to a reviewer. ``replays``: what sites report of replays.
+    that sites have shown to a reviewer. ``replays``: what sites report of replays. ``contracts``:
+    those that the reader knows the study to live in; without them the report says that the
+    bundle's own were compared with none.
     """
-    context = Context(bundle)
-    with context.record.group("anchor", "chain/header.rlp"):
-        check_anchor(context, trust_block)
+    context = _begun(bundle, trust_block, contracts)
     for name, check in _GROUPS:
         with context.record.group(name, "bundle"):
             check(context)
@@ -75,7 +77,9 @@ def verify(
     anchored = any(check.name == "anchor" and check.ok for check in context.record.checks)
     return Report(
         study=bundle.study,
-        chain_id=bundle.contracts.chain_id,
+        contracts=bundle.contracts,
+        compared=contracts is not None,
+        committee=_committee(context.state),
         block_number=bundle.block_number,
         block_hash=bundle.block_hash,
         block_time=context.header.timestamp if context.header else None,
@@ -90,14 +94,14 @@ def verify(
 
 
 def prove_history(
-    bundle: Bundle, trust_block: bytes | None
+    bundle: Bundle, trust_block: bytes | None, contracts: Contracts | None = None
 ) -> tuple[StudyState | None, tuple[Check, ...]]:
     """The study's history alone, for a question about one act in it: what the trusted block's
     storage proves that happened, and the checks that show it. Believe it when all of them hold.
+
+    ``contracts``: as `verify` takes them.
     """
-    context = Context(bundle)
-    with context.record.group("anchor", "chain/header.rlp"):
-        check_anchor(context, trust_block)
+    context = _begun(bundle, trust_block, contracts)
     for name, check in (("contracts", check_contracts), ("history", check_history)):
         with context.record.group(name, "bundle"):
             check(context)
@@ -109,9 +113,26 @@ def verify_folder(
     trust_block: bytes | None = None,
     disclosures: Sequence[Disclosure] = (),
     replays: Sequence[SignedReplay] = (),
+    contracts: Contracts | None = None,
 ) -> Report:
     """`read_bundle` of a folder or of one file, then `verify`. Raises BundleUnusable."""
-    return verify(read_bundle(path), trust_block, disclosures, replays)
+    return verify(read_bundle(path), trust_block, disclosures, replays, contracts)
+
+
+def _begun(bundle: Bundle, trust_block: bytes | None, contracts: Contracts | None) -> Context:
+    """What ties a bundle to what its reader knows from elsewhere: a block and a deployment."""
+    context = Context(bundle)
+    with context.record.group("anchor", "chain/header.rlp"):
+        check_anchor(context, trust_block)
+    if contracts is not None:
+        check_deployment(context, contracts)
+    return context
+
+
+def _committee(state: StudyState | None) -> Seats | None:
+    if state is None or not state.reviewers:
+        return None
+    return Seats(state.reviewers, state.history.threshold)
 
 
 def _summaries(state: StudyState) -> tuple[RoundSummary, ...]:

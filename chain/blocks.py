@@ -1,14 +1,16 @@
 """Blocks, and the header bytes whose keccak256 is the block hash."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rlp
 from eth_utils.crypto import keccak
-from web3 import Web3
 
 from chain.errors import BadEvidence, ChainBehind
 from chain.light_dataclass import light_dataclass
+
+if TYPE_CHECKING:  # a deployment is read where there is no web3
+    from web3 import Web3
 
 # Order of the header's fields: the Yellow Paper (4.3), then one line a hard fork. A fork's fields
 # are there from its activation on, so a node's answer says by itself which apply.
@@ -44,7 +46,7 @@ class Finality:
     confirmations: int = 0
 
 
-def raw_block(w3: Web3, which: int | str) -> Mapping[str, Any]:
+def raw_block(w3: "Web3", which: int | str) -> Mapping[str, Any]:
     """The node's JSON of a block ("latest", "finalized" or a number), without transactions.
 
     Raises ChainBehind when the node has no such block.

@@ -13,7 +13,8 @@ from chain.blocks import Block, Finality, block_of, raw_block
 from chain.clients.consent import ConsentTokenClient
 from chain.clients.ledger import RoundLedgerClient
 from chain.clients.registry import StudyRegistryClient
-from chain.deployment import Deployment, check_deployment
+from chain.deployment import Deployment
+from chain.deployment_check import check_deployment
 from chain.errors import ChainUnreachable
 from chain.events import CONTRACT_NAMES, Event, EventRecord
 from chain.high_water import HighWater

@@ -16,7 +16,8 @@ from web3.utils.address import get_create_address
 from chain.artifacts import DEPLOYED_NAMES, AnyName, artifact
 from chain.blocks import Finality, block_of, raw_block
 from chain.compile import Compiled, CompileError, compile_contracts
-from chain.deployment import Deployment, check_deployment
+from chain.deployment import Deployment
+from chain.deployment_check import check_deployment
 from chain.errors import TransactionFailed
 from chain.functions import functions
 from chain.governance import ADMIN_ROLE, check_governance

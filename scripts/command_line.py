@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import click
 import typer
 
-from scripts.console import error_console, show_json
+from scripts.console import error_console, plain, show_json
 from scripts.exit_codes import DEFECT, INTERRUPTED, UNUSABLE, exit_code_of, message_of
 from scripts.lazy import Command, lazy_app, run
 
@@ -94,7 +94,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
 
 
 def _tell(text: str) -> None:
-    error_console().print(text, markup=False)
+    error_console().print(plain(text))
 
 
 def _written_trace() -> str:

@@ -6,6 +6,7 @@ Answers go to stdout, remarks and errors to stderr, so that `--json` output can 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
@@ -19,24 +20,38 @@ JsonOption = Annotated[
 ]
 
 
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters but tab and line feed, and those that turn the direction of writing."""
+
+
 class BadInput(Exception):
     """The user gave something that cannot be used. The message names it and says what to do."""
+
+
+def plain(value: object, style: str = "") -> Text:
+    """Words that a terminal shows and does not obey.
+
+    Much of what is printed somebody else wrote: a sponsor a recipe, a site a report. An escape
+    sequence in it could rewrite what stands above it on the screen, such as a verdict or the terms
+    that a reviewer is about to sign.
+    """
+    return Text(_STEERING.sub("\N{REPLACEMENT CHARACTER}", str(value)), style=style)
 
 
 def say(text: str = "", style: str = "") -> None:
     """One remark or result in plain words, on stdout; lines are broken on a terminal only."""
     console = _out()
-    console.print(Text(text, style=style), soft_wrap=not console.is_terminal)
+    console.print(plain(text, style), soft_wrap=not console.is_terminal)
 
 
 def say_command(line: str) -> None:
     """A command line to copy, on stdout: indented, and never broken by us."""
-    _out().print(Text(f"  {line}"), soft_wrap=True)
+    _out().print(plain(f"  {line}"), soft_wrap=True)
 
 
 def warn(text: str) -> None:
     """One remark that a program reading stdout must not see."""
-    error_console().print(Text(text))
+    error_console().print(plain(text))
 
 
 def show_json(value: object) -> None:
@@ -54,7 +69,7 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
         numeric = all(isinstance(row[position], int) for row in kept)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in kept:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+        table.add_row(*(cell if isinstance(cell, Text) else plain(cell) for cell in row))
     _out().print(table)
 
 
@@ -66,7 +81,7 @@ def show_facts(title: str, facts: Iterable[tuple[str, object]]) -> None:
     table.add_column(style="cyan")
     table.add_column(overflow="fold")
     for name, value in facts:
-        table.add_row(Text(name), Text(str(value)))
+        table.add_row(plain(name), plain(value))
     _out().print(table)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from scripts.console import BadInput, say, show_table
 from scripts.exit_codes import REFUSED
+from scripts.known_contracts import known_contracts
 from scripts.trusted_block import hash_of
 
 if TYPE_CHECKING:
@@ -16,8 +17,12 @@ if TYPE_CHECKING:
     from audit.consent_state import StudyState
 
 
-def proven_history(path: Path, trust_block: str) -> tuple[Bundle, StudyState]:
+def proven_history(
+    path: Path, trust_block: str, deployment: Path | None
+) -> tuple[Bundle, StudyState]:
     """The bundle and its history; when it is not proven it says why and ends with REFUSED.
+
+    ``deployment``: its file, where the reader has one; the bundle must be of its contracts.
 
     Raises:
         BadInput: no block hash was given.
@@ -30,7 +35,7 @@ def proven_history(path: Path, trust_block: str) -> tuple[Bundle, StudyState]:
     if trusted is None:
         raise BadInput("a bundle proves nothing by itself: ask two sites for its block's hash")
     held = read_bundle(path)
-    history, checks = prove_history(held, trusted)
+    history, checks = prove_history(held, trusted, known_contracts(deployment))
     failed = [check for check in checks if not check.ok]
     if failed or history is None:
         rows = [(check.name, check.object, check.detail) for check in failed]

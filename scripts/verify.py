@@ -17,8 +17,9 @@ from audit.report import Kind, Report, RoundSummary
 from audit.spending import Spending
 from audit.times import utc
 from audit.verify import verify_folder
-from scripts.console import BadInput, JsonOption, say, show_table, tick
+from scripts.console import BadInput, JsonOption, say, show_facts, show_table, tick
 from scripts.keys import read_x25519
+from scripts.known_contracts import KnownDeployment, known_contracts
 from scripts.replay_files import read_replays
 from scripts.trusted_block import TrustBlock, hash_of
 
@@ -29,6 +30,7 @@ _ROUNDS = 40
 def verify(
     bundle: Annotated[Path, typer.Argument(help="The bundle: its folder, or its one file.")],
     trust_block: TrustBlock = "",
+    deployment: KnownDeployment = None,
     disclosure: Annotated[
         list[Path] | None,
         typer.Option(
@@ -61,7 +63,11 @@ def verify(
     evidence holds.
     """
     report = verify_folder(
-        bundle, hash_of(trust_block), _opened(disclosure or [], key), read_replays(replay or [])
+        bundle,
+        hash_of(trust_block),
+        _opened(disclosure or [], key),
+        read_replays(replay or []),
+        known_contracts(deployment),
     )
     if as_json:
         show_json_of(report)
@@ -97,8 +103,9 @@ def _opened(files: Sequence[Path], key: Path | None) -> list[Disclosure]:
 
 
 def _show(report: Report, *, every: bool, given: bool) -> None:
+    show_facts(f"Study {report.study} on chain {report.chain_id}", _whose(report))
     show_table(
-        f"Study {report.study} on chain {report.chain_id}",
+        "Rounds",
         ("round", "state", "sites", "patients", "rho so far", "epsilon so far", "why it ended"),
         [_round(one) for one in (report.rounds if every else report.rounds[-_ROUNDS:])],
     )
@@ -138,7 +145,17 @@ def _show(report: Report, *, every: bool, given: bool) -> None:
     when = "time unknown" if report.block_time is None else utc(report.block_time)
     end = f"block {report.block_number} (0x{report.block_hash.hex()}), {when}"
     if report.ok:
-        say(f"All {len(report.checks)} checks hold, up to {end}.", style="green")
+        say(
+            f"All {len(report.checks)} checks hold, up to {end}. What came later is not in it.",
+            style="green",
+        )
+        if not report.compared:
+            say(
+                "That is so of the contracts and reviewers above, which are the bundle's own word."
+                " Whoever can deploy on that chain can run the same code at other addresses, with"
+                " other reviewers: compare them with what a site has, or give --deployment.",
+                style="yellow",
+            )
         return
     say(
         f"{len(report.failed)} of {len(report.checks)} checks do not hold, up to {end}.",
@@ -157,6 +174,20 @@ def _show(report: Report, *, every: bool, given: bool) -> None:
         )
 
 
+def _whose(report: Report) -> list[tuple[str, object]]:
+    """What a reader knows from elsewhere, and has to find again."""
+    contracts, seats = report.contracts, report.committee
+    rows: list[tuple[str, object]] = [
+        ("registry", contracts.registry),
+        ("consents", contracts.consent_token),
+        ("ledger", contracts.ledger),
+    ]
+    if seats is not None:
+        of = f"reviewers, {seats.threshold} of {len(seats.reviewers)} have to agree"
+        rows += [(of if not number else "", who) for number, who in enumerate(seats.reviewers)]
+    return rows
+
+
 def _round(one: RoundSummary) -> tuple[object, ...]:
     """rho and epsilon are of all rounds up to it."""
     rho = epsilon = "not charged"
@@ -169,9 +200,10 @@ def _round(one: RoundSummary) -> tuple[object, ...]:
 
 def _spent(all_of_it: Spending) -> str:
     return (
-        f"Privacy spent in all, abandoned rounds included: epsilon {all_of_it.epsilon:.3f} of"
-        f" {all_of_it.epsilon_ceiling:.3f} at delta {all_of_it.delta:.3g} (rho"
-        f" {all_of_it.rho_spent / RHO_UNIT:.6f} of {all_of_it.rho_ceiling / RHO_UNIT:.6f})."
+        "Privacy spent in all by the ledger's charges, abandoned rounds included: epsilon"
+        f" {all_of_it.epsilon:.3f} of {all_of_it.epsilon_ceiling:.3f} at delta"
+        f" {all_of_it.delta:.3g} (rho {all_of_it.rho_spent / RHO_UNIT:.6f} of"
+        f" {all_of_it.rho_ceiling / RHO_UNIT:.6f})."
     )
 
 

@@ -30,7 +30,8 @@ def at_a_glance(facts: EvidenceFacts, study: StudyFacts) -> Section:
         ("this evidence", _evidence(facts)),
         (
             "nobody can see",
-            "whether a hospital trained on what it committed to, and whether its records are true",
+            "whether a hospital trained on what it committed to, with the noise on which epsilon"
+            " rests, and whether its records are true",
         ),
     )
     return Section("At a glance", (Facts(rows),))

@@ -65,7 +65,9 @@ EPSILON_MEANS: Final = (
     " better than a coin; each round adds to it, an abandoned one too, and the register refuses a"
     " round that would exceed the cap. The figure is a worst case over every record and everything"
     " that anybody may know besides. It is of one record at one site in this study: records of one"
-    " person at several sites, and several studies, add up beyond it."
+    " person at several sites, and several studies, add up beyond it. It is reckoned from what the"
+    " register charged, for the noise that the terms ask for: that no more hospitals than the terms"
+    " tolerate left theirs out, or told it to others, nobody outside them can see."
 )
 
 CONVERSIONS: Final = (
@@ -125,12 +127,22 @@ NOT_VERIFIABLE: Final = Table(
             "a reviewer may demand a replay, a patient a receipt; who does not answer is barred",
         ),
         (
+            "that every hospital limited what one record counts, and added its noise, on which"
+            " epsilon rests",
+            "the approved app does both; a replay computes both again, by the site's own word, and"
+            " a sum that is too long is refused",
+        ),
+        (
             "that a masked vector is the one committed to",
             "the site signs that it is; a replay computes it again, by the site's own word",
         ),
         (
             "that nobody keeps and uses a retired checkpoint",
             "no later round builds on it; epsilon holds for copies too",
+        ),
+        (
+            "that the contracts began empty, without consents that nobody signed",
+            "no node has a record of such consents: a bundle gathered from a site's own node tells",
         ),
         (
             "the trusted block hash itself",

@@ -25,6 +25,9 @@ def gather_bundle(
 ) -> bytes:
     """Writes the bundle of a study as of the chain's newest block, an object at a time.
 
+    With the documents of every version that came into force; the events hold all that were
+    proposed.
+
     Args:
         folder: an absent or empty folder; it is filled whole or not at all.
         tell: is told before each object.
@@ -38,7 +41,13 @@ def gather_bundle(
     head = chain.head()
     evidence = collect(chain, study_id, head.number)
     events = [ev.decode(record) for record in evidence.events]
-    versions = [event for event in events if isinstance(event, ev.VersionProposed)]
+    # What else was proposed its sponsor may never have published: that must not stop an audit.
+    in_force = {event.version for event in events if isinstance(event, ev.VersionActivated)}
+    versions = [
+        event
+        for event in events
+        if isinstance(event, ev.VersionProposed) and event.version in in_force
+    ]
     documents = {
         f"documents/{proposed.version}/{name}": data
         for proposed in versions

@@ -122,6 +122,7 @@ CLAIMS: Final = (
         "every object and file is there and bound, and none that nothing refers to",
         ("files", "objects", "documents.referenced", "references"),
     ),
+    Claim("the contracts are those of the deployment that you know", ("deployment",)),
     Claim(
         "the block is the one that you trust, and proves contracts, code, ABI and storage",
         ("anchor", "header", "evidence", "contract", "contracts", "successor"),

@@ -157,15 +157,18 @@ class EvidenceFacts:
 
 
 def read_facts(
-    path: Path, trust_block: bytes | None, replays: Sequence[SignedReplay] = ()
+    path: Path,
+    trust_block: bytes | None,
+    replays: Sequence[SignedReplay] = (),
+    contracts: Contracts | None = None,
 ) -> EvidenceFacts:
     """Read and verify a bundle. Raises BundleUnusable.
 
-    ``trust_block``, ``replays``: as `audit.verify.verify` takes them; the report fails without the
-    first.
+    ``trust_block``, ``replays``, ``contracts``: as `audit.verify.verify` takes them; the report
+    fails without the first.
     """
     bundle = read_bundle(path)
-    report = verify(bundle, trust_block, replays=replays)
+    report = verify(bundle, trust_block, replays=replays, contracts=contracts)
     state, _ = prove_history(bundle, trust_block)
     # No privacy: there are no terms, or forged ones whose cost cannot be reckoned.
     if state is None or report.privacy is None or report.block_time is None:

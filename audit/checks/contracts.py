@@ -12,6 +12,7 @@ from audit.checks.context import Context
 from audit.evidence import ContractEvidence, Evidence, parse_evidence
 from audit.fields import hex_of
 from audit.known_code import KnownCode, known_code
+from audit.manifest import Contracts
 from audit.proofs import Account, Header, parse_header, prove_account, prove_storage
 from chain.events import CONTRACT_NAMES, ContractName
 
@@ -46,6 +47,26 @@ def check_anchor(context: Context, trust_block: bytes | None) -> None:
     record.add("anchor", "chain/header.rlp", anchored, detail)
     with record.group("evidence", "chain"):
         context.evidence = parse_evidence(bundle.files)
+
+
+def check_deployment(context: Context, wanted: Contracts) -> None:
+    """Adds `deployment`: the contracts are those that the reader knows the study to live in.
+
+    Anybody who can deploy on the chain can run the same code at other addresses, with a study and
+    a committee of their own, and everything else here then holds.
+    """
+    found = context.bundle.contracts
+    detail = (
+        f"chain {found.chain_id}, registry {found.registry}, consents {found.consent_token},"
+        f" ledger {found.ledger}"
+    )
+    if found != wanted:
+        detail += (
+            f"; the deployment that you gave is chain {wanted.chain_id}, registry"
+            f" {wanted.registry}, consents {wanted.consent_token}, ledger {wanted.ledger}: this is"
+            " another study than yours, whatever its number"
+        )
+    context.record.add("deployment", "bundle.json", found == wanted, detail)
 
 
 def check_contracts(context: Context) -> None:

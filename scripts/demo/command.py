@@ -34,8 +34,12 @@ def demo(
         write_summary(outcome, out / "summary.json")
         write_report(outcome, out / "report.html")
         show(outcome, console)
-    console.print(f"\nWritten in {out}: report.html (look at it first), summary.json, bundle")
+    console.print(f"\nWritten in {out}: report.html (look at it first), summary.json, bundle,")
+    console.print("deployment.json")
     console.print("Verify the bundle yourself, on any machine and with no network:")
-    say_command(f"assent verify {out}/bundle --trust-block 0x{outcome.trust_block.hex()}")
+    say_command(
+        f"assent verify {out}/bundle --trust-block 0x{outcome.trust_block.hex()}"
+        f" --deployment {out}/deployment.json"
+    )
     if not outcome.verified:
         raise typer.Exit(1)

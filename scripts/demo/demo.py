@@ -141,6 +141,7 @@ class Demo:
         steps.line(f"StudyRegistry {deployment.registry}")
         steps.line(f"ConsentToken  {deployment.consent_token}")
         steps.line(f"RoundLedger   {deployment.ledger}")
+        deployment.save(self.out / "deployment.json")
         keys = {name: federation.make_site(name) for name in federation.site_names}
         recipe = recommended_recipe(LogLinearModel())
         documents = federation.make_documents(PROTOCOL, CONSENT_TEXTS, DPIA, recipe)
@@ -335,6 +336,7 @@ class Demo:
     def _verify(self, outcome: Outcome) -> None:
         command = [sys.executable, "-m", "scripts.main", "verify", str(self.out / "bundle")]
         command += ["--trust-block", "0x" + outcome.trust_block.hex(), "--json"]
+        command += ["--deployment", str(self.out / "deployment.json")]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         (self.out / "verification.json").write_text(done.stdout)
         report = json.loads(done.stdout) if done.stdout else {"checks": []}

@@ -13,7 +13,10 @@ from scripts.console import BadInput
 
 _LOCK: Final = "demo.lock"
 _WRITTEN: Final = frozenset(
-    {_LOCK, "bundle", "report.html", "state", "summary.json", "verification.json"}
+    {
+        *(_LOCK, "bundle", "deployment.json", "report.html", "state", "summary.json"),
+        "verification.json",
+    }
 )
 
 

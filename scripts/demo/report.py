@@ -84,7 +84,8 @@ def write_report(outcome: Outcome, path: Path) -> None:
         "<h2>Check it yourself</h2>",
         f"<p>{outcome.checks} checks were made with chain, IPFS and Flower stopped. Make them "
         "again:</p>",
-        f"<pre><code>assent verify bundle --trust-block 0x{outcome.trust_block.hex()}</code></pre>",
+        f"<pre><code>assent verify bundle --trust-block 0x{outcome.trust_block.hex()}"
+        " --deployment deployment.json</code></pre>",
     ]
     page = (
         '<!doctype html><html lang="en"><meta charset="utf-8">'

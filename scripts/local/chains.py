@@ -9,7 +9,8 @@ from typing import TypeAlias
 from web3 import Web3
 
 from chain.blocks import block_of, raw_block
-from chain.deployment import Deployment, check_deployment
+from chain.deployment import Deployment
+from chain.deployment_check import check_deployment
 from chain.errors import WrongChain
 from chain.high_water import HighWater
 from chain.rpc import NodeProvider, connect_node

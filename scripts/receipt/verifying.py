@@ -36,7 +36,9 @@ def verify(
     deployment: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", envvar="ASSENT_DEPLOYMENT", help="Online: which contracts and chain."
+            metavar="FILE",
+            envvar="ASSENT_DEPLOYMENT",
+            help="Which contracts on which chain; a bundle must be of them.",
         ),
     ] = None,
     receipt_key: ReceiptKeyFile | None = None,
@@ -49,7 +51,7 @@ def verify(
     with. Exit code 1: it proves nothing here, and the reason.
     """
     if bundle is not None:
-        found, words = _offline(receipt, bundle, trust_block, receipt_key)
+        found, words = _offline(receipt, bundle, trust_block, deployment, receipt_key)
     elif rpc and deployment:
         found, words = _online(receipt, rpc, deployment, receipt_key)
     else:
@@ -59,11 +61,13 @@ def verify(
     show_json(_to_json(found, words)) if json_ else say(words)
 
 
-def _offline(file: Path, bundle: Path, trust_block: str, receipt_key: Path | None) -> _Proven:
+def _offline(
+    file: Path, bundle: Path, trust_block: str, deployment: Path | None, receipt_key: Path | None
+) -> _Proven:
     from chain.messages import consent_domain
     from scripts.proven_history import proven_history
 
-    held, history = proven_history(bundle, trust_block)
+    held, history = proven_history(bundle, trust_block, deployment)
     domain = consent_domain(held.contracts.chain_id, held.contracts.consent_token)
     found = _parsed(file, opened_receipt(file, receipt_key, domain))
     return found, f"{found.verify_in(held, history)} As of block {held.block_number}."

@@ -70,7 +70,7 @@ def _history(
     if bundle is not None:
         from scripts.proven_history import proven_history
 
-        held, history = proven_history(bundle, trust_block)
+        held, history = proven_history(bundle, trust_block, deployment)
         if held.study != study:
             raise BadInput(f"{bundle} is of study {held.study}, not {study}")
         return history, f"as of block {held.block_number}"

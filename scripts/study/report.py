@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from scripts.console import JsonOption, say, show_json, warn
+from scripts.known_contracts import KnownDeployment, known_contracts
 from scripts.study.beside_bundle import require_beside
 from scripts.trusted_block import TrustBlock, hash_of
 
@@ -20,6 +21,7 @@ def report(
         Path, typer.Option("--out", metavar="DIR", help="The folder for report.html, report.pdf.")
     ],
     trust_block: TrustBlock = "",
+    deployment: KnownDeployment = None,
     replay: Annotated[
         list[Path] | None,
         typer.Option(
@@ -44,7 +46,8 @@ def report(
 
     require_beside(out, bundle)
     warn(f"Verifying {bundle} ...")
-    facts = read_facts(bundle, hash_of(trust_block), read_replays(replay or []))
+    known, replays = known_contracts(deployment), read_replays(replay or [])
+    facts = read_facts(bundle, hash_of(trust_block), replays, known)
     written = board_report(facts)
     parts = (part for section in written.sections for part in section.parts)
     names = [part.name for part in parts if isinstance(part, Figure)]

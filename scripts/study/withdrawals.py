@@ -9,6 +9,7 @@ import typer
 
 from scripts.connection import MaybeDeploymentFile, MaybeRpc, StudyNumber, connect
 from scripts.console import BadInput, JsonOption, say, show_json, show_table, warn
+from scripts.known_contracts import known_contracts
 from scripts.trusted_block import TrustBlock, hash_of
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def withdrawals(
     """
     code = 0
     if bundle is not None:
-        found, code = _of_bundle(study, bundle, trust_block)
+        found, code = _of_bundle(study, bundle, trust_block, deployment)
     elif rpc is None or deployment is None:
         raise BadInput("name --rpc and --deployment, or a --bundle")
     else:
@@ -52,10 +53,13 @@ def _of_node(study: int, rpc: str, deployment: Path) -> list[Withdrawal]:
     return ledger(replay(chain, study), chain.head().timestamp)
 
 
-def _of_bundle(study: int, bundle: Path, trust_block: str) -> tuple[list[Withdrawal], int]:
+def _of_bundle(
+    study: int, bundle: Path, trust_block: str, deployment: Path | None
+) -> tuple[list[Withdrawal], int]:
     from audit.verify import verify_folder
 
-    report = verify_folder(bundle, hash_of(trust_block))
+    known = known_contracts(deployment)
+    report = verify_folder(bundle, hash_of(trust_block), contracts=known)
     if report.study != study:
         raise BadInput(f"{bundle} is of study {report.study}, not {study}")
     if not report.ok:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from audit.bundle import read_bundle
+from chain.artifacts import DEPLOYED_NAMES
+from chain.deployment import Deployment
 from stack.binaries import ROOT
 from tests.audit.conftest import Written
 from tests.audit.test_receipts_offline import newest, receipt_of
@@ -81,6 +84,29 @@ def run(python: Path, folder: Path, *arguments: object) -> subprocess.CompletedP
     )
 
 
+def deployment_of(written: Written, folder: Path) -> Path:
+    """A deployment file with the contracts of a bundle; nothing else in it counts here."""
+    contracts = read_bundle(written.folder).contracts
+    nowhere = "0x" + "00" * 20
+    made = Deployment(
+        chain_id=contracts.chain_id,
+        genesis_hash=bytes(32),
+        registry=contracts.registry,
+        consent_token=contracts.consent_token,
+        ledger=contracts.ledger,
+        authority=nowhere,
+        consortium=nowhere,
+        p256_verifier=nowhere,
+        webauthn_verifier=nowhere,
+        guardian_accounts=nowhere,
+        block_number=0,
+        code_hashes=dict.fromkeys(DEPLOYED_NAMES, bytes(32)),
+    )
+    path = folder / "deployment.json"
+    made.save(path)
+    return path
+
+
 def test_the_extra_brings_nothing_heavy(laptop: Path) -> None:
     listed = subprocess.run(
         [
@@ -100,9 +126,11 @@ def test_the_extra_brings_nothing_heavy(laptop: Path) -> None:
 
 def test_a_study_is_verified_there(laptop: Path, written: Written, tmp_path: Path) -> None:
     trusted = ("--trust-block", "0x" + written.trust_block.hex())
-    done = run(laptop, tmp_path, "verify", written.folder, *trusted, "--json")
+    deployment = ("--deployment", deployment_of(written, tmp_path))
+    done = run(laptop, tmp_path, "verify", written.folder, *trusted, *deployment, "--json")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads(done.stdout)["ok"] is True
+    report = json.loads(done.stdout)
+    assert report["ok"] is report["contracts"]["compared"] is True
     assert done.stderr.strip() == "[]"
 
 
@@ -142,7 +170,7 @@ def test_no_command_loads_anything_heavy_where_it_is_installed(
     file.write_bytes(receipt_of(newest(written)[0], 0).to_bytes())
     trusted = ("--trust-block", written.trust_block.hex())
     for arguments in (
-        ("verify", written.folder, *trusted),
+        ("verify", written.folder, *trusted, "--deployment", deployment_of(written, tmp_path)),
         ("receipt", "verify", file, "--bundle", written.folder, *trusted),
         ("study", "report", written.folder, *trusted, "--out", tmp_path / "report"),
         ("study", "export", written.folder, *trusted, "--out", tmp_path / "crate"),

@@ -448,6 +448,18 @@ def test_verify_tells_a_missing_hash_from_another_one(written: Written) -> None:
     )
 
 
+def test_a_verdict_says_what_it_does_not_cover(page: str, written: Written) -> None:
+    """Noise that nobody outside a hospital sees, contracts nobody compared, and what came later."""
+    verdict = assent("verify", written.folder, "--trust-block", written.trust_block.hex())
+    assert verdict.code == 0
+    assert "What came later is not in it." in verdict.words
+    assert "by the ledger's charges" in verdict.words
+    told = words_of(page)
+    assert "with the noise on which epsilon rests" in told
+    assert "that every hospital limited what one record counts, and added its noise" in told
+    assert "is the bundle's own word: compare those among the identifiers" in told
+
+
 def test_a_report_counts_the_replays_that_it_is_given(
     written: Written, page: str, tmp_path: Path
 ) -> None:

@@ -173,7 +173,8 @@ def test_what_is_verified_has_a_check_by_that_name(desk: Desk, tmp_path: Path) -
     a_whole_round(desk, study)
     study.chain.ledger.abort(study.number, study.open())
     trusted = study.write(tmp_path / "bundle")
-    report = verify_folder(tmp_path / "bundle", trusted, tuple(study.disclosures.values()))
+    shown, contracts = tuple(study.disclosures.values()), read_bundle(tmp_path / "bundle").contracts
+    report = verify_folder(tmp_path / "bundle", trusted, shown, contracts=contracts)
     assert report.ok, report.failed
     named.remove("rollback")  # none happened in this study
     assert named == named & {check.name for check in report.checks}
@@ -188,7 +189,9 @@ def test_the_page_explains_every_check_that_can_fail(desk: Desk, tmp_path: Path)
     desk.must(f"study bundle {study.number} {tmp_path}/bundle")
     rows = re.findall(r"^\| (`.*?) \| .* \| .* \|$", page(NAME), re.MULTILINE)
     patterns = [name for row in rows for name in re.findall(r"`([a-z.*-]+)`", row)]
-    made = {check.name for check in verify_folder(tmp_path / "bundle").checks}
+    contracts = read_bundle(tmp_path / "bundle").contracts
+    checks = verify_folder(tmp_path / "bundle", contracts=contracts).checks
+    made = {check.name for check in checks}
     unexplained = {name for name in made if not any(fnmatch(name, one) for one in patterns)}
     assert not unexplained
     assert blocks(NAME, "console")

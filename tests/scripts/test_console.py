@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from scripts.console import say, say_command
+from scripts.console import say, say_command, show_facts, show_table, warn
 from scripts.lazy import without_line_breaks
 from scripts.steps import Steps
 from tests.hospital import assent
@@ -79,3 +79,27 @@ def test_the_version_is_that_of_the_installed_package() -> None:
     from importlib.metadata import version
 
     assert assent("--version").out == f"assent {version('assent')}\n"
+
+
+@pytest.mark.parametrize(
+    "code", ["\x1b[2J", "\x1b]0;title\x07", "\x9b2J", "\r", "\u202e", "\udc80"]
+)
+def test_what_somebody_else_wrote_steers_no_terminal(
+    code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = f"log-linear{code} All 471 checks hold"
+    say(hostile)
+    say_command(hostile)
+    warn(hostile)
+    show_table("Checks", ("check", "detail"), [("recipe", hostile)])
+    show_facts("Study 1", [(hostile, hostile)])
+    answer = assent("verify", f"/nowhere/{hostile}")
+    shown = "".join((*capsys.readouterr(), answer.out, answer.err))
+    assert shown.count("log-linear") == 7
+    assert not any(letter in shown for letter in code if not letter.isprintable())
+
+
+def test_words_of_other_scripts_stay_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "می\u200cخواهم \u200fشرکت کنم، žluťoučký 同意します"
+    say(words)
+    assert capsys.readouterr().out == f"{words}\n"

@@ -33,6 +33,17 @@ _REPORT = {
     "faults": 0,
     "study": 1,
     "chain_id": 31337,
+    "contracts": {
+        "registry": "0xCf7Ed3AccA5a467e9e704C703E8D87F634fB0Fc9",
+        "consent_token": "0xDc64a140Aa3E981100a9becA4E685f962f0cF6C9",
+        "ledger": "0x5FC8d32690cc91D4c39d9d3abcBD16989F875707",
+        "compared": False,
+    },
+    "reviewers": [
+        "0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65",
+        "0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc",
+    ],
+    "threshold": 2,
     "holds_until": {
         "block": 1204,
         "hash": "0x" + "5c" * 32,

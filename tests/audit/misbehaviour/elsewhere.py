@@ -9,6 +9,7 @@ _LIES = "tests/federation/app/test_lies.py::"
 _REORGANISATIONS = "tests/federation/app/test_reorganisations.py::"
 _BARS = "tests/federation/app/test_bars.py::"
 _SIGN_IN = "tests/api/signin/test_passkeys.py::"
+_OTHER_DEPLOYMENT = "tests/audit/test_other_deployment.py::"
 BY_GATE, BY_SITE, BY_LEDGER = "the site's gate", "the site's journal", "the ledger"
 
 ELSEWHERE = (
@@ -35,6 +36,15 @@ ELSEWHERE = (
         BY_GATE,
         "COMMITTEE_UNKNOWN",
         _GATE + "test_another_committee_than_the_site_was_told_is_refused",
+    ),
+    Elsewhere(
+        "study-at-other-contracts",
+        Who.COORDINATOR,
+        "deploys the same code again, runs a study with a committee of its own there, and hands on"
+        " that study's bundle",
+        "`assent verify` with the deployment file",
+        "deployment",
+        _OTHER_DEPLOYMENT + "test_only_the_deployment_tells_it_from_ours",
     ),
     Elsewhere(
         "foreign-chain",
@@ -262,6 +272,16 @@ NOT_DETECTABLE = (
         "The block hash is the one thing that verification takes from people. Who asks two sites"
         " that do not lie together finds out.",
         "all who are asked for a block hash name the same false one",
+    ),
+    NotDetectable(
+        "consents-from-before-the-contracts",
+        Who.SPONSOR,
+        "deploys the contracts by a constructor of its own, which writes invented consents into"
+        " their storage before it returns the known code, and hands on the bundle itself",
+        "A bundle proves code and storage at one block, not how the storage began, and events hold"
+        " no holder's signature. Who gathers the bundle from another node finds out: no node has"
+        " logs of what no block did.",
+        "deploys the contracts by a constructor of its own",
     ),
     NotDetectable(
         "revocation-that-nobody-carries",

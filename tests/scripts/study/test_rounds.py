@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from random import randbytes
 
 from tests.desk import Desk
 
@@ -55,6 +57,23 @@ def test_a_bundle_gathered_by_command_verifies_with_the_hash_that_it_prints(
     assert other.code == 2
     assert "not an empty folder" in other.words
     shutil.rmtree(bundle)
+
+
+def test_terms_that_nobody_approved_keep_nobody_from_the_evidence(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """A sponsor proposes what it likes, and need publish nothing of it."""
+    study = desk.real_study()
+    desk.publish(study)
+    chain = desk.world.chain(desk.world.sponsor)
+    terms = chain.registry.terms(study.number, 1)
+    unpublished = replace(terms, dpia_hash=randbytes(32), initial_checkpoint=randbytes(32))
+    chain.registry.propose_version(study.number, unpublished)
+
+    bundle = tmp_path / "bundle"
+    gathered = desk.must(f"study bundle {study.number} {bundle} --json").json
+    desk.must(f"verify {bundle} --trust-block {gathered['block_hash']}")
+    assert sorted(path.name for path in (bundle / "documents").iterdir()) == ["1"]
 
 
 def test_a_round_that_did_not_seal_in_time_is_ended_by_anyone(desk: Desk) -> None:
