@@ -17,7 +17,12 @@ from sqlalchemy.orm import Session
 from api.outbox import repository
 from api.outbox.checking import Prepared
 from api.outbox.models import AcceptedAct
-from api.outbox.problems import IdempotencyKeyInvalid, IdempotencyKeyReused, QuotaSpent
+from api.outbox.problems import (
+    ActTooCostly,
+    IdempotencyKeyInvalid,
+    IdempotencyKeyReused,
+    QuotaSpent,
+)
 from api.outbox.showing import shown
 from api.outbox.tables import OutboxAct
 from api.problems import ServiceProblem
@@ -39,7 +44,7 @@ class Brought:
 
     prepared: Prepared
     gas: int | None
-    refusal: ChainError | None
+    refusal: ChainError | ActTooCostly | None
     address: str
     key: str | None
 

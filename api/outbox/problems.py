@@ -21,6 +21,14 @@ class ActForAnotherChain(ServiceProblem):
     fix = "Ask this service for the typed data and sign that."
 
 
+class ActTooCostly(ServiceProblem):
+    code = "act-too-costly"
+    status_code_ = 409
+    summary = "The act takes more gas than this service pays for"
+    why = "What a contract account does to check its signature is paid for by whoever carries it."
+    fix = "Have the account check it with less gas, or carry the act to the contract yourself."
+
+
 class RelayOff(ServiceProblem):
     code = "relay-off"
     status_code_ = 503
