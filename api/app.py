@@ -14,7 +14,7 @@ from api.consents import endpoints as consents
 from api.enrolments import endpoints as enrolments
 from api.erasures import endpoints as erasures
 from api.fhir import endpoints as fhir
-from api.http.errors import install_error_handlers
+from api.http.errors import Defects, install_error_handlers
 from api.http.headers import EntityTags, RequestHeaders
 from api.http.limits import BodyLimit, RequestRate, make_limiter
 from api.index.metrics import IndexMetrics
@@ -107,6 +107,7 @@ def create_app(service: Service) -> FastAPI:
         per_minute=settings.requests_per_minute,
         origin=settings.origin,
     )
+    app.add_middleware(Defects, origin=settings.origin)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(settings.cors_origins),
