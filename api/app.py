@@ -14,6 +14,7 @@ from api.consents import endpoints as consents
 from api.enrolments import endpoints as enrolments
 from api.erasures import endpoints as erasures
 from api.fhir import endpoints as fhir
+from api.http.described import OUTCOMES, PROBLEMS
 from api.http.errors import Defects, install_error_handlers
 from api.http.headers import EntityTags, RequestHeaders
 from api.http.limits import BodyLimit, RequestRate, make_limiter
@@ -91,10 +92,10 @@ def create_app(service: Service) -> FastAPI:
     app.state.service = service
     app.state.intake = Intake(service)
     app.state.limiter = make_limiter()
-    app.include_router(observability.router)
+    app.include_router(observability.router, responses=PROBLEMS)
     for router in ROUTERS:
-        app.include_router(router, prefix="/v1")
-    app.include_router(fhir.router, prefix="/fhir")
+        app.include_router(router, prefix="/v1", responses=PROBLEMS)
+    app.include_router(fhir.router, prefix="/fhir", responses=OUTCOMES)
     service.registry.register(OutboxMetrics(service))
     service.registry.register(IndexMetrics(service))
     install_error_handlers(app, settings.origin)

@@ -46,7 +46,10 @@ class NotFound(ServiceProblem):
     status_code_ = 404
     summary = "There is no such thing, or it is not yours to see"
     why = "What is another person's is answered as what does not exist."
-    fix = "Check the address of the request, and with which account you are signed in."
+    fix = (
+        "Check the address (`/openapi.json` lists all operations), and with which account you are"
+        " signed in."
+    )
 
 
 class MethodNotServed(ServiceProblem):
