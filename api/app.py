@@ -114,8 +114,11 @@ def create_app(service: Service) -> FastAPI:
         allow_origins=list(settings.cors_origins),
         allow_credentials=True,
         allow_methods=["GET", "POST", "PUT", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"],
-        expose_headers=["ETag", "Link", "Retry-After", "X-Request-ID"],
+        allow_headers=[
+            *("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"),
+            *("Last-Event-ID", "Prefer"),
+        ],
+        expose_headers=["ETag", "Link", "Location", "Retry-After", "X-Request-ID"],
         max_age=600,
     )
     app.add_middleware(ObservedRequests, metrics=RequestMetrics(service.registry))
