@@ -41,7 +41,10 @@ class QuotaSpent(ServiceProblem):
     code = "quota-spent"
     status_code_ = 429
     summary = "One address may have only so many acts carried in an hour"
-    why = "Every act costs the service a fee. Revocations are never counted."
+    why = (
+        "Every act costs the service a fee. Revocations are not counted, unless a contract account"
+        " agreed to them when it was asked and refused them in the block."
+    )
     fix = "Wait as long as `Retry-After` says, or carry the act to the contract yourself."
 
 

@@ -17,12 +17,23 @@ _RUNTIME = (
     "5b6001900380600157"  # jumpdest 1: minus one, and again unless it is zero
     "631626ba7e60e01b60005260206000f3"  # the selector, as bytes4
 )
-# codecopy(0, 11, size); return(0, size)
-_CREATION = f"60{len(_RUNTIME) // 2:02x}80600b6000396000f3" + _RUNTIME
+# isValidSignature(...): 0x1626ba7e with a balance, or in transactions that another account sends.
+_TWO_FACED = "73{carrier}32141547171515631626ba7e60e01b0260005260206000f3"
+
+
+def deploy_two_faced_wallet(world: World, carrier: str) -> str:
+    """Agrees to everything until its balance is taken; then to nothing that `carrier` sends."""
+    return _deploy(world, _TWO_FACED.format(carrier=carrier[2:].lower()))
 
 
 def deploy_costly_wallet(world: World) -> str:
     """Its address; it costs nothing until `take_gas`."""
+    return _deploy(world, _RUNTIME)
+
+
+def _deploy(world: World, runtime: str) -> str:
+    # codecopy(0, 11, size); return(0, size)
+    creation = f"60{len(runtime) // 2:02x}80600b6000396000f3" + runtime
     payer, w3 = world.accounts[22], world.chain().w3
     transaction = payer.sign_transaction(
         {
@@ -32,7 +43,7 @@ def deploy_costly_wallet(world: World) -> str:
             "maxFeePerGas": 10**11,
             "maxPriorityFeePerGas": 0,
             "value": 0,
-            "data": bytes.fromhex(_CREATION),
+            "data": bytes.fromhex(creation),
         }
     )
     sent = w3.eth.send_raw_transaction(transaction.raw_transaction)

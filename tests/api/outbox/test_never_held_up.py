@@ -9,8 +9,15 @@ from api.outbox import queueing
 from api.outbox.checking import MOST_GAS
 from api.outbox.relayer import Relayer
 from chain.errors import ChainUnreachable, RpcRefused
+from chain.messages import Revocation, signer_of_account
+from chain.signed_act import SignedAct
 from tests.api.outbox.acts import Outbox, Patients, rpc
-from tests.api.outbox.costly_wallet import deploy_costly_wallet, grant_of, take_gas
+from tests.api.outbox.costly_wallet import (
+    deploy_costly_wallet,
+    deploy_two_faced_wallet,
+    grant_of,
+    take_gas,
+)
 from tests.api.outbox.relaying import bring, relay, told_of
 from tests.api.outbox.rpc_gate import RpcGate
 
@@ -59,6 +66,30 @@ def test_an_act_that_the_node_cannot_estimate_holds_up_no_other(
     assert told_of(client, stuck)["state"] == "accepted"
     gate.refused = None
     assert relay(relayer, client, stuck)[0]["state"] == "confirmed"
+
+
+def test_revocations_that_only_look_good_do_not_spend_the_account(
+    client: TestClient, relayer: Relayer, outbox: Outbox, patients: Patients
+) -> None:
+    wallet = deploy_two_faced_wallet(patients.world, outbox.key.address)
+    grant = bring(client, grant_of(patients, wallet))
+    token = int(relay(relayer, client, grant)[0]["token_id"])
+    take_gas(patients.world, wallet, 0)
+    signer = signer_of_account(wallet)
+    act = SignedAct(patients.chain.consent.domain, Revocation(token), signer, b"")
+    for _ in range(3):
+        [failed] = relay(relayer, client, bring(client, act))
+        assert (failed["state"], failed["reason"]["code"]) == (
+            "failed",
+            "consent-signature-invalid",
+        )
+    sent = outbox.sent_nonces()
+    refused = client.post("/v1/acts", json=act.to_json())
+    assert (refused.status_code, refused.json()["code"]) == (429, "quota-spent")
+    assert int(refused.headers["retry-after"]) > 0
+    withdrawn = bring(client, patients.revocation())
+    assert relay(relayer, client, withdrawn)[0]["state"] == "confirmed"
+    assert outbox.sent_nonces() == sent + 1
 
 
 def test_bytes_that_a_node_refuses_because_fees_have_risen_get_dearer(
