@@ -14,7 +14,8 @@ from api.consents import endpoints as consents
 from api.enrolments import endpoints as enrolments
 from api.erasures import endpoints as erasures
 from api.fhir import endpoints as fhir
-from api.http.errors import install_error_handlers
+from api.http.described import OUTCOMES, PROBLEMS
+from api.http.errors import Defects, install_error_handlers
 from api.http.headers import EntityTags, RequestHeaders
 from api.http.limits import BodyLimit, RequestRate, make_limiter
 from api.index.metrics import IndexMetrics
@@ -91,10 +92,10 @@ def create_app(service: Service) -> FastAPI:
     app.state.service = service
     app.state.intake = Intake(service)
     app.state.limiter = make_limiter()
-    app.include_router(observability.router)
+    app.include_router(observability.router, responses=PROBLEMS)
     for router in ROUTERS:
-        app.include_router(router, prefix="/v1")
-    app.include_router(fhir.router, prefix="/fhir")
+        app.include_router(router, prefix="/v1", responses=PROBLEMS)
+    app.include_router(fhir.router, prefix="/fhir", responses=OUTCOMES)
     service.registry.register(OutboxMetrics(service))
     service.registry.register(IndexMetrics(service))
     install_error_handlers(app, settings.origin)
@@ -107,13 +108,17 @@ def create_app(service: Service) -> FastAPI:
         per_minute=settings.requests_per_minute,
         origin=settings.origin,
     )
+    app.add_middleware(Defects, origin=settings.origin)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(settings.cors_origins),
         allow_credentials=True,
         allow_methods=["GET", "POST", "PUT", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"],
-        expose_headers=["ETag", "Link", "Retry-After", "X-Request-ID"],
+        allow_headers=[
+            *("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"),
+            *("Last-Event-ID", "Prefer"),
+        ],
+        expose_headers=["ETag", "Link", "Location", "Retry-After", "X-Request-ID"],
         max_age=600,
     )
     app.add_middleware(ObservedRequests, metrics=RequestMetrics(service.registry))

@@ -46,7 +46,26 @@ class NotFound(ServiceProblem):
     status_code_ = 404
     summary = "There is no such thing, or it is not yours to see"
     why = "What is another person's is answered as what does not exist."
-    fix = "Check the address of the request, and with which account you are signed in."
+    fix = (
+        "Check the address (`/openapi.json` lists all operations), and with which account you are"
+        " signed in."
+    )
+
+
+class MethodNotServed(ServiceProblem):
+    code = "method-not-served"
+    status_code_ = 405
+    summary = "This address does not take that method"
+    why = "Each operation has one method, and HEAD and OPTIONS are no operations."
+    fix = "`/openapi.json` lists every operation with its method."
+
+
+class BodyUnreadable(ServiceProblem):
+    code = "body-unreadable"
+    status_code_ = 400
+    summary = "The request's body cannot be read"
+    why = "It is not UTF-8, nested too deeply, or was cut off on its way."
+    fix = "Send JSON in UTF-8, with `Content-Type: application/json`."
 
 
 class RequestInvalid(ServiceProblem):
@@ -54,7 +73,10 @@ class RequestInvalid(ServiceProblem):
     status_code_ = 422
     summary = "The request does not have the form that the operation takes"
     why = "A member is missing, unknown or of the wrong type."
-    fix = "`errors` names each member; the OpenAPI document shows an example of the operation."
+    fix = (
+        "`errors` names each member; `/openapi.json` shows an example of the operation. A body"
+        " needs `Content-Type: application/json`."
+    )
 
 
 class BodyTooLarge(ServiceProblem):

@@ -25,6 +25,7 @@ from api.http.paging import Page, PagingOf, cursor
 from api.index.state import study_state
 from api.outbox.intake import IntakeOf
 from api.outbox.models import ActShown
+from api.problems import NotFound
 from api.signin.caller import Caller, MaybeCallerOf, requires
 from api.signin.scopes import Scope
 from chain.messages import Challenge, Revocation, split_token_id
@@ -64,7 +65,11 @@ def bring_assertion(
     return accepted.shown
 
 
-@router.get("/consents", summary="Your consents")
+@router.get(
+    "/consents",
+    summary="Your consents",
+    description="A page may be short before the last: what the chain took back is left out.",
+)
 def list_consents(
     caller: ReaderOf, service: ServiceOf, chain: ChainOf, database: Database, paging: PagingOf
 ) -> Page[ConsentShown]:
@@ -73,8 +78,9 @@ def list_consents(
     rows = repository.tokens_of(database, caller.address, since, paging.limit)
     block = chain.head()
     kept = rows[: paging.limit]
-    items = [show(service, chain, database, row.token_id, block) for row in kept]
+    shown = [show(service, chain, database, row.token_id, block) for row in kept]
     more = len(rows) > paging.limit
+    items = [one for one in shown if one is not None]
     return Page(items=items, next=cursor(str(kept[-1].token_id)) if more else None)
 
 
@@ -83,7 +89,10 @@ def one_consent(
     token: str, caller: ReaderOf, service: ServiceOf, chain: ChainOf, database: Database
 ) -> ConsentShown:
     number, _ = require_own(chain, token, caller.address)
-    return show(service, chain, database, number, chain.head())
+    shown = show(service, chain, database, number, chain.head())
+    if shown is None:
+        raise NotFound
+    return shown
 
 
 @router.get("/consents/{token}/rounds", summary="Which rounds used one of your consents")

@@ -44,16 +44,15 @@ def chain_now(service: Service, chain: Chain) -> int:
 
 def show(
     service: Service, chain: Chain, database: Session, number: int, block: Block
-) -> ConsentShown:
-    """The token at a block.
+) -> ConsentShown | None:
+    """The token at a block; None: the chain has none, or none any more (a reorganisation).
 
     Raises:
-        NotFound: there is none.
         chain.errors.ChainError
     """
     consent = chain.consent.consent(number, block=block.number)
     if not consent.granted_at:
-        raise NotFound
+        return None
     study, site, _ = split_token_id(number)
     now = max(block.timestamp, int(service.clock().timestamp()))
     asked = terms_in_force(chain, study).purposes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Path, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from starlette.routing import BaseRoute
 
 from api.fhir import consent_endpoints, round_endpoints
@@ -13,7 +13,7 @@ from api.fhir.capability import capability_statement
 from api.fhir.dependencies import NamingOf
 from api.fhir.responses import FhirRoute, resource_response
 from api.fhir.terminology import code_system, extension_definition
-from api.problems import NotFound
+from api.problems import MethodNotServed, NotFound
 
 router = APIRouter(tags=["FHIR R4"], route_class=FhirRoute)
 _RESOURCES = (consent_endpoints.router, round_endpoints.router)
@@ -75,4 +75,4 @@ def not_served(rest: str, request: Request) -> Response:
     """Whatever else is asked for below /fhir is refused as FHIR refuses."""
     if request.method == "GET":
         raise NotFound("it is not served; GET /fhir/metadata says what is")
-    raise HTTPException(405, "this interaction is not served; GET /fhir/metadata says what is")
+    raise MethodNotServed("this interaction is not served; GET /fhir/metadata says what is")

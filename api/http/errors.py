@@ -8,14 +8,17 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import (
+    BodyUnreadable,
     ChainAway,
     ChainMismatch,
     DatabaseAway,
     IpfsAway,
+    MethodNotServed,
     NotFound,
     RequestInvalid,
     ServiceProblem,
@@ -29,24 +32,12 @@ _log = structlog.get_logger("api")
 
 
 def install_error_handlers(app: FastAPI, origin: str) -> None:
-    """Every exception becomes a problem whose `type` is its page in the error catalogue."""
+    """Every exception that is expected becomes a problem; `Defects` sees to all others."""
 
     def handle(request: Request, error: Exception) -> JSONResponse:
-        problem = problem_of(error)
-        if problem.status >= 500:
-            # Not the message: an exception's text may hold what was sent.
-            _log.error("problem", code=problem.type, kind=type(error).__name__, exc_info=error)
-        body = problem.marshal(uri=f"{origin}/problems/{{type}}")
-        request_id = getattr(request.state, "request_id", None)
-        if request_id is not None:
-            body["request_id"] = request_id
-        headers = {**(problem.headers or {})}
-        return JSONResponse(
-            body, problem.status, headers=headers, media_type="application/problem+json"
-        )
+        return _told(request, error, origin)
 
     for kind in (
-        Exception,
         ServiceProblem,
         HTTPException,
         RequestValidationError,
@@ -55,6 +46,49 @@ def install_error_handlers(app: FastAPI, origin: str) -> None:
         ObjectStoreUnreachable,
     ):
         app.add_exception_handler(kind, handle)
+
+
+class Defects:
+    """Tells whatever nobody expected as a defect, with the headers that every answer has.
+
+    Starlette's own handler stands outside of whatever adds headers, and raises again what it told:
+    then the server writes the exception's text to its log.
+    """
+
+    def __init__(self, app: ASGIApp, origin: str) -> None:
+        self._app, self._origin = app, origin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = False
+
+        async def noted(message: Message) -> None:
+            nonlocal began
+            began = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception as error:
+            if began or scope["type"] != "http":
+                _log.error("cut short", kind=type(error).__name__, exc_info=error)
+                raise
+            await _told(Request(scope), error, self._origin)(scope, receive, send)
+
+
+def _told(request: Request, error: Exception, origin: str) -> JSONResponse:
+    """The answer; `type` is the problem's page in the error catalogue."""
+    problem = problem_of(error)
+    if problem.status >= 500:
+        # Not the message: an exception's text may hold what was sent.
+        _log.error("problem", code=problem.type, kind=type(error).__name__, exc_info=error)
+    body = problem.marshal(uri=f"{origin}/problems/{{type}}")
+    request_id = getattr(request.state, "request_id", None)
+    if request_id is not None:
+        body["request_id"] = request_id
+    headers = {**(problem.headers or {})}
+    return JSONResponse(
+        body, problem.status, headers=headers, media_type="application/problem+json"
+    )
 
 
 def problem_of(error: Exception) -> Any:
@@ -74,20 +108,26 @@ def problem_of(error: Exception) -> Any:
             return ChainAway(headers=dict(_RETRY))
         case ObjectStoreUnreachable():
             return IpfsAway(headers=dict(_RETRY))
+        case DataError():
+            return RequestInvalid("it holds a character or number that nothing here can have")
         case DBAPIError():
             return DatabaseAway(headers=dict(_RETRY))
         case _:
             return ServiceProblem()
 
 
-def _of_http(error: HTTPException) -> Any:
-    if error.status_code == 404:
-        return NotFound()
-    from rfc9457 import Problem
-
-    code = f"http-{error.status_code}"
+def _of_http(error: HTTPException) -> ServiceProblem:
+    """What the framework itself raises."""
     headers = dict(error.headers) if error.headers else None
-    return Problem(title=str(error.detail), type_=code, status=error.status_code, headers=headers)
+    match error.status_code:
+        case 400:
+            return BodyUnreadable(headers=headers)
+        case 404:
+            return NotFound()
+        case 405:
+            return MethodNotServed(headers=headers)
+        case _:
+            return ServiceProblem()
 
 
 def _shown(error: Any) -> dict[str, str]:

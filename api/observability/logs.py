@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import MutableMapping
 from typing import Any
@@ -20,7 +21,7 @@ ALLOWED = frozenset(
 
 
 def configure_logs() -> None:
-    """JSON lines for structlog's loggers; uvicorn's own lines stay short and without addresses."""
+    """JSON lines for structlog's loggers, and for what libraries have to say."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -34,21 +35,41 @@ def configure_logs() -> None:
         cache_logger_on_first_use=True,
     )
     logging.getLogger("uvicorn.access").disabled = True
+    assert logging.lastResort is not None
+    logging.lastResort.setFormatter(_OfLibraries())
+
+
+class _OfLibraries(logging.Formatter):
+    """A library's own line: without what comes after it, and without an exception's text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "level": record.levelname.lower(),
+            "kind": record.name,
+            "event": record.getMessage().partition("\n")[0],
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            line["exception"] = _place(record.exc_info[1])
+        return json.dumps(line)
 
 
 def _place_of_exception(
     _logger: Any, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    # Where it happened, never what was said: an exception's text may hold what was sent.
     error = event.pop("exc_info", None)
     if isinstance(error, BaseException):
-        trace, places = error.__traceback__, []
-        while trace is not None:
-            code = trace.tb_frame.f_code
-            places.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}")
-            trace = trace.tb_next
-        event["exception"] = f"{type(error).__name__} at {' > '.join(places[-6:])}"
+        event["exception"] = _place(error)
     return event
+
+
+def _place(error: BaseException) -> str:
+    # Where it happened, never what was said: an exception's text may hold what was sent.
+    trace, places = error.__traceback__, []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return f"{type(error).__name__} at {' > '.join(places[-6:])}"
 
 
 def _only_allowed(

@@ -17,7 +17,12 @@ from sqlalchemy.orm import Session
 from api.outbox import repository
 from api.outbox.checking import Prepared
 from api.outbox.models import AcceptedAct
-from api.outbox.problems import IdempotencyKeyInvalid, IdempotencyKeyReused, QuotaSpent
+from api.outbox.problems import (
+    ActTooCostly,
+    IdempotencyKeyInvalid,
+    IdempotencyKeyReused,
+    QuotaSpent,
+)
 from api.outbox.showing import shown
 from api.outbox.tables import OutboxAct
 from api.problems import ServiceProblem
@@ -25,6 +30,9 @@ from chain.errors import ChainError
 
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
 _QUOTA_SPAN = timedelta(hours=1)
+#: Revocations are not counted. But a contract account can agree to one when it is asked, and not
+#: when it is carried: whoever pays for that stops after so many of an account in the span.
+_MOST_REVERTED = 3
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ class Brought:
 
     prepared: Prepared
     gas: int | None
-    refusal: ChainError | None
+    refusal: ChainError | ActTooCostly | None
     address: str
     key: str | None
 
@@ -72,8 +80,13 @@ def _keep(connection: Connection, one: Brought, acts_per_hour: int, now: datetim
     if known is None:
         if one.refusal is not None:
             raise one.refusal
+        since = now - _QUOTA_SPAN
         if one.prepared.is_counted:
-            _refuse_beyond_quota(connection, one.address, acts_per_hour, now)
+            counted = repository.counted_since(connection, one.address, since)
+            _refuse_beyond(acts_per_hour, counted, f"{acts_per_hour} acts an hour", now)
+        else:
+            reverted = repository.reverted_since(connection, one.prepared.act.account, since)
+            _refuse_beyond(_MOST_REVERTED, reverted, "each time it failed in its block", now)
         values = _values(one, now)
         if repository.add(connection, values):
             used.note(values["id"])
@@ -133,14 +146,11 @@ def _hash(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def _refuse_beyond_quota(connection: Connection, address: str, limit: int, now: datetime) -> None:
-    times = repository.counted_since(connection, address, now - _QUOTA_SPAN)
+def _refuse_beyond(limit: int, times: Sequence[datetime], detail: str, now: datetime) -> None:
     if len(times) < limit:
         return
     wait = times[-limit] + _QUOTA_SPAN - now
-    raise QuotaSpent(
-        f"{limit} acts an hour", headers={"Retry-After": str(max(1, int(wait.total_seconds()) + 1))}
-    )
+    raise QuotaSpent(detail, headers={"Retry-After": str(max(1, int(wait.total_seconds()) + 1))})
 
 
 def _values(one: Brought, now: datetime) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from eth_utils.crypto import keccak
 
-from api.outbox.problems import ActForAnotherChain
+from api.outbox.problems import ActForAnotherChain, ActTooCostly
 from chain.chain import Chain
 from chain.errors import ChainError, ChainUnreachable, RegistryQuorumNotReached
 from chain.messages import (
@@ -24,6 +24,11 @@ from chain.signed_act import SignedAct, SignedActInvalid, call_of
 #: Smaller goes first: who withdraws waits for nobody, who stops a study only for them.
 _PRIORITIES: dict[type, int] = {Revocation: 0, Suspension: 1}
 _LAST = 2
+
+#: What one act may take. The dearest that keys and passkeys sign takes a tenth of it; a contract
+#: account (ERC-1271) decides itself what its answer costs, and more than a block, or a transaction
+#: (EIP-7825: 2^24), may hold is refused by every node, for ever, and with it all that comes after.
+MOST_GAS = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,8 @@ def estimate(chain: Chain, acts: Sequence[Prepared]) -> list[int | Exception | N
     """Gas that each act takes on the newest block; None when it waits for other reviewers.
 
     The contract checks everything here, signatures included, whatever the kind of signer; its
-    refusal (chain.errors.ChainError) stands in the place of an act that it would not accept.
+    refusal (chain.errors.ChainError) stands in the place of an act that it would not accept, and
+    ActTooCostly in that of one that takes more than MOST_GAS.
 
     Raises:
         chain.errors.ChainUnreachable
@@ -106,11 +112,17 @@ def estimate(chain: Chain, acts: Sequence[Prepared]) -> list[int | Exception | N
     ]
 
 
-def gas_of(provider: NodeProvider, calls: Sequence[dict[str, str]]) -> list[int | ChainError]:
+def gas_of(
+    provider: NodeProvider, calls: Sequence[dict[str, str]]
+) -> list[int | ChainError | ActTooCostly]:
     """Gas of each call on the newest block, or why it is refused. Raises ChainUnreachable."""
     answers = provider.make_many([("eth_estimateGas", [call, "latest"]) for call in calls])
     try:
-        return [one if isinstance(one, ChainError) else int(one, 16) for one in answers]
+        return [one if isinstance(one, ChainError) else _payable(int(one, 16)) for one in answers]
     except (TypeError, ValueError) as error:
         reason = "it gives an estimate that cannot be read"
         raise ChainUnreachable(provider.shown_url, reason) from error
+
+
+def _payable(gas: int) -> int | ActTooCostly:
+    return gas if gas <= MOST_GAS else ActTooCostly(f"{gas} gas; at most {MOST_GAS} is paid for")

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from api.outbox.accepting import Brought, keep
 from api.outbox.checking import Prepared, estimate, prepare
 from api.outbox.models import AcceptedAct
-from api.outbox.problems import RelayOff
+from api.outbox.problems import ActTooCostly, RelayOff
 from api.service import Service
 from api.together import Together
 from chain.errors import ChainError
@@ -45,7 +45,8 @@ class Intake:
             idempotency_key: the request's `Idempotency-Key`, if any.
 
         Raises:
-            RelayOff, ActForAnotherChain, QuotaSpent, IdempotencyKeyInvalid, IdempotencyKeyReused
+            RelayOff, ActForAnotherChain, ActTooCostly, QuotaSpent
+            IdempotencyKeyInvalid, IdempotencyKeyReused
             chain.errors.ChainError: a ContractRefused among them, when the contract would refuse
                 it.
             sqlalchemy.exc.DBAPIError: the database is away; it may have been kept all the same.
@@ -54,10 +55,10 @@ class Intake:
             raise RelayOff
         prepared = prepare(self._service.node.chain(), act)
         gas: int | None
-        refusal: ChainError | None
+        refusal: ChainError | ActTooCostly | None
         try:
             gas, refusal = self._asking.do(prepared), None
-        except ChainError as error:
+        except (ChainError, ActTooCostly) as error:
             # An act that was carried is refused the second time, and is still the same act.
             gas, refusal = None, error
         brought = Brought(prepared, gas, refusal, caller_address or act.account, idempotency_key)

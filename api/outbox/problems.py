@@ -21,6 +21,14 @@ class ActForAnotherChain(ServiceProblem):
     fix = "Ask this service for the typed data and sign that."
 
 
+class ActTooCostly(ServiceProblem):
+    code = "act-too-costly"
+    status_code_ = 409
+    summary = "The act takes more gas than this service pays for"
+    why = "What a contract account does to check its signature is paid for by whoever carries it."
+    fix = "Have the account check it with less gas, or carry the act to the contract yourself."
+
+
 class RelayOff(ServiceProblem):
     code = "relay-off"
     status_code_ = 503
@@ -33,7 +41,10 @@ class QuotaSpent(ServiceProblem):
     code = "quota-spent"
     status_code_ = 429
     summary = "One address may have only so many acts carried in an hour"
-    why = "Every act costs the service a fee. Revocations are never counted."
+    why = (
+        "Every act costs the service a fee. Revocations are not counted, unless a contract account"
+        " agreed to them when it was asked and refused them in the block."
+    )
     fix = "Wait as long as `Retry-After` says, or carry the act to the contract yourself."
 
 

@@ -13,6 +13,7 @@ from api.clock import Clock
 from api.outbox import relay_repository as repository
 from api.outbox.checking import Call
 from api.outbox.failing import failed
+from api.outbox.problems import ActTooCostly
 from api.outbox.relay_node import RelayNode
 from api.outbox.tables import OutboxAct
 from chain.errors import ChainError, ContractRefused, RegistryQuorumNotReached
@@ -54,20 +55,25 @@ class Queue:
         answers = self._node.estimate([Call(one[0].contract, one[0].data) for one in stale])
         changes: list[dict[str, Any]] = []
         bad: set[int] = set()
+        trouble: ChainError | None = None
         for group, answer in zip(stale, answers, strict=True):
-            if isinstance(answer, ContractRefused):
-                bad.add(group[0].sequence)
-                changes += [failed(act, answer, self._clock()) for act in group]
-            elif isinstance(answer, ChainError):
-                # The node's own trouble says nothing of the act.
-                raise answer
-            else:
+            if isinstance(answer, int):
                 for act in group:
                     act.gas = answer
+                continue
+            bad.add(group[0].sequence)
+            if isinstance(answer, ContractRefused | ActTooCostly):
+                changes += [failed(act, answer, self._clock()) for act in group]
+            else:
+                # The node's own trouble says nothing of the act, which is asked about again later.
+                trouble = answer
         if changes:
             with self._sessions.begin() as database:
                 repository.settle(database, changes)
-        return [group for group in groups if group[0].sequence not in bad]
+        good = [group for group in groups if group[0].sequence not in bad]
+        if trouble is not None and not good:
+            raise trouble  # what it says of one must not hold up others, but here are none
+        return good
 
     def gather(self) -> int:
         """Puts in line what enough reviewers say by now; returns how many acts changed."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.outbox.checking import Call, gas_of
+from api.outbox.problems import ActTooCostly
 from chain.blocks import Block, block_of
 from chain.chain import Chain
 from chain.errors import ChainError, ChainUnreachable
@@ -124,7 +125,7 @@ class RelayNode:
                 result[place] = answers[place]
         return result
 
-    def estimate(self, calls: Sequence[Call]) -> list[int | ChainError]:
+    def estimate(self, calls: Sequence[Call]) -> list[int | ChainError | ActTooCostly]:
         """Gas of each call from the account on the newest block, or why it is refused."""
         return gas_of(self._provider, [call.parameters(self._account) for call in calls])
 

@@ -109,8 +109,11 @@ class Relayer:
         due: list[tuple[int, SignedForm]] = []
         for one in unmined:
             attempt = self._attempts.get(one.row.id)
-            if attempt is None or self._is_refused_for_long(attempt):
+            if attempt is None:
                 due.append((one.row.id, one.newest))
+            elif self._is_refused_for_long(attempt):
+                form = self._dearer(one, view) if _is_cheap(one.newest, view) else one.newest
+                due.append((one.row.id, form))
             elif self._waits_too_long(attempt, view):
                 due.append((one.row.id, self._dearer(one, view)))
         self._send(view, due)
@@ -200,6 +203,13 @@ class Relayer:
         session = self._sessions()
         session.connection(execution_options={"reads_only": True})
         return session
+
+
+def _is_cheap(form: SignedForm, view: View) -> bool:
+    """Whether fees have more than doubled since: some nodes refuse what the next block cannot take,
+    and would refuse the same bytes for ever.
+    """
+    return 2 * form.max_fee < view.fees.max_fee or 2 * form.tip < view.fees.tip
 
 
 def _gas(estimated: int) -> int:

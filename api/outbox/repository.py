@@ -22,6 +22,17 @@ _COUNTED = (
     .where(_ACTS.c.quota_address == bindparam("address"), _ACTS.c.accepted_at > bindparam("since"))
     .order_by(_ACTS.c.accepted_at)
 )
+_REVERTED = (
+    select(_ACTS.c.accepted_at)
+    .where(
+        _ACTS.c.account == bindparam("account"),
+        _ACTS.c.accepted_at > bindparam("since"),
+        _ACTS.c.quota_address.is_(None),
+        _ACTS.c.state == "failed",
+        _ACTS.c.tries > 0,
+    )
+    .order_by(_ACTS.c.accepted_at)
+)
 _KEY = select(_KEYS.c.request, _KEYS.c.act_id).where(
     _KEYS.c.scope == bindparam("scope"), _KEYS.c.key == bindparam("key")
 )
@@ -115,6 +126,13 @@ def lock_quotas(connection: Connection, addresses: Collection[str]) -> None:
 def counted_since(connection: Connection, address: str, since: datetime) -> Sequence[datetime]:
     """When acts that count for an address were accepted, oldest first."""
     return connection.scalars(_COUNTED, {"address": address, "since": since}).all()
+
+
+def reverted_since(connection: Connection, account: str, since: datetime) -> Sequence[datetime]:
+    """When an account's acts were accepted that count for nobody and failed although they were
+    carried, oldest first.
+    """
+    return connection.scalars(_REVERTED, {"account": account, "since": since}).all()
 
 
 def find_key(connection: Connection, scope: str, key: bytes) -> tuple[bytes, str] | None:

@@ -14,6 +14,7 @@ from api.clock import Clock
 from api.outbox import relay_repository as repository
 from api.outbox.checking import Call
 from api.outbox.failing import failed
+from api.outbox.problems import ActTooCostly
 from api.outbox.relay_node import Receipt, RelayNode, View
 from api.outbox.relay_repository import Account, Signed
 from api.outbox.tables import OutboxAct
@@ -204,15 +205,13 @@ def _again(act: OutboxAct) -> dict[str, Any]:
 
 
 def _reverted(
-    act: OutboxAct, receipt: Receipt, answer: int | ChainError, now: datetime
+    act: OutboxAct, receipt: Receipt, answer: int | ChainError | ActTooCostly, now: datetime
 ) -> dict[str, Any]:
-    if isinstance(answer, ContractRefused):
+    if isinstance(answer, ContractRefused | ActTooCostly):
         return failed(act, answer, now)
-    if isinstance(answer, ChainError):
-        # The node's own trouble says nothing of the act.
-        raise answer
     if act.tries < _MOST_TRIES:
-        # It would succeed now: the block had less gas for it than it came to need.
+        # It would succeed now: the block had less gas for it than it came to need. Or the node
+        # cannot say, which says nothing of the act, and must not keep the others from being over.
         return _again(act)
     return failed(act, TransactionFailed(receipt.tx_hash, "it reverted without a reason"), now)
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPBearer
+from fastapi.security import APIKeyCookie, HTTPBearer
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
@@ -61,10 +61,22 @@ class SignIn:
 _documented = HTTPBearer(
     auto_error=False, scheme_name="access token", description="Made by `POST /v1/access-tokens`."
 )
+_documented_cookie = APIKeyCookie(
+    name="__Host-assent",
+    auto_error=False,
+    scheme_name="session",
+    description=(
+        "Set by signing in; without TLS it is called `assent`. A change made with it names the"
+        " service's own address in `Origin`."
+    ),
+)
 
 
 async def _maybe_sign_in(
-    request: Request, service: ServiceOf, _bearer: Annotated[object, Depends(_documented)]
+    request: Request,
+    service: ServiceOf,
+    _bearer: Annotated[object, Depends(_documented)],
+    _cookie: Annotated[object, Depends(_documented_cookie)],
 ) -> SignIn | None:
     header = request.headers.get("authorization")
     if header is not None:

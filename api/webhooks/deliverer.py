@@ -107,7 +107,10 @@ class Deliverer:
             if webhook is None:
                 return False
             names = names_of(webhook.kinds["kinds"])
-            changes = events_after(database, webhook.position, webhook.study_id, _PAGE, names)
+            found = events_after(database, webhook.position, webhook.study_id, _PAGE, names)
+            # PostgreSQL shows each statement what was indexed until then: what came after `newest`
+            # was read is for the next look, which begins there.
+            changes = [change for change in found if change.sequence <= newest]
             database.add_all(_delivery(webhook, change, now) for change in changes)
             full = len(changes) == _PAGE
             webhook.position = changes[-1].sequence if full else max(newest, webhook.position)

@@ -83,6 +83,24 @@ def test_no_request_makes_it_fail(application: tuple[Any, dict[str, str]]) -> No
     assert wrong == []
 
 
+def test_errors_are_described_as_they_are_told(application: tuple[Any, dict[str, str]]) -> None:
+    app, _ = application
+    described = app.openapi()
+    with TestClient(app) as client:
+        for path, kind in (("/v1/me", "application/problem+json"), ("/fhir/Consent/0", None)):
+            told = client.get(path)
+            kind = kind or "application/fhir+json"
+            assert told.headers["content-type"] == kind
+            shown = described["paths"][path.replace("/0", "/{resource_id}")]["get"]["responses"]
+            assert set(shown["default"]["content"]) == {kind}
+            lacking = set(shown["default"]["content"][kind]["schema"].get("required", []))
+            assert lacking <= set(told.json())
+    assert "#/$defs/" not in str(described)
+    assert "HTTPValidationError" not in described["components"]["schemas"]
+    assert {"access token": []} in described["paths"]["/v1/me"]["get"]["security"]
+    assert {"session": []} in described["paths"]["/v1/me"]["get"]["security"]
+
+
 def test_every_operation_has_a_summary_and_an_example(
     application: tuple[Any, dict[str, str]],
 ) -> None:

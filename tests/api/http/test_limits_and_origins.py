@@ -50,6 +50,21 @@ def test_only_a_listed_page_may_read_answers(strict: TestClient) -> None:
         assert answer.headers.get("access-control-allow-origin") == allowed
 
 
+def test_a_listed_page_may_send_and_read_what_the_operations_use(strict: TestClient) -> None:
+    for header in ("Idempotency-Key", "If-None-Match", "Last-Event-ID", "Prefer"):
+        preflight = strict.options(
+            "/fhir/Consent/$fileConsent",
+            headers={
+                "Origin": PAGE,
+                "Access-Control-Request-Method": "POST",
+                "Access-Control-Request-Headers": header,
+            },
+        )
+        assert preflight.status_code == 200, header
+    told = strict.get("/problems", headers={"Origin": PAGE})
+    assert "Location" in told.headers["access-control-expose-headers"]
+
+
 def test_a_body_of_a_hundred_megabytes_is_never_read(strict: TestClient) -> None:
     sent = 0
 

@@ -7,6 +7,7 @@ import threading
 import urllib.request
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 #: Called with the methods of a request: before it is passed on, and before its answer is.
 Hook = Callable[[list[str]], None]
@@ -18,11 +19,12 @@ def _nothing(methods: list[str]) -> None:
 
 class RpcGate:
     """An HTTP server before a node. `is_open` False: whoever asks is cut off; `is_empty` True: all
-    results are null.
+    results are null; calls that hold the text `refused` get the node's own error.
     """
 
     def __init__(self, rpc_url: str) -> None:
         self.is_open, self.is_empty = True, False
+        self.refused: str | None = None
         self.before: Hook = _nothing
         self.after: Hook = _nothing
         self.seen: list[str] = []
@@ -50,6 +52,8 @@ class RpcGate:
                 if gate.is_empty:
                     empty = [{"id": call["id"], "result": None} for call in calls]
                     data = json.dumps(empty).encode()
+                if gate.refused is not None:
+                    data = _refusing(gate.refused, calls, json.loads(data))
                 try:
                     self.send_response(200)
                     self.send_header("Content-Length", str(len(data)))
@@ -69,3 +73,12 @@ class RpcGate:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def _refusing(text: str, calls: list[dict[str, Any]], answered: Any) -> bytes:
+    refused = {call["id"] for call in calls if text in json.dumps(call["params"])}
+    for one in answered if isinstance(answered, list) else [answered]:
+        if one["id"] in refused:
+            one.pop("result", None)
+            one["error"] = {"code": -32000, "message": "execution timeout"}
+    return json.dumps(answered).encode()

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -14,40 +13,20 @@ from chain.errors import ChainUnreachable
 from chain.messages import Resumption, Revocation, Suspension, token_id
 from chain.signed_act import SignedAct
 from tests.api.outbox.acts import Outbox, Patients, browser, rpc
+from tests.api.outbox.relaying import bring, relay, told_of
 from tests.api.outbox.rpc_gate import RpcGate
 from tests.api.people import signed_in
-
-OVER = ("confirmed", "failed")
-
-
-def _bring(client: TestClient, act: SignedAct, headers: dict[str, str] | None = None) -> str:
-    answer = client.post("/v1/acts", json=act.to_json(), headers=headers)
-    assert answer.status_code == 202, answer.text
-    return str(answer.json()["id"])
-
-
-def _told(client: TestClient, act_id: str) -> Any:
-    return client.get(f"/v1/acts/{act_id}").json()
-
-
-def _relay(relayer: Relayer, client: TestClient, *act_ids: str) -> list[Any]:
-    """Until all are over."""
-    while True:
-        relayer.run_once()
-        told = [_told(client, act_id) for act_id in act_ids]
-        if all(one["state"] in OVER for one in told):
-            return told
 
 
 def test_a_node_whose_answers_cannot_be_read_is_as_good_as_away(
     client: TestClient, relayer: Relayer, patients: Patients, gate: RpcGate
 ) -> None:
-    act_id = _bring(client, patients.grant())
+    act_id = bring(client, patients.grant())
     gate.is_empty = True
     with pytest.raises(ChainUnreachable, match=r"127\.0\.0\.1.*cannot be read"):
         relayer.run_once()
     gate.is_empty = False
-    assert _relay(relayer, client, act_id)[0]["state"] == "confirmed"
+    assert relay(relayer, client, act_id)[0]["state"] == "confirmed"
 
 
 def test_many_acts_go_together_and_each_is_told_its_block_and_token(
@@ -60,9 +39,9 @@ def test_many_acts_go_together_and_each_is_told_its_block_and_token(
 ) -> None:
     monkeypatch.setattr(relay_node, "_MOST_SENT", 4)  # more than one request's
     acts = [patients.grant() for _ in range(6)]
-    ids = [_bring(client, act) for act in acts]
+    ids = [bring(client, act) for act in acts]
     gate.seen.clear()
-    for act, told in zip(acts, _relay(relayer, client, *ids), strict=True):
+    for act, told in zip(acts, relay(relayer, client, *ids), strict=True):
         assert told["state"] == "confirmed"
         assert told["token_id"] == str(patients.token_of(act))
         receipt = rpc(patients.world, "eth_getTransactionReceipt", told["transaction"])
@@ -83,9 +62,9 @@ def test_a_revocation_is_sent_before_grants_that_came_first(
     client: TestClient, relayer: Relayer, patients: Patients
 ) -> None:
     revocation = patients.revocation()
-    grants = [_bring(client, patients.grant()) for _ in range(2)]
-    withdrawn = _bring(client, revocation)
-    told = _relay(relayer, client, withdrawn, *grants)
+    grants = [bring(client, patients.grant()) for _ in range(2)]
+    withdrawn = bring(client, revocation)
+    told = relay(relayer, client, withdrawn, *grants)
     blocks = [one["block"]["number"] for one in told]
     assert blocks == sorted(blocks)
 
@@ -94,9 +73,9 @@ def test_what_the_contract_refuses_by_then_is_reported_with_its_reason(
     client: TestClient, relayer: Relayer, outbox: Outbox, patients: Patients
 ) -> None:
     act = patients.grant()
-    act_id = _bring(client, act)
+    act_id = bring(client, act)
     act.carry(patients.chain)
-    [told] = _relay(relayer, client, act_id)
+    [told] = relay(relayer, client, act_id)
     assert told["state"] == "failed"
     assert told["reason"]["code"].startswith("consent-")
     # A failed act may be brought again, and is then another; this one is refused at once.
@@ -106,11 +85,11 @@ def test_what_the_contract_refuses_by_then_is_reported_with_its_reason(
 def test_while_the_node_is_away_acts_are_kept_and_then_sent_once(
     client: TestClient, relayer: Relayer, outbox: Outbox, patients: Patients, gate: RpcGate
 ) -> None:
-    act_id = _bring(client, patients.grant())
+    act_id = bring(client, patients.grant())
     gate.is_open = False
     with pytest.raises(ChainUnreachable):
         relayer.run_once()
-    assert _told(client, act_id)["state"] == "accepted"
+    assert told_of(client, act_id)["state"] == "accepted"
     gate.is_open = True
 
     def cut(methods: list[str]) -> None:
@@ -121,10 +100,10 @@ def test_while_the_node_is_away_acts_are_kept_and_then_sent_once(
     gate.before = cut
     with pytest.raises(ChainUnreachable):
         relayer.run_once()
-    assert _told(client, act_id)["state"] == "sent"
+    assert told_of(client, act_id)["state"] == "sent"
     assert outbox.sent_nonces() == 0
     gate.before, gate.is_open = (lambda methods: None), True
-    [told] = _relay(relayer, client, act_id)
+    [told] = relay(relayer, client, act_id)
     assert told["state"] == "confirmed"
     assert outbox.sent_nonces() == 1
 
@@ -137,23 +116,23 @@ def test_what_no_block_takes_gets_dearer_and_both_hashes_are_kept(
     assert relayer is not None
     rpc(world, "evm_setAutomine", False)
     try:
-        act_id = _bring(client, patients.grant())
+        act_id = bring(client, patients.grant())
         relayer.run_once()
-        first = _told(client, act_id)["transactions"]
+        first = told_of(client, act_id)["transactions"]
         cheap = rpc(world, "eth_getTransactionByHash", first[0])
         assert isinstance(cheap, dict)
         base_fee = 10 * int(cheap["maxFeePerGas"], 16)
         rpc(world, "hardhat_setNextBlockBaseFeePerGas", hex(base_fee))
         rpc(world, "evm_mine")
         relayer.run_once()
-        told = _told(client, act_id)
+        told = told_of(client, act_id)
         assert told["state"] == "sent"
         assert told["transactions"][:1] == first
         dear = rpc(world, "eth_getTransactionByHash", told["transactions"][-1])
         assert isinstance(dear, dict)
         assert int(dear["maxFeePerGas"], 16) >= base_fee
         rpc(world, "evm_mine")
-        [told] = _relay(relayer, client, act_id)
+        [told] = relay(relayer, client, act_id)
         assert told["transaction"] in told["transactions"][1:]
         assert outbox.sent_nonces() == 1
     finally:
@@ -172,11 +151,11 @@ def test_what_a_reorganisation_undoes_is_sent_again(
     assert relayer is not None
     with browser(outbox.service) as client:
         act = patients.grant()
-        act_id = _bring(client, act)
+        act_id = bring(client, act)
         before = rpc(world, "evm_snapshot")
         relayer.run_once()
         relayer.run_once()
-        mined = _told(client, act_id)
+        mined = told_of(client, act_id)
         # Without confirmations it counts as over already, and is taken up again all the same.
         assert mined["state"] == ("sent" if confirmations else "confirmed")
         assert mined["block"]
@@ -188,7 +167,7 @@ def test_what_a_reorganisation_undoes_is_sent_again(
             restarted.run_once()
             rpc(world, "evm_mine")
         restarted.run_once()
-        told = _told(client, act_id)
+        told = told_of(client, act_id)
         assert told["state"] == "confirmed"
         assert patients.token_of(act) == int(told["token_id"])
         assert outbox.sent_nonces() == 1
@@ -215,9 +194,9 @@ def test_acts_whose_nonce_somebody_else_used_get_another(
             w3.eth.send_raw_transaction(stolen.raw_transaction)
 
     act = patients.grant()
-    act_id = _bring(client, act)
+    act_id = bring(client, act)
     gate.before = steal
-    [told] = _relay(relayer, client, act_id)
+    [told] = relay(relayer, client, act_id)
     assert told["state"] == "confirmed"
     assert outbox.sent_nonces() == 2
     assert patients.token_of(act) == int(told["token_id"])
@@ -233,14 +212,14 @@ def test_what_two_reviewers_must_say_waits_for_the_second(
     first, second = world.reviewers[:2]
     suspension = SignedAct.sign(Suspension(study, 0), domain, first)
     headers = [signed_in(client, reviewer) for reviewer in (first, second)]
-    _relay(relayer, client, _bring(client, suspension, headers[0]))
+    relay(relayer, client, bring(client, suspension, headers[0]))
     voices = [SignedAct.sign(Resumption(study, 1), domain, one) for one in (first, second)]
-    one = _bring(client, voices[0], headers[0])
-    assert _told(client, one)["state"] == "waiting"
+    one = bring(client, voices[0], headers[0])
+    assert told_of(client, one)["state"] == "waiting"
     relayer.run_once()
-    assert _told(client, one)["state"] == "waiting"
-    other = _bring(client, voices[1], headers[1])
-    told = _relay(relayer, client, one, other)
+    assert told_of(client, one)["state"] == "waiting"
+    other = bring(client, voices[1], headers[1])
+    told = relay(relayer, client, one, other)
     assert {act["state"] for act in told} == {"confirmed"}
     assert told[0]["transaction"] == told[1]["transaction"]
     assert not world.chain().registry.study(study).suspended
@@ -259,9 +238,9 @@ def test_a_revocation_of_no_token_never_enters_the_queue(
 def test_the_queue_and_the_account_are_measured(
     client: TestClient, relayer: Relayer, patients: Patients
 ) -> None:
-    act_id = _bring(client, patients.grant())
+    act_id = bring(client, patients.grant())
     assert 'assent_outbox_acts{state="accepted"} 1.0' in client.get("/metrics").text
-    _relay(relayer, client, act_id)
+    relay(relayer, client, act_id)
     shown = client.get("/metrics").text
     assert 'assent_outbox_acts{state="accepted"} 0.0' in shown
     assert "assent_relayer_balance_ether 1.0" in shown
@@ -283,7 +262,7 @@ def test_a_relayer_that_could_not_work_is_refused_at_start(
 def test_another_key_waits_until_the_first_one_has_finished(
     client: TestClient, relayer: Relayer, outbox: Outbox, patients: Patients, gate: RpcGate
 ) -> None:
-    _bring(client, patients.grant())
+    bring(client, patients.grant())
     gate.before = lambda methods: _cut_before_sending(gate, methods)
     with pytest.raises(ChainUnreachable):
         relayer.run_once()

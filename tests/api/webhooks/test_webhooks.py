@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy.orm import Session
 
 from api.clock import system_clock
 from api.index.indexer import Indexer
 from api.service import Service
+from api.webhooks import repository
 from api.webhooks.deliverer import BACKOFF, DISABLED_AFTER, Deliverer
+from api.webhooks.tables import Webhook
 from tests.api.forks import go_back, snapshot
 from tests.api.people import signed_in
 from tests.api.webhooks.receiver import Receiver, receiving
@@ -90,6 +93,38 @@ def test_changes_are_sent_once_signed_and_those_undone_are_too(
         ("consent.granted", "delivered"),
     ]
     assert listed[1]["id"] == headers["webhook-id"]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has one writer
+def test_what_is_indexed_while_messages_are_queued_is_sent_once_and_stops_nothing(
+    client: TestClient,
+    service: Service,
+    world: World,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    indexer, deliverer = Indexer(service), Deliverer(service)
+    indexer.run_once()
+    ask(client, signed_in(client, world.accounts[30]), receiver, kinds=["site"])
+    site, *others = world.sites
+    key = world.accounts[31].address
+    world.chain(site).registry.register_site(key, b"\1" * 32)
+    indexer.run_once()
+    world.chain(others[0]).registry.register_site(key, b"\2" * 32)
+    hold = repository.hold
+
+    def index_first(database: Session, webhook_id: str) -> Webhook | None:
+        indexer.run_once()
+        return hold(database, webhook_id)
+
+    monkeypatch.setattr(repository, "hold", index_first)
+    deliverer.run_once()
+    monkeypatch.undo()
+    world.chain(others[1]).registry.register_site(key, b"\3" * 32)
+    indexer.run_once()
+    deliverer.run_once()
+    told = [one["data"]["values"]["site"] for one in messages(receiver)]
+    assert told == [site.address, others[0].address, others[1].address]
 
 
 def test_what_fails_comes_again_later_and_what_fails_for_long_is_disabled(
