@@ -69,7 +69,10 @@ def run_command_line(arguments: Sequence[str]) -> int:
     """
     for_program = "--json" in arguments
     try:
-        return run(app, arguments, "assent")
+        status = run(app, arguments, "assent")
+        if status != INTERRUPTED:
+            return status
+        raise KeyboardInterrupt  # Typer has made this status of one
     except click.ClickException as error:
         error.show()
         code = UNUSABLE if isinstance(error, click.UsageError) else error.exit_code
@@ -78,6 +81,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
         kind = "UsageError" if isinstance(error, click.UsageError) else type(error).__name__
     except (KeyboardInterrupt, click.Abort):
         code, kind, message = INTERRUPTED, "Interrupted", "interrupted"
+        _tell(f"assent: {message}")
     except Exception as error:  # noqa: BLE001 - the last place where one can be told apart
         kind, message = type(error).__name__, message_of(error)
         found = exit_code_of(error)

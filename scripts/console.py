@@ -54,6 +54,11 @@ def warn(text: str) -> None:
     error_console().print(plain(text))
 
 
+def warn_of_loading() -> None:
+    """For commands that import what takes seconds (torch, Flower) before they say anything."""
+    warn("Loading libraries (some seconds).")
+
+
 def show_json(value: object) -> None:
     """One JSON object on stdout."""
     print(json.dumps(value, indent=2, sort_keys=True))

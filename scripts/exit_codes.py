@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Final
 
 REFUSED: Final = 1
@@ -17,6 +18,8 @@ UNUSABLE: Final = 2
 UNREACHABLE: Final = 3
 DEFECT: Final = 4
 INTERRUPTED: Final = 130
+
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 # "module.Class" -> code. An exception's own class comes first, then its bases, nearest first.
 EXIT_CODE_OF: Final[dict[str, int]] = {
@@ -29,6 +32,7 @@ EXIT_CODE_OF: Final[dict[str, int]] = {
     "chain.failures.ContractMissing": UNUSABLE,
     "chain.failures.WrongCode": UNUSABLE,
     "chain.failures.ChainError": REFUSED,
+    "chain.sqlite_file.SqliteFileUnusable": UNUSABLE,
     "chain.compile.CompileError": UNREACHABLE,
     "api.database.migrate.DatabaseNewer": UNUSABLE,
     "audit.errors.AuditError": UNUSABLE,
@@ -91,8 +95,9 @@ def exit_code_of(error: BaseException) -> int | None:
 
 
 def message_of(error: BaseException) -> str:
-    """What to tell the user; an OSError without its number."""
+    """What to tell the user; an OSError without its number, a full disk with what to do."""
     if isinstance(error, OSError) and error.strerror:
         named = f"{error.filename}: " if error.filename else ""
-        return f"{named}{error.strerror}"
+        room = "; make room, then run the command again" if error.errno in _NO_ROOM else ""
+        return f"{named}{error.strerror}{room}"
     return str(error) or type(error).__name__

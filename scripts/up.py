@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.console import JsonOption, error_console, say, say_command, show_facts, show_json, warn
+from scripts.console import (
+    JsonOption,
+    error_console,
+    say,
+    say_command,
+    show_facts,
+    show_json,
+    warn,
+    warn_of_loading,
+)
 from scripts.local.options import StateFolder, layout_of
 
 if TYPE_CHECKING:
@@ -73,7 +82,7 @@ def up(
 
 
 def _bring_up(layout: Layout, settings: Settings) -> None:
-    warn("Loading libraries (some seconds).")
+    warn_of_loading()
     from scripts.local.standing import STEPS, bring_up
     from scripts.steps import Steps
 

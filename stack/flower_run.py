@@ -24,6 +24,8 @@ from stack.flower import (
 )
 from stack.process import TOOLS, ManagedProcess, last_lines
 
+# How `flwr ls` writes that a run's status has no details.
+_NO_DETAILS = "N/A"
 # `flwr` takes two seconds to load; this calls it once for several keys.
 REGISTER_ALL = """
 import sys
@@ -55,8 +57,8 @@ class FlowerError(Exception):
 class FlowerRun:
     """How one run of an app went.
 
-    `status` and `details` are Flower's words, such as finished:completed; `exit_status` is that of
-    `flwr run`, which is 0 also when the app failed.
+    `status` and `details` are Flower's words, such as finished:completed, and "" where it has none;
+    `exit_status` is that of `flwr run`, which is 0 also when the app failed.
     """
 
     run_id: int
@@ -134,7 +136,8 @@ def _outcome(superlink: Connected, run_id: int, exit_status: int) -> FlowerRun:
     argv = [flwr_program(), "ls", CONNECTION, "--run-id", str(run_id), "--format", "json"]
     answer = json.loads(_flwr(argv, superlink.home))
     run = answer["runs"][0]
-    return FlowerRun(run_id, run["status"], run.get("status-details") or "", exit_status)
+    details = run["status-details"]
+    return FlowerRun(run_id, run["status"], "" if details == _NO_DETAILS else details, exit_status)
 
 
 def _flwr(argv: list[str], home: Path) -> str:

@@ -27,7 +27,7 @@ import numpy as np
 
 from bench.learning import division, others, pooled_trees, results
 from bench.learning.cohort import Cohort, Record
-from bench.learning.division import Division, Key, Plan, Scored
+from bench.learning.division import Division, Forecasts, Key, Plan
 from bench.learning.forecasting import Counting
 from bench.learning.methods import PRIOR, Method
 from bench.learning.run import countings_of
@@ -35,7 +35,7 @@ from bench.learning.scoring import Errors
 from bench.learning.settings import read
 from bench.learning.side_by_side import side_by_side
 from bench.learning.statistics import Scores, collect
-from bench.learning.training import NO_PRIVACY, Ground, scored_of
+from bench.learning.training import NO_PRIVACY, scored_of
 from scripts.counting import Tell, counting
 from twin.protocol import TwinModel
 
@@ -115,9 +115,8 @@ def by_trees(
 
     They learn on the ruler's scale, and so just what is scored, in their favour.
     """
-    ground = Ground(ruler, NO_PRIVACY, (), plan.settings, 1.0, scored_of(ruler))
     wanted = knowns(plan)
-    steps = len(wanted) * len(SHARES) * int(ground.scored.sum())
+    steps = len(wanted) * len(SHARES) * int(scored_of(ruler).sum())
     done = 0
     errors: dict[Key, Errors] = {}
     chosen: dict[str, Any] = {one.name: {} for one in wanted}
@@ -133,9 +132,11 @@ def by_trees(
         method = trees_of(len(records))
         for one in wanted:
             learned = pooled_trees.learn(ruler, records, one.count, one.counting, told)
-            scored = Scored(ground, ruler, plan.cohort.records, one.counting)
-            scored.add(method, one.count, learned.forecast)
-            errors |= scored.errors
+            forecasts = Forecasts(
+                ruler, ruler, plan.cohort.records, one.counting, plan.settings.later_count
+            )
+            forecasts.add(method, one.count, learned.forecast)
+            errors |= forecasts.errors
             chosen[one.name][str(len(records))] = {
                 plan.cohort.channels[channel].name: {"leaves": how.leaves, "trees": how.trees}
                 for channel, how in learned.chosen.items()

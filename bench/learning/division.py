@@ -150,18 +150,53 @@ def ground_of(
     return Ground(model, epsilon, sites, settings, share, scored_of(model))
 
 
-class Scored:
+class Forecasts:
+    """Errors of forecasts of some patients' results, made on one model's scale.
+
+    ``later``: see `Settings.later_count`.
+    """
+
+    def __init__(
+        self,
+        model: TwinModel,
+        ruler: TwinModel,
+        records: Sequence[Record],
+        counting: Counting,
+        later: int,
+    ) -> None:
+        self._model, self._scored = model, scored_of(model)
+        self._records, self._counting = tuple(records), counting
+        self._scaled = scaled_records(model, records)
+        self._ruler = Ruler(ruler, self._records, later, counting, self._scored)
+        self._parts: dict[tuple[int, int | None], list[Items]] = {}
+        self.errors: dict[Key, Errors] = {}
+
+    def add(self, method: Method, count: int, forecast: Forecast) -> None:
+        """The errors of a method's forecasts with so many known."""
+        self.errors[Key(method, self._counting, count)] = self._errors(count, forecast)
+
+    def _errors(self, count: int, forecast: Forecast, most: int | None = None) -> Errors:
+        found = Errors.none(len(self._records), len(self._scored))
+        for part in self._parts_of(count, most):
+            self._ruler.add(found, self._model, part, *forecast(part))
+        return found
+
+    def _parts_of(self, count: int, most: int | None) -> list[Items]:
+        if (count, most) not in self._parts:
+            self._parts[count, most] = list(
+                items(self._records, self._scaled, count, self._scored, self._counting, most)
+            )
+        return self._parts[count, most]
+
+
+class Scored(Forecasts):
     """Errors of one ground's methods on the patients held out."""
 
     def __init__(
         self, ground: Ground, ruler: TwinModel, records: Sequence[Record], counting: Counting
     ) -> None:
-        settings = ground.settings
-        self._ground, self._records, self._counting = ground, tuple(records), counting
-        self._scaled = scaled_records(ground.model, records)
-        self._ruler = Ruler(ruler, self._records, settings.later_count, counting, ground.scored)
-        self._parts: dict[tuple[int, int | None], list[Items]] = {}
-        self.errors: dict[Key, Errors] = {}
+        super().__init__(ground.model, ruler, records, counting, ground.settings.later_count)
+        self._ground = ground
         self.curves: dict[Key, FloatArray] = {}
 
     def learned(self, priors: Mapping[str, FloatArray], points: Mapping[str, FloatArray]) -> None:
@@ -209,28 +244,9 @@ class Scored:
             for count in self._ground.settings.counts:
                 self.add(Method(kind, NO_PRIVACY), count, _alone(rule, everyone))
 
-    def _parts_of(self, count: int, most: int | None = None) -> list[Items]:
-        if (count, most) not in self._parts:
-            self._parts[count, most] = list(
-                items(self._records, self._scaled, count, self._ground.scored, self._counting, most)
-            )
-        return self._parts[count, most]
-
-    def add(self, method: Method, count: int, forecast: Forecast) -> None:
-        """The errors of a method's forecasts with so many known."""
-        found = Errors.none(len(self._records), len(self._ground.scored))
-        for part in self._parts_of(count):
-            self._ruler.add(found, self._ground.model, part, *forecast(part))
-        self.errors[Key(method, self._counting, count)] = found
-
     def _curve(self, method: Method, count: int, stages: Sequence[Forecast]) -> None:
         """The error after each stage of an adaptation."""
-        errors = []
-        for forecast in stages:
-            found = Errors.none(len(self._records), len(self._ground.scored))
-            for part in self._parts_of(count, CURVE_TARGETS):
-                self._ruler.add(found, self._ground.model, part, forecast(part)[0])
-            errors.append(mean_error(found))
+        errors = [mean_error(self._errors(count, one, CURVE_TARGETS)) for one in stages]
         self.curves[Key(method, self._counting, count)] = np.array(errors)
 
 

@@ -163,14 +163,15 @@ def _push_until_stored(grid: Grid, messages: list[Message]) -> list[str]:
     Flower repeats a request whose answer was lost, and the SuperLink refuses an object that it has
     stored already. Pushed again the same messages keep their ids, and only what is missing is sent.
     """
-    refusal: ObjectPushError | None = None
-    for _ in range(_PUSHES):
+    pushed = 1
+    while True:
         try:
             return list(grid.push_messages(messages))
         except ObjectPushError as error:
-            refusal = error
-            time.sleep(_SECONDS_BETWEEN_PUSHES)
-    raise ExchangeError(
-        f"the SuperLink did not store the messages, asked {_PUSHES} times: {refusal}. See its log, "
-        "then run the command again"
-    ) from refusal
+            if pushed == _PUSHES:
+                raise ExchangeError(
+                    f"the SuperLink did not store the messages, asked {_PUSHES} times: {error}. "
+                    "See its log, then run the command again"
+                ) from error
+        pushed += 1
+        time.sleep(_SECONDS_BETWEEN_PUSHES)

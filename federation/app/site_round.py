@@ -112,7 +112,7 @@ class SiteRound:
         Raises:
             Withheld: the site sends nothing, with a code that may be told.
         """
-        if self._opened.state == RoundState.OPEN and not self._committed_is_current():
+        if self._opened.state == RoundState.OPEN and not self._is_current():
             self._commit_until_current()
         self._wait_for_seal()
         return self._deliver(self._check_seal())
@@ -221,9 +221,6 @@ class SiteRound:
             mask_key=mask_key_pair(attempt.mask_private).public,
             environment_hash=environment_hash(self._environment),
         )
-
-    def _committed_is_current(self) -> bool:
-        return self._on_chain().attempt > 0 and self._is_current()
 
     # -- the seal ----------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from audit.times import moment
-from federation.gate.preflight import KNOWN_TROUBLE, Check, Preflight
+from federation.gate.preflight import AS_THE_LINE_SAYS, KNOWN_TROUBLE, Check, Preflight
 from federation.gate.status import SiteStatus, read_status
 
 #: The site's two long processes, as they are recorded.
@@ -47,14 +47,12 @@ def health(
     yield _processes(running)
     yield _disk(folder)
     yield _logs(folder)
-    for check in Preflight(folder).run():
-        if check.name in _FROM_PREFLIGHT:
-            yield check
+    before = [check for check in Preflight(folder).run() if check.name in _FROM_PREFLIGHT]
+    yield from before
     try:
         status = read_status(folder)
     except KNOWN_TROUBLE as error:
-        for name in ("approval", "questions", "deliveries", "study goes on"):
-            yield Check(name, False, f"not asked: {error}", "mend the lines above first")
+        yield from _without_status(error, said=not all(check.ok for check in before))
         return
     yield _approval(status, now())
     yield _questions(status)
@@ -62,32 +60,40 @@ def health(
     yield _goes_on(status)
 
 
+def _without_status(error: Exception, *, said: bool) -> Iterator[Check]:
+    """`said`: a line above fails, and so says already what is the matter."""
+    first, *others = ("approval", "questions", "deliveries", "study goes on")
+    yield Check.waits(first, error) if said else Check.fails(first, str(error), AS_THE_LINE_SAYS)
+    for name in others:
+        yield Check.waits(name, error)
+
+
 def _processes(running: Sequence[str]) -> Check:
     away = [name for name in PROCESSES if name not in running]
     if not away:
-        return Check("processes", True, " and ".join(PROCESSES))
+        return Check.holds("processes", " and ".join(PROCESSES))
     remedy = "read the last lines of logs/, then `assent site stop` and `assent site start`"
-    return Check("processes", False, f"not there: {', '.join(away)}", remedy)
+    return Check.fails("processes", f"not there: {', '.join(away)}", remedy)
 
 
 def _disk(folder: Path) -> Check:
     free = shutil.disk_usage(folder).free
     found = f"{free / 1e9:.1f} GB free"
     if free >= NEEDED_DISK:
-        return Check("disk", True, found)
+        return Check.holds("disk", found)
     remedy = (
         f"make room (at least {NEEDED_DISK / 1e9:.0f} GB) before the next round: truncate logs/,"
         " move old backups; never remove a .db file"
     )
-    return Check("disk", False, found, remedy)
+    return Check.fails("disk", found, remedy)
 
 
 def _logs(folder: Path) -> Check:
     size = sum(one.stat().st_size for one in (folder / "logs").glob("*") if one.is_file())
     found = f"{size / 1e6:.1f} MB"
     if size <= LARGEST_LOGS:
-        return Check("logs", True, found)
-    return Check("logs", False, found, "set up logrotate with copytruncate, as in the guide")
+        return Check.holds("logs", found)
+    return Check.fails("logs", found, "set up logrotate with copytruncate, as in the guide")
 
 
 def _approval(status: SiteStatus, now: float) -> Check:
@@ -95,18 +101,17 @@ def _approval(status: SiteStatus, now: float) -> Check:
     days = (status.approved_until - now) / _DAY
     remedy = "ask the sponsor and the reviewers to renew it (`assent irb renew`)"
     if days <= 0:
-        return Check("approval", False, f"over since {until}", remedy)
+        return Check.fails("approval", f"over since {until}", remedy)
     warning = f"it is over in {days:.0f} days; {remedy}" if days < APPROVAL_DAYS else ""
-    return Check("approval", True, f"until {until}", warning=warning)
+    return Check.holds("approval", f"until {until}", warning)
 
 
 def _questions(status: SiteStatus) -> Check:
     if not status.challenges:
-        return Check("questions", True, "nobody waits for an answer")
+        return Check.holds("questions", "nobody waits for an answer")
     first = status.challenges[0]
-    return Check(
+    return Check.fails(
         "questions",
-        False,
         f"{len(status.challenges)} wait; the first, about round {first.round_number}, until before"
         f" {moment(first.answer_by)}",
         "`assent site challenges`, then `assent site answer`; who is late is barred",
@@ -120,11 +125,10 @@ def _deliveries(status: SiteStatus) -> Check:
         if one.state == "sealed" and one.is_member and not (one.delivered or one.on_record)
     ]
     if not late:
-        return Check("deliveries", True, "no sealed round waits for this site")
+        return Check.holds("deliveries", "no sealed round waits for this site")
     rounds = ", ".join(map(str, late))
-    return Check(
+    return Check.fails(
         "deliveries",
-        False,
         f"round {rounds} is sealed with this site and not delivered",
         "keep the site running and read logs/fork-server.log; a site that does not deliver is"
         " barred",
@@ -134,6 +138,6 @@ def _deliveries(status: SiteStatus) -> Check:
 def _goes_on(status: SiteStatus) -> Check:
     found = f"{status.charged_aborts} of {status.max_charged_aborts} abandoned, charged rounds"
     if status.charged_aborts < status.max_charged_aborts:
-        return Check("study goes on", True, found)
+        return Check.holds("study goes on", found)
     remedy = "the reviewers have to suspend and resume the study; nothing to do at this site"
-    return Check("study goes on", False, found, remedy)
+    return Check.fails("study goes on", found, remedy)

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from audit.cid import cid_of_sha256
 from chain.chain import Chain
 from chain.errors import ChainError
 from chain.messages import Consent, Study, Terms
+from chain.sqlite_file import SqliteFileUnusable
 from federation.gate.flower_settings import FlowerSettings, ask_superlink, read_authority
 from federation.gate.fork_server.libraries import (
     FLWR_VERSION,
@@ -33,7 +35,7 @@ from federation.gate.private_database import DatabaseUnusable
 from federation.gate.private_files import PrivateFileUnsafe, require_private_folder
 from federation.gate.record_counts import consents_now, count_records
 from federation.gate.record_tally import RecordTallyRefused
-from federation.gate.records.errors import RecordsError
+from federation.gate.records.errors import RecordsError, StoreBusy, StoreCorrupt, StoreRefused
 from federation.gate.records.store import RecordStore
 from federation.gate.site import SiteConfig, SiteFolderInvalid, connect
 from ipfs.objects import ObjectStore, ObjectStoreError, ObjectStoreUnreachable
@@ -60,23 +62,53 @@ KNOWN_TROUBLE = (
     RecordTallyRefused,
     RecordsError,
     SiteFolderInvalid,
+    SqliteFileUnusable,
     UnusableEnvironmentError,
     ValueError,
 )
+#: These say what to do by themselves: a full disk needs room, and not the check's usual remedy.
+_SAY_WHAT_TO_DO = (DatabaseUnusable, SqliteFileUnusable, StoreBusy, StoreCorrupt, StoreRefused)
+AS_THE_LINE_SAYS = "do what its line says"
+
+
+class Outcome(StrEnum):
+    """What became of a check."""
+
+    HOLDS = "holds"
+    FAILS = "fails"
+    WAITS = "waits"
+    """Another check fails that it needs: mended there, it can be made."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """What was asked, whether it holds, what was found, and what to do when it does not.
+    """What was asked, what became of it, what was found, and what to do where it does not hold.
 
     `warning` is what somebody should know of although it holds.
     """
 
     name: str
-    ok: bool
+    outcome: Outcome
     found: str
     remedy: str = ""
     warning: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome is Outcome.HOLDS
+
+    @classmethod
+    def holds(cls, name: str, found: str, warning: str = "") -> Check:
+        return cls(name, Outcome.HOLDS, found, warning=warning)
+
+    @classmethod
+    def fails(cls, name: str, found: str, remedy: str) -> Check:
+        return cls(name, Outcome.FAILS, found, remedy)
+
+    @classmethod
+    def waits(cls, name: str, missing: object) -> Check:
+        """`missing`: what another line lacks."""
+        return cls(name, Outcome.WAITS, f"not asked: {missing}", "mend the lines above first")
 
 
 class _Missing(Exception):
@@ -105,13 +137,15 @@ class Preflight:
         for name, ask, remedy in self._checks():
             self._warning = ""
             try:
-                yield Check(name, True, ask(), warning=self._warning)
+                yield Check.holds(name, ask(), self._warning)
             except _Missing as missing:
-                yield Check(name, False, f"not asked: {missing}", "mend the line above first")
+                yield Check.waits(name, missing)
             except _Failed as failed:
-                yield Check(name, False, str(failed), remedy)
+                yield Check.fails(name, str(failed), remedy)
+            except _SAY_WHAT_TO_DO as error:
+                yield Check.fails(name, str(error), AS_THE_LINE_SAYS)
             except KNOWN_TROUBLE as error:
-                yield Check(name, False, str(error), remedy)
+                yield Check.fails(name, str(error), remedy)
         if self._keys is not None:
             self._keys.close()
 
@@ -122,7 +156,11 @@ class Preflight:
                 self._ask_folder,
                 "give the folder to the site's user, then chmod -R go= it",
             ),
-            ("keys", self._ask_keys, "restore the site's backup"),
+            (
+                "keys",
+                self._ask_keys,
+                "do what its line says; restore the site's backup only for a key that is lost",
+            ),
             ("settings", self._ask_settings, "run `assent site join`"),
             ("records", self._ask_records, "run `assent site load`"),
             ("flwr", self._ask_flwr, "install the site's locked requirements again"),

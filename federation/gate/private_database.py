@@ -15,12 +15,16 @@ from federation.gate.private_files import (
     require_private_file,
     write_private_file,
 )
+from federation.gate.sqlite_words import in_words
 
 _WAIT_SECONDS = 30.0
 
 
 class DatabaseUnusable(Exception):
-    """A site database is damaged, of another kind or of another version. The message names it."""
+    """A site database is damaged, cannot be written, or is of another kind or version.
+
+    The message names it and says what to do.
+    """
 
 
 class PrivateDatabase:
@@ -53,28 +57,32 @@ class PrivateDatabase:
         self.connection = sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None)
         try:
             self._configure(schema, kind, upgrades or {})
-        except sqlite3.OperationalError as error:
-            self.connection.close()
-            raise DatabaseUnusable(f"{path} cannot be opened: {error}") from error
         except sqlite3.DatabaseError as error:
             self.connection.close()
-            raise DatabaseUnusable(f"{path} is damaged: {error}; restore a backup") from error
+            raise DatabaseUnusable(in_words(path, error)) from error
         except DatabaseUnusable:
             self.connection.close()
             raise
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, alone among writers, durable when the block ends."""
+        """All or nothing, alone among writers, durable when the block ends.
+
+        Raises:
+            DatabaseUnusable: its disk is full, or another program keeps it locked.
+        """
         self._check_owner()
-        self.connection.execute("BEGIN IMMEDIATE")
         try:
-            yield self.connection
-            self.connection.execute("COMMIT")
-        except BaseException:
-            if self.connection.in_transaction:  # a full disk has rolled back already
-                self.connection.execute("ROLLBACK")
-            raise
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+                self.connection.execute("COMMIT")
+            except BaseException:
+                if self.connection.in_transaction:  # a full disk has rolled back already
+                    self.connection.execute("ROLLBACK")
+                raise
+        except sqlite3.OperationalError as error:
+            raise DatabaseUnusable(in_words(self.path, error)) from error
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         """Every row that a query gives."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from federation.gate.private_database import DatabaseUnusable, PrivateDatabase
+from federation.gate.sqlite_words import in_words
 
 _KIND = 0x5A170007
 # rho is TEXT, decimal: it may pass 63 bits. What is settled names no study.
@@ -248,13 +249,10 @@ class RecordTally:
         try:
             with self._database.transaction() as connection:
                 yield connection
-        except sqlite3.OperationalError as error:
-            raise RecordTallyRefused(
-                f"{self.path} cannot be written: {error}. Nothing was counted and nothing is sent;"
-                " make room on its disk, or end the program that keeps it locked"
-            ) from error
+        except DatabaseUnusable as error:
+            raise RecordTallyRefused(f"{error}. Nothing was counted or sent") from error
         except sqlite3.DatabaseError as error:
-            raise DatabaseUnusable(f"{self.path} is damaged: {error}; restore a backup") from error
+            raise DatabaseUnusable(in_words(self.path, error)) from error
 
     def _place(self, connection: sqlite3.Connection, account: SiteAccount) -> tuple[int, int]:
         row = connection.execute(_ACCOUNT, account.key).fetchone()

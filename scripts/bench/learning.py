@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scripts.console import BadInput, JsonOption, say, show_json, show_table, warn
+from scripts.console import BadInput, JsonOption, say, show_json, show_table, warn, warn_of_loading
 from scripts.counting import counting
 
 if TYPE_CHECKING:  # the comparison is loaded when it is run
@@ -50,6 +50,7 @@ def learning(
     and forecasts the results of held-out patients after their first k. Settings are those of
     bench/learning/settings.toml, unchanged, for every cohort. See docs/data-scientist.md.
     """
+    warn_of_loading()
     from bench.learning.cohort import CohortUnusable, read_csv, read_groups
     from bench.learning.sources import DATASETS, fitted, published_model
     from bench.learning.sources import dataset as dataset_named

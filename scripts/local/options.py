@@ -17,7 +17,7 @@ StateFolder = Annotated[
         "--state",
         metavar="DIR",
         envvar="ASSENT_STATE",
-        help="Where everything is kept [default: ~/.local/share/assent].",
+        help="Where everything is kept; ~/.local/share/assent without it.",
         show_default=False,
     ),
 ]

@@ -10,6 +10,7 @@ from eth_account.signers.local import LocalAccount
 
 from audit.times import moment
 from chain.chain import Finality
+from chain.messages import Purpose
 from federation.app.learning.recipe import CLIP_NORM, ROUNDS, recommended_recipe
 from federation.gate.flower_settings import CA_FILE, FlowerSettings
 from federation.gate.private_files import write_private_file
@@ -120,6 +121,7 @@ def design(site_count: int) -> StudyDesign:
     """Terms for so many sites: one may be missing and one collude where there are enough."""
     tolerated = 1 if site_count >= 4 else 0
     return StudyDesign(
+        undertakings=Purpose.NOT_FOR_PROFIT,  # as protocol and consent texts say
         rounds=ROUNDS + SPARE_ROUNDS,
         clipping_norm=CLIP_NORM,
         min_cohort=_MIN_COHORT,

@@ -58,10 +58,16 @@ def health(
     _tell("Health", checks, "All is well.", json_)
 
 
+def _plain(check: Check) -> dict[str, object]:
+    return asdict(check) | {"ok": check.ok}
+
+
 def _tell(title: str, checks: list[Check], well: str, json_: bool) -> None:
+    from federation.gate.preflight import Outcome
+
     failed = [check for check in checks if not check.ok]
     if json_:
-        show_json({"ok": not failed, "checks": [asdict(check) for check in checks]})
+        show_json({"ok": not failed, "checks": [_plain(check) for check in checks]})
     else:
         show_table(
             title,
@@ -69,8 +75,7 @@ def _tell(title: str, checks: list[Check], well: str, json_: bool) -> None:
             [(tick(check.ok), check.name, check.found) for check in checks],
         )
         for check in failed:
-            # What waits for another line needs nothing of its own.
-            if not check.found.startswith("not asked: "):
+            if check.outcome is not Outcome.WAITS:  # what waits needs nothing of its own
                 say(f"✗ {check.name}: {check.remedy}.")
         for check in checks:
             if check.warning:

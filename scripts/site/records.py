@@ -63,6 +63,8 @@ def load(
 
     found = open_folder(folder)
     read = read_mapping(mapping) if mapping is not None else None
+    if read is None and (csv := [one for one in exports if _is_csv(one)]):
+        raise BadInput(f"{csv[0]} is CSV: say how to read it with --mapping (docs/records.md)")
     here = _zone(zone)
     with RecordStore.open(found / "records.db") as store, _Watched() as progress:
         if read is not None:
@@ -77,6 +79,10 @@ def load(
         _show(report)
     if report.rejected and not allow_rejected:
         raise typer.Exit(REFUSED)
+
+
+def _is_csv(path: Path) -> bool:
+    return path.is_file() and path.name.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
 
 
 def enrol(

@@ -30,12 +30,20 @@ def start(
     """
     from federation.gate.site import SiteConfig
     from scripts.site.processes import start_processes
+    from stack.process import ProcessError
 
     found = open_folder(folder)
     study = SiteConfig.load(found).study_id
     if not json_:
         warn("Starting: this takes about 20 s, most of it for loading libraries once.")
-    node_id = start_processes(found, timeout)
+    try:
+        node_id = start_processes(found, timeout)
+    except ProcessError:
+        warn(
+            "When `assent site preflight` finds the SuperLink, most likely the coordinator has not"
+            f" admitted this site yet: give them {found / 'supernode' / 'keys' / 'supernode.pub'}."
+        )
+        raise
     if json_:
         show_json({"study": study, "node_id": str(node_id), "logs": str(found / "logs")})
     else:

@@ -91,7 +91,14 @@ def block(
     coordinator does not control.
     """
     chain = connect(rpc, deployment)
-    found = chain.head() if number is None else chain.block(number)
+    found = chain.head()
+    if number is not None and number > found.number:
+        raise BadInput(
+            f"your node has no block {number}: its newest is {found.number}. Check the number, or"
+            " wait until the node has caught up"
+        )
+    if number is not None:
+        found = chain.block(number)
     if json_:
         show_json({"number": found.number, "hash": "0x" + found.hash.hex()})
     else:

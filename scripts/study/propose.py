@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from scripts.connection import DeploymentFile, Ipfs, KeyFile, Rpc, connect, open_store
-from scripts.console import JsonOption, say, show_facts, show_json
+from scripts.console import JsonOption, say, show_facts, show_json, warn_of_loading
 
 
 def propose(
@@ -28,6 +28,7 @@ def propose(
     The key's account becomes the sponsor, who may not review. Nothing is in force until the
     reviewers approve. The form of a plan is described in docs/data-scientist.md.
     """
+    warn_of_loading()
     from federation.planning.plan import read_plan
     from federation.planning.proposing import propose as propose_plan
     from study.terms_text import describe_terms

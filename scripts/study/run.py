@@ -73,7 +73,8 @@ def run(
             }
         )
     else:
-        say(f"{outcome.details or outcome.status}. Round {last} is the newest that is closed.")
+        words = outcome.details or outcome.status
+        say(f"Flower says {words}. Round {last} is the newest that is closed.")
     if not outcome.succeeded:
         warn(f"The rounds did not all close. Read {log}.")
         raise typer.Exit(REFUSED)

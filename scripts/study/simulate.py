@@ -16,6 +16,7 @@ from scripts.console import (
     show_facts,
     show_json,
     show_table,
+    warn_of_loading,
 )
 from scripts.counting import counting
 
@@ -55,6 +56,7 @@ def simulate(
     patient. The plan's documents need not exist yet. One core takes about 20 seconds for the
     log-linear model; for the sickle-cell model five minutes, half a minute with --quick.
     """
+    warn_of_loading()
     from federation.planning.plan import read_plan
     from federation.planning.simulating import simulate as simulate_plan
     from federation.planning.simulating import work_of

@@ -66,7 +66,10 @@ def test_wrong_usage_is_json_too_where_json_was_asked_for() -> None:
     assert "Try 'assent site status --help'" in told.err
 
 
-def test_help_is_broken_where_the_terminal_ends_and_nowhere_else() -> None:
+def test_help_is_broken_where_the_terminal_ends_and_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     items = "- an item\n- another\n\n    kept as is\n    too"
     told = without_line_breaks(f"One line.\n\nA paragraph with\n--two lines:\n{items}")
     assert told == f"One line.\n\nA paragraph with --two lines:\n{items}"

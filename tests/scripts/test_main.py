@@ -1,5 +1,6 @@
 """The entry point: fast help, exit codes that mean something, no trace for a user's mistake."""
 
+import errno
 import importlib
 import json
 import os
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scripts.command_line import COMMANDS
-from scripts.exit_codes import EXIT_CODE_OF, exit_code_of
+from scripts.exit_codes import EXIT_CODE_OF, exit_code_of, message_of
 from scripts.lazy import Command
 from scripts.site.app import COMMANDS as SITE_COMMANDS
 from stack.binaries import ROOT
@@ -97,6 +98,19 @@ def test_ctrl_c_while_the_program_is_imported_leaves_no_trace(tmp_path: Path, mo
     assert done.stderr.split() in ([], ["assent:", "interrupted"])
 
 
+def test_a_full_disk_is_told_with_what_to_do() -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "site.backup")
+    told = "site.backup: No space left on device; make room, then run the command again"
+    assert message_of(full) == told
+    assert message_of(OSError(errno.EACCES, "Permission denied")) == "Permission denied"
+
+
+def test_ctrl_c_in_a_command_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(COMMANDS, "broken", Command("tests.scripts.test_main:stopped", "Stops."))
+    told = assent("broken")
+    assert (told.code, told.out, told.err) == (130, "", "assent: interrupted\n")
+
+
 def test_a_defect_writes_its_trace_to_a_private_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(COMMANDS, "broken", Command("tests.scripts.test_main:broken", "Fails."))
     told = assent("broken")
@@ -114,3 +128,8 @@ def test_a_defect_writes_its_trace_to_a_private_file(monkeypatch: pytest.MonkeyP
 def broken() -> None:
     """A command with a defect."""
     raise ZeroDivisionError("of no use to a hospital")
+
+
+def stopped() -> None:
+    """A command that is stopped with Ctrl-C."""
+    raise KeyboardInterrupt

@@ -74,6 +74,7 @@ def test_an_app_reaches_every_site_and_ends_well(federation: Federation) -> None
     config: dict[str, Value] = {"greeting": "good = day [1]", "sites": 2}
     run = run_app(APP, federation.superlink, log, run_config=config, on_line=lines.append)
     assert run.succeeded, run
+    assert (run.status, run.details) == ("finished:completed", "")
     told = [json.loads(line.split("TOLD ", 1)[1]) for line in lines if "TOLD " in line]
     expected = [
         {

@@ -3,7 +3,8 @@
     RecordsError
     |-- InputMissing, InputEmpty, InputChanged, InputUnreadable
     |-- MappingInvalid
-    |-- StoreMissing, StorePermissions, StoreCorrupt, StoreVersionUnsupported, StoreBusy
+    |-- StoreMissing, StorePermissions, StoreCorrupt, StoreRefused, StoreVersionUnsupported,
+    |   StoreBusy
     |-- RecordUnknown
     |-- ChannelUnknown
     `-- DatasetChanged
@@ -48,6 +49,10 @@ class StorePermissions(RecordsError):
 
 class StoreCorrupt(RecordsError):
     """The file is not an Assent record store or SQLite finds it damaged."""
+
+
+class StoreRefused(RecordsError):
+    """SQLite cannot read or write the store's file, as when its disk is full."""
 
 
 class StoreVersionUnsupported(RecordsError):

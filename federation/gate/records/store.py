@@ -30,6 +30,7 @@ from federation.gate.records.errors import (
     StoreCorrupt,
     StoreMissing,
     StorePermissions,
+    StoreRefused,
     StoreVersionUnsupported,
 )
 from federation.gate.records.rows import State
@@ -41,6 +42,7 @@ from federation.gate.records.store_schema import (
 )
 from federation.gate.records.store_writer import StoreWriter
 from federation.gate.records.times import from_us, to_us
+from federation.gate.sqlite_words import in_words
 
 _BUSY_SECONDS: Final = 5.0
 
@@ -289,8 +291,6 @@ def _translated(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise StoreBusy(f"{path}: another process is writing; try again shortly") from error
-        raise StoreCorrupt(f"{path}: SQLite refused ({error.sqlite_errorname})") from error
+        raise StoreRefused(in_words(path, error)) from error
     except sqlite3.DatabaseError as error:
-        raise StoreCorrupt(
-            f"{path}: is damaged ({error.sqlite_errorname}); restore the site's backup"
-        ) from error
+        raise StoreCorrupt(in_words(path, error)) from error

@@ -12,6 +12,7 @@ from flwr.supercore.inflatable.inflatable_utils import ObjectPushError
 from flwr.supercore.task_identity import TaskIdentity
 from flwr.superlink.grid.http_grid import HttpGrid
 
+from federation.app import exchange
 from federation.app.exchange import Exchange, ExchangeError
 
 
@@ -46,19 +47,20 @@ def test_a_wait_is_bounded(grid: HttpGrid, timeout: float) -> None:
 def test_objects_that_are_never_stored_are_an_error_of_the_exchange(
     grid: HttpGrid, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pushed = []
+    pushed: list[list[int] | float] = []
 
     def refused(messages: Iterable[Message]) -> Iterable[str]:
         pushed.append([message.metadata.dst_node_id for message in messages])
         raise ObjectPushError("0" * 64, 1, "session")
 
     monkeypatch.setattr(grid, "push_messages", refused)
+    monkeypatch.setattr(exchange.time, "sleep", pushed.append)
     with pytest.raises(ExchangeError, match="did not store the messages"):
         Exchange(grid, [message_to(5)], timeout_seconds=1)
-    assert pushed == [[5]] * 3
+    assert pushed == [[5], 0.2, [5], 0.2, [5]]
 
 
 def test_nobody_asked_is_nobody_missing(grid: HttpGrid) -> None:
-    exchange = Exchange(grid, [], timeout_seconds=1)
-    assert exchange.is_over and exchange.poll() == []
-    assert (exchange.replies, exchange.errors, exchange.missing) == ({}, {}, set())
+    asked = Exchange(grid, [], timeout_seconds=1)
+    assert asked.is_over and asked.poll() == []
+    assert (asked.replies, asked.errors, asked.missing) == ({}, {}, set())

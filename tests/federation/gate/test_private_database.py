@@ -8,9 +8,11 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from federation.gate.journal import Journal
 from federation.gate.keys import SiteKeys
-from federation.gate.private_database import DatabaseUnusable
+from federation.gate.private_database import DatabaseUnusable, PrivateDatabase
 from stack.binaries import ROOT
 
 
@@ -88,3 +90,30 @@ def test_a_process_that_opened_a_private_file_leaves_no_core(tmp_path: Path) -> 
     assert done.stdout.split() == ["0", "0"]
     Journal.open(tmp_path / "state.db").close()
     assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
+
+
+def test_a_full_disk_is_told_as_one_and_loses_nothing(tmp_path: Path) -> None:
+    database = PrivateDatabase(tmp_path / "site.db", "CREATE TABLE kept (value BLOB)", 7)
+    with database.transaction() as connection:
+        connection.execute("INSERT INTO kept VALUES (x'01')")
+    connection.execute("PRAGMA max_page_count = 1")
+    refused = pytest.raises(DatabaseUnusable, match=r"site\.db .*its disk is full.*make room")
+    with refused, database.transaction():
+        connection.execute("INSERT INTO kept VALUES (zeroblob(100000))")
+    assert [bytes(row["value"]) for row in database.rows("SELECT value FROM kept")] == [b"\x01"]
+    database.close()
+
+
+def test_a_damaged_or_locked_file_is_told_as_one(tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.db"
+    damaged.write_bytes(b"not a database" * 1000)
+    damaged.chmod(0o600)
+    with pytest.raises(DatabaseUnusable, match=r"damaged\.db is damaged .*restore a backup"):
+        PrivateDatabase(damaged, "CREATE TABLE kept (value BLOB)", 7)
+    one, two = (PrivateDatabase(tmp_path / "site.db", "CREATE TABLE k (v)", 7) for _ in "ab")
+    two.connection.execute("PRAGMA busy_timeout = 0")
+    locked = pytest.raises(DatabaseUnusable, match=r"site\.db is kept locked by another program")
+    with one.transaction(), locked, two.transaction():
+        pass
+    one.close()
+    two.close()

@@ -165,7 +165,7 @@ class TestTheFile:
 
     def test_that_cannot_be_written_refuses_by_name_and_keeps_nothing(self, tally):
         tally._database.connection.execute("PRAGMA query_only = ON")
-        with pytest.raises(RecordTallyRefused, match=r"tally\.db cannot be written"):
+        with pytest.raises(RecordTallyRefused, match=r"tally\.db cannot be read or written"):
             hold(tally, ONE, 1, {"p"})
         tally._database.connection.execute("PRAGMA query_only = OFF")
         assert tally.totals({"p"}) == {"p": 0}

@@ -11,7 +11,7 @@ import pytest
 from federation.gate import health as asked
 from federation.gate.challenges import OpenChallenge
 from federation.gate.health import PROCESSES, health
-from federation.gate.preflight import Check
+from federation.gate.preflight import Check, Outcome
 from federation.gate.status import RoundStatus, read_status
 from tests.hospital import Hospital, assent
 
@@ -64,6 +64,17 @@ def test_a_chain_that_is_away_leaves_every_line_in_its_place(
     found = failing(checks)
     assert "gives no usable answer" in found["chain"]
     assert found["questions"].startswith("not asked: ")
+
+
+def test_a_damaged_journal_is_said_once_and_says_what_mends_it(copied: Path) -> None:
+    journal = copied / "state.db"
+    journal.write_bytes(b"not a database" * 1000)
+    journal.chmod(0o600)
+    checks = {one.name: one for one in health(copied, PROCESSES)}
+    assert checks["approval"].outcome is Outcome.FAILS
+    assert "state.db is damaged" in checks["approval"].found
+    waiting = {name for name, one in checks.items() if one.outcome is Outcome.WAITS}
+    assert waiting == {"questions", "deliveries", "study goes on"}
 
 
 def test_an_approval_that_ends_soon_is_a_warning_and_then_an_alarm(copied: Path) -> None:

@@ -75,6 +75,22 @@ def test_a_tally_of_records_that_is_damaged_or_open_to_others(copied: Path) -> N
     assert "tally.db is open to other users; run: chmod 600" in failing(copied)["record ceiling"]
 
 
+def test_a_damaged_file_is_one_line_that_says_what_mends_it(copied: Path) -> None:
+    (copied / "high-water.db").write_bytes(b"not a database" * 1000)
+    (copied / "records.db").write_bytes(b"not a database" * 1000)
+    answer = assent("site", "preflight", copied, "--json")
+    found = {check["name"]: check for check in answer.json["checks"]}
+    assert (answer.code, len(found)) == (1, 17)
+    for name, file in (("chain", "high-water.db"), ("records", "records.db")):
+        assert f"{file} " in found[name]["found"]
+        assert "restore a backup" in found[name]["found"]
+        assert (found[name]["outcome"], found[name]["remedy"]) == ("fails", "do what its line says")
+    assert (found["balance"]["outcome"], found["flwr"]["outcome"]) == ("waits", "holds")
+    told = assent("site", "preflight", copied).out
+    assert "✗ records: do what its line says." in told
+    assert "✗ balance: " not in told
+
+
 def test_a_chain_that_is_away_is_said_once_and_the_rest_waits_for_it(copied: Path) -> None:
     change_settings(copied, "site.json", rpc_url="http://127.0.0.1:9")
     found = failing(copied)
@@ -110,6 +126,14 @@ def test_a_superlink_that_another_authority_vouches_for(copied: Path, tmp_path: 
     other = make_server_certificate(tmp_path / "tls")
     shutil.copyfile(other.ca, copied / "ca.pem")
     assert "ca.pem does not vouch for its certificate" in failing(copied)["SuperLink"]
+
+
+def test_keys_that_another_passphrase_or_mode_keeps_closed_want_no_backup(copied: Path) -> None:
+    (copied / "keys" / "noise.secret").chmod(0o644)
+    answer = assent("site", "preflight", copied, "--json")
+    keys = next(one for one in answer.json["checks"] if one["name"] == "keys")
+    assert "run: chmod 600" in keys["found"]
+    assert keys["remedy"].startswith("do what its line says")
 
 
 def test_damaged_keys(copied: Path) -> None:

@@ -61,6 +61,16 @@ def test_rejected_lines_are_listed_and_fail_unless_allowed(folder: Path, export:
     assert told == {2: "UNIT_NOT_UCUM", 5: "LINE_NOT_JSON"}
 
 
+@pytest.mark.parametrize("name", ["lab.csv", "lab.TSV", "lab.csv.gz"])
+def test_csv_without_a_mapping_is_told_what_it_wants(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_text("PATNR;TEST\np1;BILI\n")
+    refused = assent("site", "load", folder, tmp_path / name)
+    assert refused.code == 2
+    assert f"{name} is CSV: say how to read it with --mapping" in refused.words
+
+
 def test_lis_rows_are_loaded_by_a_mapping(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "map.yaml").write_text(MAPPING)
     (tmp_path / "lab.csv").write_text(

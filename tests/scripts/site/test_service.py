@@ -103,13 +103,14 @@ def test_stopping_leaves_nothing_and_may_be_repeated(started: Hospital) -> None:
     assert assent("site", "status", started.folder, "--json").json["connected"] is False
 
 
-def test_a_site_that_the_coordinator_did_not_admit_is_told_which_log_to_read(
+def test_a_site_that_the_coordinator_did_not_admit_is_told_so_and_which_log_to_read(
     ready_hospital: Hospital,
 ) -> None:
     refused = assent("site", "start", ready_hospital.folder)
     assert refused.code == 3
     assert "the SuperNode ended with status" in refused.words
     assert str(ready_hospital.folder / "logs" / "supernode.log") in refused.words
+    assert f"give them {ready_hospital.folder}/supernode/keys/supernode.pub" in refused.words
     assert processes_of(ready_hospital.folder) == []
 
 

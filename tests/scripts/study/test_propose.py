@@ -103,6 +103,7 @@ def test_a_plan_that_cannot_be_used_names_the_member(
     refused = desk.assent("study propose plan.yaml --key sponsor.key")
     assert refused.code == 2, refused
     assert named in refused.err
+    assert "Loading libraries" in refused.err
     assert desk.world.chain().registry.study_count() == before
 
 

@@ -66,6 +66,9 @@ def test_a_study_from_its_plan_to_a_verified_round(
         assert only["cohorts"] == dict.fromkeys(accounts, PATIENTS)
         gathered = must(f"study bundle {study} bundle --json").json
         block = must(f"study block {gathered['block_number']} --json").json
+        mistyped = assent("study", "block", 99999999)
+        assert mistyped.code == 2
+        assert "your node has no block 99999999: its newest is" in mistyped.words
         must(f"study documents {study} documents")
     assert (tmp_path / "documents" / "checkpoint-1.safetensors").is_file()
     verified = must(f"verify bundle --trust-block {block['hash']} --json").json

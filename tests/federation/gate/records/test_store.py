@@ -20,6 +20,7 @@ from federation.gate.records.errors import (
     StoreCorrupt,
     StoreMissing,
     StorePermissions,
+    StoreRefused,
     StoreVersionUnsupported,
 )
 from federation.gate.records.store import DataPeriod, RecordStore
@@ -47,6 +48,16 @@ def test_a_store_that_is_not_there_is_named(tmp_path: Path) -> None:
         RecordStore.open(tmp_path / "none.sqlite")
     with pytest.raises(StoreMissing, match="folder"):
         RecordStore.create(tmp_path / "none" / "records.sqlite")
+
+
+def test_a_full_disk_is_told_as_one_and_keeps_what_was_loaded(site: Any, patient: Any) -> None:
+    site.load(patient())
+    site.store._db.execute("PRAGMA max_page_count = 1")
+    many = [patient(id=f"q{n}") for n in range(2000)]
+    with pytest.raises(StoreRefused, match=r"records\.sqlite .*its disk is full.*make room"):
+        site.load(*many)
+    with RecordStore.open(site.store.path) as again:
+        assert again.record_ids() == ["p1"]
 
 
 def test_another_file_and_a_damaged_store_are_refused(tmp_path: Path, site: Any) -> None:
