@@ -27,7 +27,7 @@ from bench.learning.scoring import Errors, Ruler, mean_error, scaled_records
 from bench.learning.settings import Settings, read
 from bench.learning.side_by_side import set_threads
 from bench.learning.training import Ground, learn_point, learn_prior
-from bench.learning.worlds import course_world, world
+from bench.learning.worlds import course_world, tailed_world, world
 from twin.protocol import TwinModel
 
 FloatArray = NDArray[np.float64]
@@ -39,6 +39,11 @@ SCORED: Final[tuple[tuple[Counting, int], ...]] = (
     ("visits", 1),
     ("visits", 3),
 )
+MADE: Final[Mapping[str, Callable[[int], Cohort]]] = {
+    "plain": world,
+    "course": course_world,
+    "tailed": tailed_world,
+}
 #: Eight of each, for codes that nobody has published a course of: rates of all numbers, how many
 #: times as fast means move, beta1, weight of the noise.
 PRIORS: Final = tuple(
@@ -73,15 +78,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--worlds", type=int, default=8)
-    parser.add_argument("--courses", action="store_true", help="worlds with a common course")
-    parser.add_argument("--kinds", nargs="+", default=["prior", "fedavg", "maml", "reptile"])
+    parser.add_argument("--kind", choices=list(MADE), default="plain", help="of world")
+    parser.add_argument("--learners", nargs="+", default=["prior", "fedavg", "maml", "reptile"])
     options = parser.parse_args()
     set_threads()
     settings = read(published=False)
-    make = course_world if options.courses else world
     found: dict[str, list[FloatArray]] = defaultdict(list)
     for number in range(options.first, options.first + options.worlds):
-        for name, errors in _errors(make(number), number, settings, options.kinds).items():
+        for name, errors in _errors(
+            MADE[options.kind](number), number, settings, options.learners
+        ).items():
             found[name].append(errors)
         print(f"world {number} done", flush=True)
     for name, several in found.items():

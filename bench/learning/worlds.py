@@ -5,12 +5,13 @@ A world has one to ten codes on scales of any magnitude, some negative or zero; 
 between patients and sites and go together between codes; trends that go on, responses that level
 off, walks that come back, daily rhythms where visits are dense, outliers, and visits from three a
 year to one every five minutes. In some, fewer patients and codes have a course that is common to
-all, as growth has. None of it is drawn from the default model.
+all, as growth has; in others codes have long tails, as scores, counts and many laboratory results
+have. None of it is drawn from the default model.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ from bench.learning.cohort import Cohort, Record
 from twin.protocol import Channel
 
 FloatArray = NDArray[np.float64]
+Tail = Literal["none", "both", "high", "low", "zeros", "highest"]
+
+TAILS: Final[tuple[Tail, ...]] = ("both", "high", "low", "zeros", "highest", "none")
 
 COURSE_SD: Final = 0.4
 """Of a code's mean trend and mean response, in units of its patients' spread."""
@@ -41,8 +45,22 @@ def course_world(seed: int) -> Cohort:
     return _made(f"course-world-{seed}", generator, codes, patients, strength)
 
 
+def tailed_world(seed: int) -> Cohort:
+    """One whose codes have long tails on both sides or one, many zeros, or a highest value."""
+    generator = np.random.default_rng([20_253, seed])
+    codes = int(generator.integers(1, 6))
+    patients = int(generator.integers(90, 260))
+    return _made(f"tailed-world-{seed}", generator, codes, patients, COURSE_SD, tailed=True)
+
+
 def _made(
-    name: str, generator: np.random.Generator, codes: int, patients: int, course: float
+    name: str,
+    generator: np.random.Generator,
+    codes: int,
+    patients: int,
+    course: float,
+    *,
+    tailed: bool = False,
 ) -> Cohort:
     dense = generator.random() < 0.35
     span = float(generator.uniform(2, 20)) if dense else float(generator.uniform(200, 3000))
@@ -52,6 +70,9 @@ def _made(
     mixing = generator.normal(size=(codes, codes)) * generator.uniform(0, 1) + np.eye(codes)
     mixing /= np.linalg.norm(mixing, axis=1, keepdims=True)
     kinds = [_Kind(generator, dense, span, course) for _ in range(codes)]
+    if tailed:
+        for kind in kinds:
+            kind.give_tail(generator)
     offsets = generator.normal(0, 0.3, size=(5, codes))
     records = []
     for number in range(patients):
@@ -110,6 +131,29 @@ class _Kind:
         self.unit = float(10 ** generator.uniform(-2, 4))
         self.centre = 0.0 if generator.random() < 0.3 else float(generator.uniform(2, 20))
 
+        self.tail: Tail = "none"
+        self.weight = 0.0
+
+    def give_tail(self, generator: np.random.Generator) -> None:
+        self.tail = TAILS[int(generator.integers(len(TAILS)))]
+        self.weight = float(generator.uniform(0.5, 1.2))
+        if self.tail in ("zeros", "highest"):
+            self.log, self.centre = False, 0.0 if self.tail == "zeros" else 20.0
+
+    def _tailed(self, y: FloatArray) -> FloatArray:
+        weight = self.weight
+        if self.tail == "both":
+            return np.sinh(weight * y) / weight
+        if self.tail == "high":
+            return np.expm1(weight * y) / weight
+        if self.tail == "low":
+            return -np.expm1(-weight * y) / weight
+        if self.tail == "zeros":
+            return np.asarray(np.maximum(np.expm1(weight * y) / weight, 0.0).round(1))
+        if self.tail == "highest":
+            return np.minimum(-np.expm1(-weight * y) / weight, 0.3)
+        return y
+
     def values(
         self, generator: np.random.Generator, days: FloatArray, level: float, span: float
     ) -> FloatArray:
@@ -132,5 +176,6 @@ class _Kind:
             + self.rhythm * np.sin(2 * np.pi * days + level)
             + self.noise * noise
         )
+        y = self._tailed(y)
         plain = np.exp(self.width * y) if self.log else self.centre + y
         return np.asarray(self.unit * plain, dtype=np.float64)

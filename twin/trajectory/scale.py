@@ -15,9 +15,16 @@ from torch import Tensor
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+BEND: Final = 1.5
+"""In spreads: nearer to the centre a scale is all but straight, farther out it grows like a
+logarithm. Scores, counts and laboratory results have long tails on one side or both; unbent, they
+decide every squared error, and no Gaussian model fits them. Our choice."""
+
 LARGEST: Final = 6.0
 """A result further than this from the centre, in spreads, counts as this far: results of unknown
-codes have outliers that no model explains and that would decide every squared error."""
+codes have outliers that no model explains."""
+
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(40)
 
 _LEAST_SHARE: Final = 1e-3
 """A result below this share of the centre has no useful logarithm, and counts as this share."""
@@ -25,7 +32,8 @@ _LEAST_SHARE: Final = 1e-3
 
 @dataclass(frozen=True)
 class Scale:
-    """y = (ln value - ln centre) / spread when ``logarithmic``, else (value - centre) / spread.
+    """y = BEND asinh(x / BEND) of x = (ln value - ln centre) / spread when ``logarithmic``, else of
+    x = (value - centre) / spread (Burbidge, Magee and Robb, JASA 1988;83:123).
 
     ``centre`` in the code's unit, above 0 when logarithmic; ``spread`` above 0, in the unit, or of
     ln(value). ``own``: the share of the spread that is between results; the rest is that nobody is
@@ -67,7 +75,11 @@ class Scales:
         return len(self.each)
 
     def scaled(self, channel: IntArray, value: FloatArray) -> FloatArray:
-        """float64 of the arrays' shape, within LARGEST of 0; NaN stays NaN."""
+        """y, float64 of the arrays' shape, that of LARGEST at most; NaN stays NaN."""
+        return np.asarray(BEND * np.arcsinh(self.spreads(channel, value) / BEND))
+
+    def spreads(self, channel: IntArray, value: FloatArray) -> FloatArray:
+        """x, float64 of the arrays' shape, within LARGEST of 0; NaN stays NaN."""
         with np.errstate(invalid="ignore"):
             logs = np.log(np.maximum(value, self._least[channel]))
         plain = np.where(self._log[channel], logs, value)
@@ -83,23 +95,34 @@ class Scales:
     ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Mean and variance of the value, then of its logarithm, from those of the scaled value.
 
-        A logarithmic channel is log-normal. Of another, the logarithm's moments are the delta
-        method's around the mean, and NaN where the mean is not above 0.
+        By quadrature (Gauss and Hermite's), within LARGEST of the centre. Moments of the logarithm
+        of a channel that is not logarithmic are the delta method's, NaN where the mean is not above
+        0.
         """
-        spread = self._spread[channel]
-        plain, width = self._centre[channel] + spread * mean, spread**2 * variance
+        weight = _WEIGHTS / _WEIGHTS.sum()
+        y = mean[..., None] + np.sqrt(variance)[..., None] * _NODES
+        plain = self._plain(channel[..., None], y)
         log = self._log[channel]
-        middle = np.exp(np.where(log, plain + width / 2, 0.0))
-        value = np.where(log, middle, plain)
-        value_variance = np.where(log, np.expm1(np.where(log, width, 0.0)) * middle**2, width)
-        positive = np.where(plain > 0, plain, np.nan)
+        value = self._value(channel[..., None], plain)
+        found, middle = value @ weight, plain @ weight
+        width = ((value - found[..., None]) ** 2) @ weight
+        positive = np.where(found > 0, found, np.nan)
         with np.errstate(invalid="ignore"):
-            log_mean = np.where(log, plain, np.log(positive))
-            log_variance = np.where(log, width, width / positive**2)
-        return value, value_variance, log_mean, log_variance
+            log_mean = np.where(log, middle, np.log(positive))
+            log_width = ((plain - middle[..., None]) ** 2) @ weight
+            log_variance = np.where(log, log_width, width / positive**2)
+        return found, width, log_mean, log_variance
 
     def value(self, channel: IntArray, scaled: FloatArray) -> FloatArray:
         """The value that lies at a scaled one: the median of what is expected there."""
-        plain = self._centre[channel] + self._spread[channel] * scaled
+        return self._value(channel, self._plain(channel, scaled))
+
+    def _plain(self, channel: IntArray, scaled: FloatArray) -> FloatArray:
+        """The value at a scaled one, or its logarithm where the scale is logarithmic."""
+        most = math.asinh(LARGEST / BEND)
+        x = BEND * np.sinh(np.clip(scaled / BEND, -most, most))
+        return np.asarray(self._centre[channel] + self._spread[channel] * x, dtype=np.float64)
+
+    def _value(self, channel: IntArray, plain: FloatArray) -> FloatArray:
         log = self._log[channel]
         return np.where(log, np.exp(np.where(log, plain, 0.0)), plain)

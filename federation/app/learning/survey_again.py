@@ -78,6 +78,5 @@ def _with(belief: FloatArray, scale: Scale, asked: FloatArray, noise_sd: float) 
 
 def _bins(scale: Scale, value: FloatArray) -> IntArray:
     """Which bin each value is in, int64 of its shape, 0 to PER_CODE - 1."""
-    scaled = Scales([scale]).scaled(np.zeros(value.shape, dtype=np.int64), value)
-    spreads = np.rint(scaled / scale.own)
-    return np.clip(spreads, -REACH, REACH).astype(np.int64) + REACH
+    spreads = Scales([scale]).spreads(np.zeros(value.shape, dtype=np.int64), value)
+    return np.clip(np.rint(spreads / scale.own), -REACH, REACH).astype(np.int64) + REACH

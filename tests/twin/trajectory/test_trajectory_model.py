@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import ndtri
 
 from twin.prior import Prior
 from twin.protocol import Channel, tensors
 from twin.series import PatientSeries, empty_series
 from twin.trajectory.model import TrajectoryModel
-from twin.trajectory.scale import LARGEST, Scale, Scales
+from twin.trajectory.scale import BEND, LARGEST, Scale, Scales
 
 SCALES = Scales((Scale(True, 7.0, 0.2), Scale(False, -1.0, 3.0), Scale(True, 150.0, 0.4)))
 CHANNELS = tuple(Channel(name, name, "1", name) for name in ("a", "b", "c"))
@@ -109,17 +112,16 @@ def test_a_twin_forecasts_what_conditioning_says_in_the_codes_own_unit() -> None
         m.scaled(torch.tensor(channel), torch.tensor(value)),
         torch.tensor([1.0, 1, 1, 1, 0, 0]),
     )
+    every = ndtri((np.arange(20_000) + 0.5) / 20_000)
     for place in (0, 1):
-        code = channel[4 + place]
-        spread = SCALES.each[code].spread
-        middle = float(mean[4 + place]) * spread
+        code = int(channel[4 + place])
+        scaled = float(mean[4 + place]) + math.sqrt(float(variance[4 + place])) * every
+        drawn = SCALES.value(np.full(every.shape, code), scaled)
+        assert ahead.mean[place] == pytest.approx(drawn.mean(), rel=1e-3)
+        assert ahead.variance[place] == pytest.approx(drawn.var(), rel=0.01)
         if SCALES.each[code].logarithmic:
-            assert ahead.log_mean[place] == pytest.approx(np.log(SCALES.each[code].centre) + middle)
-            assert ahead.log_variance[place] == pytest.approx(
-                float(variance[4 + place]) * spread**2
-            )
-        else:
-            assert ahead.mean[place] == pytest.approx(SCALES.each[code].centre + middle)
+            assert ahead.log_mean[place] == pytest.approx(np.log(drawn).mean(), rel=1e-3)
+            assert ahead.log_variance[place] == pytest.approx(np.log(drawn).var(), rel=0.01)
 
 
 def test_drawn_futures_have_the_forecasts_moments() -> None:
@@ -144,12 +146,22 @@ def test_nobody_known_means_the_prior_and_another_models_twin_is_refused() -> No
         m.predict(twin, np.array([0.0]), np.array([3]))
 
 
+def test_a_scale_is_straight_near_its_centre_and_a_logarithm_in_its_tails() -> None:
+    """A result of five spreads weighs less than ten of one: tails decide no squared error."""
+    scales = Scales([Scale(False, 0.0, 1.0)])
+    near, one, five = scales.scaled(np.zeros(3, np.int64), np.array([0.3, 1.0, 5.0]))
+    assert near == pytest.approx(0.3, rel=0.01)
+    assert five**2 < 10 * one**2
+    assert five - BEND * math.log(2 * 5.0 / BEND) == pytest.approx(0, abs=0.05)
+
+
 @given(value=st.floats(-1e12, 1e12), code=st.integers(0, 2))
 def test_a_scaled_value_is_bounded_and_goes_back(value: float, code: int) -> None:
     channel = np.array([code])
     scaled = SCALES.scaled(channel, np.array([value]))
-    assert abs(scaled[0]) <= LARGEST
-    if abs(scaled[0]) < LARGEST and value > 1e-3 * SCALES.each[code].centre:
+    most = BEND * math.asinh(LARGEST / BEND)
+    assert abs(scaled[0]) <= most
+    if abs(scaled[0]) < most and value > 1e-3 * SCALES.each[code].centre:
         assert SCALES.value(channel, scaled)[0] == pytest.approx(value, rel=1e-9, abs=1e-9)
 
 

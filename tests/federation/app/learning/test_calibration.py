@@ -34,13 +34,14 @@ def patients(number: int, wilder: float, results: int = 12) -> Rows:
         times = np.sort(generator.uniform(0, 1, results))
         channel = generator.integers(0, 2, results)
         nobody = MODEL.adapt(prior, empty_series())
-        rows.append((times, channel, MODEL.simulate(nobody, times, channel, generator)[0]))
-    times, channel, value = (np.stack(each) for each in zip(*rows, strict=True))
+        value = MODEL.simulate(nobody, times, channel, generator)[0]
+        rows.append((times, channel, MODEL.scales.scaled(channel, value)))
+    times, channel, scaled = (np.stack(each) for each in zip(*rows, strict=True))
     ones = torch.ones(times.shape, dtype=torch.float64)
     return Rows(
         torch.tensor(times),
         torch.tensor(channel),
-        torch.tensor(value),
+        torch.tensor(scaled),
         torch.zeros(channel.shape, dtype=torch.int64),
         ones,
         ones,
