@@ -52,7 +52,7 @@ def _error_by_known(results: Mapping[str, Any], path: Path) -> Path:
                 axes.fill_between(counts, low, high, color=colour, alpha=0.12, linewidth=0)
         axes.set_xlabel(label)
         axes.grid(alpha=0.3)
-    both[0].set_ylabel("RMSE of later results, in spreads")
+    both[0].set_ylabel("RMSE of later results, on the scale")
     handles, labels = both[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncols=3, frameon=False, fontsize=9)
     figure.suptitle(_title(results, "error on held-out patients, 95 % interval by patient"))
@@ -73,7 +73,7 @@ def _error_by_steps(
     axes.set_xscale("symlog", linthresh=1)
     axes.set_xticks([0, 1, 2, 5, 10, 20, 50], ["0", "1", "2", "5", "10", "20", "50"])
     axes.set_xlabel("adaptation steps, seven visits known")
-    axes.set_ylabel("RMSE of later results, in spreads")
+    axes.set_ylabel("RMSE of later results, on the scale")
     axes.grid(alpha=0.3)
     if axes.lines:  # none when nobody has later results
         axes.legend(frameon=False, fontsize=9)
@@ -99,7 +99,7 @@ def _error_by_epsilon(results: Mapping[str, Any], path: Path) -> Path:
         )  # fmt: skip
     axes.set_xticks(range(len(epsilons)), [f"{epsilon:g}" for epsilon in epsilons])
     axes.set_xlabel("epsilon, all rounds together")
-    axes.set_ylabel("RMSE of later results, in spreads")
+    axes.set_ylabel("RMSE of later results, on the scale")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, fontsize=9)
     figure.suptitle(_title(results, f"error and privacy, {results['primary_known']} visits known"))
@@ -134,7 +134,7 @@ def _groups(results: Mapping[str, Any], path: Path) -> Path:
     )
     axes.invert_yaxis()
     axes.set_xlim(0, end * 1.02)
-    axes.set_xlabel("RMSE of later results, in spreads")
+    axes.set_xlabel("RMSE of later results, on the scale")
     axes.grid(alpha=0.3, axis="x")
     axes.legend(
         frameon=False,
