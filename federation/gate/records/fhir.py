@@ -19,6 +19,7 @@ from federation.gate.records.fhir_resources import (
     judge_patient,
     parse_line,
     resource_id,
+    version_of,
 )
 from federation.gate.records.lines import Line, Progress, Source, find_sources
 from federation.gate.records.loading import Load
@@ -134,12 +135,28 @@ def _second_pass(
             return
     except Refused as refused:
         load.reject(source, line.number, kind, resource_id(resource), refused)
+        _supersede(resource, rules, writer, where)
         return
     load.report.count(kind, outcome)
     if isinstance(row, ObservationRow | DoseRow):
         code, unit = row.measurement.code, row.measurement.source_unit
         if unit != code.unit:
             load.report.conversions[code.loinc, unit, code.unit] += 1
+
+
+def _supersede(resource: Resource, rules: Rules, writer: StoreWriter, where: Provenance) -> None:
+    """A refused version of a result or dose still says that the older ones no longer hold."""
+    identity = resource_id(resource)
+    if identity is None:
+        return
+    try:
+        version = version_of(resource, rules, removed=False)
+    except Refused:
+        return  # nothing says whether it is newer
+    if resource["resourceType"] == _OBSERVATION:
+        writer.refuse_observation(identity, version, where)
+    else:
+        writer.refuse_dose(identity, version, where)
 
 
 def _was_a_dose(resource: Resource, writer: StoreWriter, doses: set[str]) -> bool:

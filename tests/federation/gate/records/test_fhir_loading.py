@@ -108,6 +108,76 @@ def test_a_withdrawal_is_honoured_even_when_the_rest_of_its_line_is_faulty(
     assert site.values() == []
 
 
+WRONG = [
+    {"subject": {"reference": "Patient/p9"}},
+    {"valueQuantity": ...},
+    {"status": "preliminary"},
+    {"code": {"coding": [{"system": "http://loinc.org", "code": "2345-7"}]}},
+    {"focus": [{"reference": "Patient/p9"}]},
+]
+
+
+@pytest.mark.parametrize("changes", WRONG)
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_a_result_is_not_used_when_its_newest_version_is_refused(
+    site: Any, patient: Any, observation: Any, changes: dict[str, Any], newest_first: bool
+) -> None:
+    """It may say that the older one was measured in somebody else, who consented to nothing."""
+    old, new = observation(meta=EARLY), observation(meta=LATE, **changes)
+    site.load(patient(), old)
+    assert site.values() == [1.5]
+    assert site.load(*([new, old] if newest_first else [old, new])).rejected == 1
+    assert site.values() == []
+    assert site.load(old).resources["Observation"] == {"superseded": 1}
+    assert site.values() == []
+
+
+def test_a_refused_result_is_used_once_what_it_needs_is_there(
+    site: Any, patient: Any, observation: Any
+) -> None:
+    moved = observation(meta=LATE, subject={"reference": "Patient/p2"})
+    site.load(patient(), observation(meta=EARLY), moved)
+    assert site.values() == []
+    assert site.load(patient(id="p2"), moved).rejected == 0
+    assert (site.values(), site.values("p2")) == ([], [1.5])
+    assert site.load(moved).resources["Observation"] == {"unchanged": 1}
+
+
+def test_a_refused_line_that_is_not_newer_takes_nothing_away(
+    site: Any, patient: Any, observation: Any
+) -> None:
+    site.load(patient(), observation(meta=LATE), observation(id="o2", valueQuantity=value(2.0)))
+    faulty = {"status": "preliminary"}
+    site.load(
+        observation(meta=EARLY, **faulty),
+        observation(meta=LATE, **faulty),
+        observation(meta={"lastUpdated": "today"}, **faulty),
+        observation(id="o2", **faulty),
+    )
+    assert site.values() == [1.5, 2.0]
+
+
+def test_a_patient_whose_record_was_merged_into_another_is_not_used(
+    site: Any, patient: Any, observation: Any
+) -> None:
+    site.load(patient(meta=EARLY), observation())
+    link = [{"other": {"reference": "Patient/p2"}, "type": "replaced-by"}]
+    kept = [{"other": {"reference": "Patient/p1"}, "type": "replaces"}]
+    report = site.load(patient(meta=LATE, link=link), patient(id="p2", link=kept))
+    assert report.rejected == 0
+    assert report.dropped_with_patient == 1
+    assert site.store.record_ids() == ["p2"]
+
+
+def test_a_faulty_line_withdraws_its_patient_all_the_same(
+    site: Any, patient: Any, observation: Any
+) -> None:
+    site.load(patient(meta=EARLY), observation())
+    report = site.load(patient(meta=LATE, active=False, gender="W", birthDate="unknown"))
+    assert report.rejected == 0
+    assert site.store.record_ids() == []
+
+
 def test_an_inactive_patient_goes_with_all_results(
     site: Any, patient: Any, observation: Any
 ) -> None:
@@ -223,6 +293,7 @@ def lines(draw: st.DrawFn, make_patient: Any, make_observation: Any) -> Any:
         subject={"reference": "Patient/" + draw(st.sampled_from(["p1", "p2"]))},
         status="cancelled" if kind == "removal" else "final",
         valueQuantity=value(draw(st.sampled_from([1.0, 2.0, -1.0]))),
+        focus=draw(st.sampled_from([..., [{"reference": "Patient/p3"}]])),
         meta=meta,
     )
 
