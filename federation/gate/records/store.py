@@ -62,11 +62,10 @@ class DataPeriod:
     def from_unix(cls, start: int, end: int) -> DataPeriod:
         """From seconds since the epoch, the unit of chain time.
 
-        A start of 0 is none: who consents to all of a record consents to what is older, too. An end
-        after year 9999 is none; a start after it lets nothing through.
+        An end after year 9999 is none; a start after it lets nothing through.
         """
         return cls(
-            from_us(min(start, LAST_SECOND) * 1_000_000) if start > 0 else None,
+            from_us(min(start, LAST_SECOND) * 1_000_000),
             from_us(end * 1_000_000) if end <= LAST_SECOND else None,
         )
 
