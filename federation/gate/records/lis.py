@@ -202,13 +202,13 @@ class _RowJudge:
 
     def __call__(self, fields: list[str], named: _Named) -> _Judged:
         identity, drug = named.identity, named.drug
-        record_id, time_us = self._record_id(fields), self._time(self._get(fields, "time"))
-        check_measured_at(time_us, self._now)
         removed = self._removed(fields)
         version = Version(named.updated_us, -1, removed)
-        if removed:
+        if removed:  # before a faulty row could keep a withdrawn result alive
             withdrawn = RemovedObservation if drug is None else RemovedDose
             return _Judged(withdrawn(identity, version))
+        record_id, time_us = self._record_id(fields), self._time(self._get(fields, "time"))
+        check_measured_at(time_us, self._now)
         measurement, censored = self._measure(fields, named.code, named.local.unit)
         if drug is not None:
             dose = measure_dose(drug, measurement.source_value, measurement.source_unit)

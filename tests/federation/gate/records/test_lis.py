@@ -176,6 +176,13 @@ def test_a_corrected_row_replaces_and_a_withdrawn_row_removes(site: Any, clock: 
     assert site.values() == []
 
 
+@pytest.mark.parametrize("row", [";03.02.2020", "p1;", "p1;03.02.2999"])
+def test_a_faulty_row_withdraws_its_result_all_the_same(site: Any, clock: Any, row: str) -> None:
+    load(site, clock, "p1;03.02.2020;BILI;1,5;mg/dL;1;;F")
+    assert load(site, clock, f"{row};BILI;;;1;;X").rejected == 0
+    assert site.values() == []
+
+
 @pytest.mark.parametrize(
     "row",
     [
