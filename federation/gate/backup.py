@@ -171,13 +171,12 @@ def _snapshot(folder: Path) -> IO[bytes]:
     archive: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the caller's
     with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for path, name in _named_files(folder):
-            if _is_database(path, name):
-                with tempfile.TemporaryDirectory(dir=folder, prefix=".backup-") as copies:
-                    copy = Path(copies) / path.name
-                    _copy_database(path, copy)
-                    _add(tar, copy, name)
-            else:
-                _add(tar, path, name)
+            with (
+                _copied_database(path, folder)
+                if _is_database(path, name)
+                else path.open("rb") as file
+            ):
+                _add(tar, file, name)
     archive.seek(0)
     return archive
 
@@ -209,21 +208,31 @@ def _is_database(path: Path, name: str) -> bool:
         return file.read(len(_SQLITE_HEADER)) == _SQLITE_HEADER
 
 
-def _copy_database(path: Path, copy: Path) -> None:
-    with (
-        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as source,
-        closing(sqlite3.connect(copy)) as target,
-    ):
-        source.backup(target)
-        # A copy of a WAL database says so too; as one plain file it needs no companions.
-        target.execute("PRAGMA journal_mode = DELETE")
+def _copied_database(path: Path, folder: Path) -> IO[bytes]:
+    """A copy in a file that has lost its name before anything is in it: when this process is
+    killed nothing stays of it, such as the salt of a record that is erased later.
+    """
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".backup-") as place:
+        copy = Path(place) / path.name
+        with (
+            closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as source,
+            closing(sqlite3.connect(copy)) as target,
+        ):
+            target.execute("PRAGMA journal_mode = OFF")  # opens the file; nothing to go back to
+            file = copy.open("rb")
+            try:
+                copy.unlink()
+                source.backup(target)
+            except BaseException:
+                file.close()
+                raise
+    return file
 
 
-def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
+def _add(tar: tarfile.TarFile, file: IO[bytes], name: str) -> None:
     member = tarfile.TarInfo(name)
-    with path.open("rb") as file:
-        member.size, member.mode = os.fstat(file.fileno()).st_size, 0o600
-        tar.addfile(member, file)
+    member.size, member.mode = os.fstat(file.fileno()).st_size, 0o600
+    tar.addfile(member, file)
 
 
 # -- in ------------------------------------------------------------------------------------------

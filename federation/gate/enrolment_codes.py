@@ -63,8 +63,9 @@ class EnrolmentCodes:
             )
 
     def find(self, locator: bytes) -> KeptCode | None:
-        """The code with a locator."""
-        row = self._database.row("SELECT * FROM codes WHERE locator = ?", locator)
+        """The code with a locator, unless it has expired: a service does not say for how long."""
+        query = "SELECT * FROM codes WHERE locator = ? AND expires_at > ?"
+        row = self._database.row(query, locator, int(time.time()))
         if row is None:
             return None
         return KeptCode(EnrolmentCode(bytes(row["secret"])), row["record_id"], row["days"])

@@ -33,7 +33,11 @@ from federation.gate.joining import JoinRefused, refuse_unless_named
 from federation.gate.keys import KeyFolderInvalid, SiteKeys
 from federation.gate.private_database import DatabaseUnusable
 from federation.gate.private_files import PrivateFileUnsafe, require_private_folder
-from federation.gate.record_counts import consents_now, count_records
+from federation.gate.record_counts import (
+    consents_now,
+    count_records,
+    count_without_results,
+)
 from federation.gate.record_tally import RecordTallyRefused
 from federation.gate.records.errors import RecordsError, StoreBusy, StoreCorrupt, StoreRefused
 from federation.gate.records.store import RecordStore
@@ -130,6 +134,7 @@ class Preflight:
         self._terms: Terms | None = None
         self._study: Study | None = None
         self._consents: list[Consent] | None = None
+        self._has_records = False
         self._warning = ""
 
     def run(self) -> Iterator[Check]:
@@ -225,6 +230,7 @@ class Preflight:
             count = len(records.record_ids())
         if count == 0:
             raise _Failed("no usable record is loaded")
+        self._has_records = True
         return f"{count} usable records"
 
     def _ask_flwr(self) -> str:
@@ -300,7 +306,22 @@ class Preflight:
             raise _Failed(
                 f"{size} active consents; the study needs {terms.min_cohort} at each site"
             )
+        self._warn_of_consents_without_results(keys, self._consents)
         return f"{size} active consents, at least {terms.min_cohort} needed"
+
+    def _warn_of_consents_without_results(self, keys: SiteKeys, consents: list[Consent]) -> None:
+        if not self._has_records:
+            return  # said already
+        with RecordStore.open(self._folder / "records.db") as records:
+            without = count_without_results(consents, keys, records)
+        if without:
+            self._warning = (
+                f"Of {len(consents)} patients who said yes {without} have no result here that their"
+                " consent lets a round use: they count and contribute nothing. Load the newest"
+                " export of every enrolled patient and mend what it rejects; a patient whose record"
+                " was merged into another has to be enrolled with that one; after a restore, load"
+                " and enrol again whoever was enrolled since the backup"
+            )
 
     def _ask_record_ceiling(self) -> str:
         chain, keys = _require(self._chain, "no chain"), _require(self._keys, "no keys")

@@ -1,8 +1,8 @@
-"""What the hospital's ceiling means to the records of a site's cohort: counts, and no record."""
+"""What becomes of the records of a site's cohort: counts, and no record."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,8 @@ from federation.app.opening import round_seconds
 from federation.gate.journal import Journal
 from federation.gate.keys import SiteKeys
 from federation.gate.record_cap import record_ids_of
+from federation.gate.records.errors import RecordUnknown
+from federation.gate.records.store import DataPeriod, RecordStore
 from federation.gate.site import SiteConfig, connect, open_record_cap
 
 
@@ -107,6 +109,28 @@ def consents_now(chain: Chain, terms: Terms, study_id: int, site: str) -> list[C
     active = chain.consent.all_active_tokens(study_id, site, terms.purposes, at, block=block)
     tokens = [token_id(study_id, site, index) for index in sorted(active)]
     return list(chain.consent.consents(tokens, block=block))
+
+
+def count_without_results(consents: Iterable[Consent], keys: SiteKeys, records: RecordStore) -> int:
+    """Of how many consents nothing is in the store that a round could use: they count in a cohort,
+    and their patients give nothing without knowing it.
+
+    Raises:
+        records.errors.RecordsError, DatabaseUnusable
+    """
+    return sum(not _has_results(consent, keys, records) for consent in consents)
+
+
+def _has_results(consent: Consent, keys: SiteKeys, records: RecordStore) -> bool:
+    record_id = keys.record_of(consent.record_commitment)
+    if record_id is None:
+        return False
+    try:
+        period = DataPeriod.from_unix(consent.data_start, consent.data_end)
+        record = records.record(record_id, period)
+    except RecordUnknown:
+        return False
+    return bool(record.observations)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Final
 
+from federation.gate.records.fhir_deletions import BUNDLE, judge_deletions
 from federation.gate.records.fhir_medications import drug_of, judge_medication, withdrawal_of
 from federation.gate.records.fhir_resources import (
     Resource,
@@ -19,6 +20,7 @@ from federation.gate.records.fhir_resources import (
     judge_patient,
     parse_line,
     resource_id,
+    version_of,
 )
 from federation.gate.records.lines import Line, Progress, Source, find_sources
 from federation.gate.records.loading import Load
@@ -27,6 +29,7 @@ from federation.gate.records.report import LoadReport
 from federation.gate.records.rows import (
     DoseRow,
     ObservationRow,
+    PatientRow,
     Provenance,
     RemovedDose,
     RemovedObservation,
@@ -94,6 +97,12 @@ def _first_pass(
         elif kind == _MEDICATION:
             if identity is not None and _names_a_drug(resource):
                 doses.add(identity)
+        elif kind == BUNDLE and (deleted := judge_deletions(resource, rules)) is not None:
+            where = Provenance(load.sha256[source.path], line.number)
+            for one, deleted_id in deleted.resources:
+                if one == _PATIENT:
+                    gone = PatientRow(deleted_id, deleted.version)
+                    load.report.count(_PATIENT, writer.put_patient(gone, where))
         elif kind != _OBSERVATION:
             is_type = kind.isascii() and kind.isalpha() and len(kind) <= _LONGEST_TYPE
             load.report.skipped[kind if is_type else "(not a FHIR type)"] += 1
@@ -131,15 +140,52 @@ def _second_pass(
                 return
             outcome = writer.put_dose(row, where)
         else:
+            if kind == BUNDLE:
+                _delete(load, resource, rules, writer, where)
             return
     except Refused as refused:
         load.reject(source, line.number, kind, resource_id(resource), refused)
+        _supersede(resource, rules, writer, where)
         return
     load.report.count(kind, outcome)
     if isinstance(row, ObservationRow | DoseRow):
         code, unit = row.measurement.code, row.measurement.source_unit
         if unit != code.unit:
             load.report.conversions[code.loinc, unit, code.unit] += 1
+
+
+def _delete(
+    load: Load, resource: Resource, rules: Rules, writer: StoreWriter, where: Provenance
+) -> None:
+    """Results and doses that their server has deleted; the first pass has refused what it could."""
+    try:
+        deleted = judge_deletions(resource, rules)
+    except Refused:
+        return
+    if deleted is None:
+        return
+    for kind, identity in deleted.resources:
+        if kind == _OBSERVATION:
+            gone = RemovedObservation(identity, deleted.version)
+            load.report.count(kind, writer.put_observation(gone, where))
+        elif kind == _MEDICATION:
+            dose = RemovedDose(identity, deleted.version)
+            load.report.count(kind, writer.put_dose(dose, where))
+
+
+def _supersede(resource: Resource, rules: Rules, writer: StoreWriter, where: Provenance) -> None:
+    """A refused version of a result or dose still says that the older ones no longer hold."""
+    identity = resource_id(resource)
+    if identity is None:
+        return
+    try:
+        version = version_of(resource, rules, removed=False)
+    except Refused:
+        return  # nothing says whether it is newer
+    if resource["resourceType"] == _OBSERVATION:
+        writer.refuse_observation(identity, version, where)
+    else:
+        writer.refuse_dose(identity, version, where)
 
 
 def _was_a_dose(resource: Resource, writer: StoreWriter, doses: set[str]) -> bool:

@@ -102,9 +102,15 @@ def resource_id(resource: Resource) -> str | None:
 
 
 def judge_patient(resource: Resource, rules: Rules) -> PatientRow:
-    """A Patient as a row. One that is inactive (`active: false`) becomes a removal."""
+    """A Patient as a row. One that is inactive (`active: false`), or that was merged into another
+    (a link of type `replaced-by`: it "must no longer be used", says R4), becomes a removal.
+
+    A removal is honoured before anything else is looked at, as of an Observation.
+    """
     record_id = required_id(resource)
-    version = version_of(resource, rules, removed=resource.get("active") is False)
+    if resource.get("active") is False or _is_replaced(resource):
+        return PatientRow(record_id, version_of(resource, rules, removed=True))
+    version = version_of(resource, rules, removed=False)
     check_structure(Patient, resource)
     gender = resource.get("gender")
     if gender is not None and gender not in _GENDERS:
@@ -112,6 +118,13 @@ def judge_patient(resource: Resource, rules: Rules) -> PatientRow:
     birth_date = resource.get("birthDate")
     birth_us = earliest_birth(birth_date, rules.now)
     return PatientRow(record_id, version, birth_date, birth_us, gender)
+
+
+def _is_replaced(resource: Resource) -> bool:
+    links = resource.get("link")
+    return isinstance(links, list) and any(
+        isinstance(link, dict) and link.get("type") == "replaced-by" for link in links
+    )
 
 
 def judge_observation(resource: Resource, rules: Rules) -> ObservationRow | RemovedObservation:
@@ -131,6 +144,10 @@ def judge_observation(resource: Resource, rules: Rules) -> ObservationRow | Remo
     if status not in _USED_STATUS:
         raise Refused(Code.FHIR_STATUS_UNKNOWN, f"status {shown(status)}")
     record_id = subject_of(resource, rules)
+    if resource.get("focus"):
+        # What was measured is not the patient: a donor, a fetus, a parent. They consented to
+        # nothing.
+        raise Refused(Code.SUBJECT_NOT_IN_FOCUS)
     measurement = _measurement(resource, _code(resource))
     return ObservationRow(identity, record_id, _time(resource, rules), measurement, version)
 

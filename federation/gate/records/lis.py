@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Final
 
 from federation.gate.records.codes import LabCode
-from federation.gate.records.doses import DRUGS, find_channel, measure_dose
+from federation.gate.records.doses import DRUGS, Drug, find_channel, measure_dose
 from federation.gate.records.lines import Line, Progress, find_sources
-from federation.gate.records.lis_mapping import LisMapping
+from federation.gate.records.lis_mapping import LisMapping, LocalCode
 from federation.gate.records.loading import Load
 from federation.gate.records.rejections import Refused, shown
 from federation.gate.records.rejections import RejectionCode as Code
@@ -61,6 +61,22 @@ class _Judged:
         return writer.put_observation(self.row, where)
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What a row is about, known before it is judged whether the row can be used."""
+
+    local: LocalCode
+    code: LabCode
+    drug: Drug | None
+    identity: str
+    updated_us: int
+
+    def supersede(self, writer: StoreWriter, where: Provenance) -> None:
+        """A row that is not used still says that the older ones of its result no longer hold."""
+        refuse = writer.refuse_observation if self.drug is None else writer.refuse_dose
+        refuse(self.identity, Version(self.updated_us), where)
+
+
 class _Skipped(Exception):
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -90,7 +106,7 @@ def load_lis(
             header_read = False
             for line in load.lines(source):
                 where = Provenance(digest, line.number)
-                identity: str | None = None
+                named: _Named | None = None
                 try:
                     fields = _fields(line, mapping)
                     if not header_read:
@@ -99,17 +115,23 @@ def load_lis(
                         continue
                     if judge is None:
                         continue
-                    judged = judge(fields)
-                    identity = judged.row.resource_id
+                    named = judge.name(fields)
+                    judged = judge(fields, named)
                     if mapping.unknown_patients == "create":
                         judged.ensure_patient(writer, where)
                     outcome = judged.put(writer, where)
                 except _Skipped as skipped:
+                    if named is not None:
+                        named.supersede(writer, where)
                     load.report.skipped[skipped.why] += 1
                     continue
                 except Refused as refused:
                     header_read = True
-                    load.reject(source, line.number, _ROW, identity, refused)
+                    load.reject(
+                        source, line.number, _ROW, named.identity if named else None, refused
+                    )
+                    if named is not None:
+                        named.supersede(writer, where)
                     continue
                 load.report.count(_ROW, outcome)
                 load.report.censored += judged.censored
@@ -158,7 +180,8 @@ class _RowJudge:
         self._zone = mapping.zone()
         self._now = now
 
-    def __call__(self, fields: list[str]) -> _Judged:
+    def name(self, fields: list[str]) -> _Named:
+        """Which result a row is of, and how new it is."""
         mapping = self._mapping
         if len(fields) != self._width:
             raise Refused(Code.LINE_NOT_CSV, f"{len(fields)} fields instead of {self._width}")
@@ -173,24 +196,32 @@ class _RowJudge:
         code = find_channel(local.quantity)
         if code is None:  # the mapping was validated against the same table
             raise Refused(Code.CODE_NOT_IN_TABLE)
-        record_id = mapping.patient_prefix + self._get(fields, "patient")
-        if not self._get(fields, "patient") or not _RECORD_ID.fullmatch(record_id):
-            raise Refused(Code.SUBJECT_MISSING, "patient ids are 1 to 64 letters, digits, - or .")
-        time_us = self._time(self._get(fields, "time"))
-        check_measured_at(time_us, self._now)
-        removed = self._removed(fields)
-        identity = self._identity(fields, record_id, code, time_us)
         updated = self._get(fields, "updated")
-        version = Version(self._time(updated) if updated else NEVER, -1, removed)
-        if removed:
+        updated_us = self._time(updated) if updated else NEVER
+        return _Named(local, code, drug, self._identity(fields, code), updated_us)
+
+    def __call__(self, fields: list[str], named: _Named) -> _Judged:
+        identity, drug = named.identity, named.drug
+        removed = self._removed(fields)
+        version = Version(named.updated_us, -1, removed)
+        if removed:  # before a faulty row could keep a withdrawn result alive
             withdrawn = RemovedObservation if drug is None else RemovedDose
             return _Judged(withdrawn(identity, version))
-        measurement, censored = self._measure(fields, code, local.unit)
+        record_id, time_us = self._record_id(fields), self._time(self._get(fields, "time"))
+        check_measured_at(time_us, self._now)
+        measurement, censored = self._measure(fields, named.code, named.local.unit)
         if drug is not None:
             dose = measure_dose(drug, measurement.source_value, measurement.source_unit)
             return _Judged(DoseRow(identity, record_id, time_us, None, dose, version), censored)
         row = ObservationRow(identity, record_id, time_us, measurement, version)
         return _Judged(row, censored)
+
+    def _record_id(self, fields: list[str]) -> str:
+        given = self._get(fields, "patient")
+        record_id = self._mapping.patient_prefix + given
+        if not given or not _RECORD_ID.fullmatch(record_id):
+            raise Refused(Code.SUBJECT_MISSING, "patient ids are 1 to 64 letters, digits, - or .")
+        return record_id
 
     def _get(self, fields: list[str], role: str) -> str:
         return fields[self._at[role]] if role in self._at else ""
@@ -217,9 +248,13 @@ class _RowJudge:
             raise Refused(Code.FHIR_STATUS_NOT_FINAL, f"status {shown(status)}")
         return False
 
-    def _identity(self, fields: list[str], record_id: str, code: LabCode, time_us: int) -> str:
+    def _identity(self, fields: list[str], code: LabCode) -> str:
         given = self._get(fields, "result_id")
-        parts = [given, code.loinc] if given else [record_id, code.loinc, time_us]
+        if given:
+            parts: list[object] = [given, code.loinc]
+        else:
+            time_us = self._time(self._get(fields, "time"))
+            parts = [self._record_id(fields), code.loinc, time_us]
         # A colon cannot be in a FHIR id, so the two kinds never meet.
         return "lis:" + json.dumps(parts)
 

@@ -31,6 +31,7 @@ class RejectionCode(StrEnum):
     SUBJECT_MISSING = "SUBJECT_MISSING"
     SUBJECT_OTHER_SERVER = "SUBJECT_OTHER_SERVER"
     SUBJECT_UNKNOWN = "SUBJECT_UNKNOWN"
+    SUBJECT_NOT_IN_FOCUS = "SUBJECT_NOT_IN_FOCUS"
     CODE_MISSING = "CODE_MISSING"
     CODE_NOT_LOINC = "CODE_NOT_LOINC"
     CODE_NOT_IN_TABLE = "CODE_NOT_IN_TABLE"
@@ -81,6 +82,9 @@ HOW_TO_FIX: Final[dict[RejectionCode, str]] = {
     " for the load, or export relative references.",
     C.SUBJECT_UNKNOWN: "Load the Patient first or in the same load, and check that it is active and"
     " was not itself rejected.",
+    C.SUBJECT_NOT_IN_FOCUS: "Observation.focus names whom or what was measured instead of the"
+    " patient, such as a donor or a fetus: nothing to fix, unless it is the patient after all; then"
+    " export without it.",
     C.CODE_MISSING: "Give Observation.code.coding, or fill the mapped code column.",
     C.CODE_NOT_LOINC: "Give a coding with system http://loinc.org and a code whose check digit is"
     " right.",

@@ -21,11 +21,15 @@ NEVER: Final = -(2**62)
 
 
 class State(IntEnum):
-    """Whether a resource may be used. Among versions of equal age a removal wins."""
+    """Whether a resource may be used. Among versions of equal age a removal wins.
+
+    REFUSED: its newest version is one that cannot be used, so an older one is not used either.
+    """
 
     LIVE = 0
     REMOVED = 1
     CONFLICT = 2
+    REFUSED = 3
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,8 +1,9 @@
 """A site's record store: patients, their results and doses in canonical units, in one SQLite file.
 
 The file holds clinical data, so it is made with mode 0600 and refused when others could read it.
-A load is one transaction: after a crash the store is as it was before. The store after a load does
-not depend on the order of files or lines, and loading the same thing twice changes nothing.
+A load is one transaction: after a crash the store is as it was before, and whoever reads meanwhile
+finds it so (SQLite's write-ahead log), for a round does not wait for a load. The store after a load
+does not depend on the order of files or lines, and loading the same thing twice changes nothing.
 """
 
 from __future__ import annotations
@@ -59,12 +60,14 @@ class DataPeriod:
 
     @classmethod
     def from_unix(cls, start: int, end: int) -> DataPeriod:
-        """From seconds since the epoch, the unit of chain time; after year 9999 is unbounded."""
-        return cls(_from_seconds(start), _from_seconds(end))
+        """From seconds since the epoch, the unit of chain time.
 
-
-def _from_seconds(seconds: int) -> datetime | None:
-    return from_us(seconds * 1_000_000) if seconds <= LAST_SECOND else None
+        An end after year 9999 is none; a start after it lets nothing through.
+        """
+        return cls(
+            from_us(min(start, LAST_SECOND) * 1_000_000),
+            from_us(end * 1_000_000) if end <= LAST_SECOND else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,8 @@ class RecordStore:
                     f"{path}: schema {version}, this program reads {SCHEMA_VERSION};"
                     " load the records again into a new store"
                 )
+            # Not before it is known to be a store: this writes to the file.
+            db.execute("PRAGMA journal_mode = WAL")
             store = cls(db, path)
             on_error.pop_all()
             return store
@@ -180,6 +185,19 @@ class RecordStore:
         except BaseException:
             self._db.rollback()
             raise
+        # The log still holds what was removed. The load is kept, whatever becomes of the log.
+        with suppress(sqlite3.OperationalError):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Everything that is read in it is of one moment: a load may end meanwhile."""
+        with _translated(self.path):
+            self._db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._db.rollback()
 
     def resource_hash(self, resource_id: str) -> str:
         """A resource id as reports may show it: keyed to this store, useless elsewhere."""
@@ -206,7 +224,7 @@ class RecordStore:
         if period is not None:
             first = first if period.start is None else to_us(period.start)
             last = last if period.end is None else to_us(period.end)
-        with _translated(self.path):
+        with self._reading():
             if self._db.execute(known, (record_id, State.LIVE)).fetchone() is None:
                 raise RecordUnknown("no usable patient of this store has that record id")
             rows = self._db.execute(query, (record_id, State.LIVE, first, last)).fetchall()
@@ -258,7 +276,7 @@ class RecordStore:
             "SELECT id, state, updated_us, version, removed, record_id, code, time_us, stop_us,"
             " value, source_value, source_unit FROM dose ORDER BY id"
         )
-        with _translated(self.path):
+        with self._reading():
             for query in (patients, observations, doses):
                 for row in self._db.execute(query):
                     found.update(json.dumps(row).encode() + b"\n")

@@ -4,6 +4,8 @@ The outcome is a function of the set of rows, not of their order:
 
 * the newest version (lastUpdated, then versionId) of a resource holds;
 * of equally new versions a removal holds;
+* a version that was refused holds as well, and nothing of the resource is used then: it says that
+  the older one is wrong (of another patient, say), and only not what is right;
 * equally new versions that differ are a conflict, and none of them is used, because nothing says
   which one is right.
 """
@@ -104,6 +106,14 @@ class StoreWriter:
         )
         return self._merge(_DOSE, row.resource_id, row.version, values, where)
 
+    def refuse_observation(self, resource_id: str, version: Version, where: Provenance) -> None:
+        """A version of a result cannot be used: no older one is, until a newer or the same can."""
+        self._refuse(_OBSERVATION, resource_id, version, where)
+
+    def refuse_dose(self, resource_id: str, version: Version, where: Provenance) -> None:
+        """As `refuse_observation`, of a dose."""
+        self._refuse(_DOSE, resource_id, version, where)
+
     def holds_dose(self, resource_id: str) -> bool:
         """Whether a dose of that resource is known, in whatever state."""
         query = "SELECT 1 FROM dose WHERE id = ?"
@@ -162,12 +172,22 @@ class StoreWriter:
             if version == held:
                 if current[0] == state and current[4:] == kept:
                     return "unchanged"
-                if current[0] != State.CONFLICT:
-                    self._write(table, resource_id, State.CONFLICT, version, nothing, where)
-                raise Refused(Code.DUPLICATE)
+                # What was refused may be right by now: its patient is loaded, or a code is mapped.
+                if current[0] != State.REFUSED:
+                    if current[0] != State.CONFLICT:
+                        self._write(table, resource_id, State.CONFLICT, version, nothing, where)
+                    raise Refused(Code.DUPLICATE)
             outcome = "removed" if version.removed else "updated"
         self._write(table, resource_id, state, version, kept, where)
         return outcome
+
+    def _refuse(self, table: _Table, resource_id: str, version: Version, where: Provenance) -> None:
+        if version == Version():  # newer than nothing
+            return
+        current = self._db.execute(table.select(), (resource_id,)).fetchone()
+        if current is None or Version(current[1], current[2], bool(current[3])) < version:
+            nothing = (None,) * len(table.columns)
+            self._write(table, resource_id, State.REFUSED, version, nothing, where)
 
     def _write(
         self,

@@ -4,8 +4,11 @@ import json
 import os
 import random
 import shutil
+import signal
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -107,6 +110,28 @@ def test_a_backup_shows_nothing_and_leaves_nothing_behind(folder: Path, tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["backup", "site"]
     write_backup(folder, tmp_path / "second", PASSPHRASE)
     assert (tmp_path / "second").read_bytes()[200:] != data[200:]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from federation.gate import backup
+def kill(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+backup._add = kill
+backup.write_backup(Path(sys.argv[1]), Path(sys.argv[2]), b"correct horse battery staple")
+"""
+
+
+def test_a_backup_that_is_killed_leaves_no_copy_of_a_database(folder: Path, tmp_path: Path) -> None:
+    """It would hold the salts of records that are erased later."""
+    for path in [*folder.glob("*.json"), *(folder / "keys").glob("[!s]*")]:
+        path.unlink()  # so that the first file to be added is a database
+    before = set(folder.rglob("*"))
+    command = [sys.executable, "-c", KILLED, str(folder), str(tmp_path / "backup")]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    left = {path for path in set(folder.rglob("*")) - before if path.is_file()}
+    assert not {path.name for path in left if not path.name.endswith(("-wal", "-shm"))}
 
 
 def test_changes_of_any_part_are_found_and_nothing_is_restored(

@@ -32,9 +32,9 @@ def test_a_code_is_kept_until_it_is_used_or_expires(tmp_path: Path) -> None:
     used, expired, other = (EnrolmentCode.make() for _ in range(3))
     now = int(time.time())
     with closing(EnrolmentCodes(tmp_path / "codes.db")) as codes:
-        codes.add(KeptCode(expired, "p1", 30), now - 1)
         codes.add(KeptCode(used, "p1", 30), now + 3600)
         codes.add(KeptCode(other, "p2", 7), now + 3600)
+        codes.add(KeptCode(expired, "p1", 30), now - 1)
         assert codes.find(expired.locator) is None
         assert codes.find(used.locator) == KeptCode(used, "p1", 30)
         codes.forget(used.locator)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from federation.gate.record_register import RecordRegister
 from stack.certificates import make_server_certificate
 from tests.hospital import Hospital, assent
 
@@ -64,6 +65,28 @@ def test_a_ceiling_that_a_study_would_reach_is_a_warning_and_fails_nothing(copie
     shown = assent("site", "record-tally", copied, "--json").json
     assert (shown["records"], shown["at_ceiling"], shown["ceiling"]) == (2, 0, str(10**24))
     assert shown["file"] == str(copied.parent / "record-tally.db")
+
+
+def test_a_patient_who_said_yes_and_gives_nothing_is_told(copied: Path, tmp_path: Path) -> None:
+    def warning() -> str:
+        answer = assent("site", "preflight", copied, "--json")
+        found = next(one for one in answer.json["checks"] if one["name"] == "cohort")
+        assert (answer.code, found["ok"]) == (0, True)
+        return str(found["warning"])
+
+    assert warning() == ""
+    merged = {"other": {"reference": "Patient/p3"}, "type": "replaced-by"}
+    patient = {"resourceType": "Patient", "id": "p1", "meta": {"versionId": "2"}, "link": [merged]}
+    export = tmp_path / "merged.ndjson"
+    export.write_text(json.dumps(patient) + "\n")
+    assert assent("site", "load", copied, export).code == 0
+    assert "Of 2 patients who said yes 1 have no result here" in warning()
+    assert "enrolled with that one" in warning() and "p1" not in warning()
+    shutil.copytree(copied.parent / "site", tmp_path / "restored")
+    (tmp_path / "restored/keys/salts.db").unlink()
+    RecordRegister(tmp_path / "restored/keys/salts.db").close()
+    copied = tmp_path / "restored"
+    assert "Of 2 patients who said yes 2 have no result here" in warning()
 
 
 def test_a_tally_of_records_that_is_damaged_or_open_to_others(copied: Path) -> None:

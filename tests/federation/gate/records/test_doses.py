@@ -161,8 +161,13 @@ def test_a_statement_of_another_drug_is_counted_and_skipped(site: Any, patient: 
 @pytest.mark.parametrize("newest_first", [False, True])
 @pytest.mark.parametrize(
     "correction",
-    [{"status": "entered-in-error"}, {"medicationCodeableConcept": drug("1191")}],
-    ids=["in error", "another drug"],
+    [
+        {"status": "entered-in-error"},
+        {"medicationCodeableConcept": drug("1191")},
+        {"subject": {"reference": "Patient/p9"}},
+        {"status": "stopped"},
+    ],
+    ids=["in error", "another drug", "another patient", "refused"],
 )
 def test_a_correction_withdraws_the_dose(
     site: Any, patient: Any, newest_first: bool, correction: dict[str, Any]

@@ -108,6 +108,124 @@ def test_a_withdrawal_is_honoured_even_when_the_rest_of_its_line_is_faulty(
     assert site.values() == []
 
 
+WRONG = [
+    {"subject": {"reference": "Patient/p9"}},
+    {"valueQuantity": ...},
+    {"status": "preliminary"},
+    {"code": {"coding": [{"system": "http://loinc.org", "code": "2345-7"}]}},
+    {"focus": [{"reference": "Patient/p9"}]},
+]
+
+
+@pytest.mark.parametrize("changes", WRONG)
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_a_result_is_not_used_when_its_newest_version_is_refused(
+    site: Any, patient: Any, observation: Any, changes: dict[str, Any], newest_first: bool
+) -> None:
+    """It may say that the older one was measured in somebody else, who consented to nothing."""
+    old, new = observation(meta=EARLY), observation(meta=LATE, **changes)
+    site.load(patient(), old)
+    assert site.values() == [1.5]
+    assert site.load(*([new, old] if newest_first else [old, new])).rejected == 1
+    assert site.values() == []
+    assert site.load(old).resources["Observation"] == {"superseded": 1}
+    assert site.values() == []
+
+
+def test_a_refused_result_is_used_once_what_it_needs_is_there(
+    site: Any, patient: Any, observation: Any
+) -> None:
+    moved = observation(meta=LATE, subject={"reference": "Patient/p2"})
+    site.load(patient(), observation(meta=EARLY), moved)
+    assert site.values() == []
+    assert site.load(patient(id="p2"), moved).rejected == 0
+    assert (site.values(), site.values("p2")) == ([], [1.5])
+    assert site.load(moved).resources["Observation"] == {"unchanged": 1}
+
+
+def test_a_refused_line_that_is_not_newer_takes_nothing_away(
+    site: Any, patient: Any, observation: Any
+) -> None:
+    site.load(patient(), observation(meta=LATE), observation(id="o2", valueQuantity=value(2.0)))
+    faulty = {"status": "preliminary"}
+    site.load(
+        observation(meta=EARLY, **faulty),
+        observation(meta=LATE, **faulty),
+        observation(meta={"lastUpdated": "today"}, **faulty),
+        observation(id="o2", **faulty),
+    )
+    assert site.values() == [1.5, 2.0]
+
+
+def deletion(*urls: object, **changes: Any) -> dict[str, Any]:
+    entries = [{"request": {"method": "DELETE", "url": url}} for url in urls]
+    bundle = {"resourceType": "Bundle", "type": "transaction", "meta": LATE, "entry": entries}
+    return {k: v for k, v in (bundle | changes).items() if v is not ...}
+
+
+@pytest.mark.parametrize("deleted_first", [False, True])
+def test_what_its_server_has_deleted_is_not_used(
+    site: Any, patient: Any, observation: Any, deleted_first: bool
+) -> None:
+    old = [
+        patient(meta=EARLY),
+        patient(id="p2", meta=EARLY),
+        observation(meta=EARLY),
+        observation(id="o2", subject={"reference": "Patient/p2"}, meta=EARLY),
+        observation(id="o3", meta={"lastUpdated": "2023-01-01T00:00:00Z"}),
+    ]
+    gone = deletion("Observation/o1", "Observation/o3", "Patient/p2", "Condition/c1")
+    report = site.load(*([gone, *old] if deleted_first else [*old, gone]))
+    assert site.store.record_ids() == ["p1"]
+    assert site.values() == [1.5], "o3 was made anew since"
+    assert report.skipped == {}
+    site.load(*old)
+    assert (site.store.record_ids(), site.values()) == (["p1"], [1.5])
+
+
+@pytest.mark.parametrize(
+    ("bundle", "code"),
+    [
+        (deletion("Observation/o1", meta=...), "FHIR_META_INVALID"),
+        (deletion("Observation?subject=p1"), "FHIR_INVALID"),
+        (deletion("Patient/p1", None), "FHIR_INVALID"),
+    ],
+)
+def test_a_deletion_that_cannot_be_followed_is_refused(
+    site: Any, patient: Any, bundle: dict[str, Any], code: str
+) -> None:
+    (rejection,) = site.load(patient(), bundle).rejections
+    assert (rejection.code, rejection.resource) == (code, "Bundle")
+
+
+def test_a_bundle_that_deletes_nothing_is_skipped(site: Any, patient: Any) -> None:
+    post = {"request": {"method": "POST", "url": "Patient"}, "resource": patient(id="p9")}
+    for entry in ([post], [], None, "x", ["x", {"request": 1}]):
+        assert site.load(patient(), deletion(entry=entry)).skipped == {"Bundle": 1}
+    assert site.store.record_ids() == ["p1"]
+
+
+def test_a_patient_whose_record_was_merged_into_another_is_not_used(
+    site: Any, patient: Any, observation: Any
+) -> None:
+    site.load(patient(meta=EARLY), observation())
+    link = [{"other": {"reference": "Patient/p2"}, "type": "replaced-by"}]
+    kept = [{"other": {"reference": "Patient/p1"}, "type": "replaces"}]
+    report = site.load(patient(meta=LATE, link=link), patient(id="p2", link=kept))
+    assert report.rejected == 0
+    assert report.dropped_with_patient == 1
+    assert site.store.record_ids() == ["p2"]
+
+
+def test_a_faulty_line_withdraws_its_patient_all_the_same(
+    site: Any, patient: Any, observation: Any
+) -> None:
+    site.load(patient(meta=EARLY), observation())
+    report = site.load(patient(meta=LATE, active=False, gender="W", birthDate="unknown"))
+    assert report.rejected == 0
+    assert site.store.record_ids() == []
+
+
 def test_an_inactive_patient_goes_with_all_results(
     site: Any, patient: Any, observation: Any
 ) -> None:
@@ -207,7 +325,9 @@ METAS = st.sampled_from([{}, EARLY, LATE, {"versionId": "1"}, {"versionId": "2"}
 
 @st.composite
 def lines(draw: st.DrawFn, make_patient: Any, make_observation: Any) -> Any:
-    kind = draw(st.sampled_from(["patient", "observation", "observation", "removal", "raw"]))
+    kind = draw(
+        st.sampled_from(["patient", "observation", "observation", "removal", "deletion", "raw"])
+    )
     meta = draw(METAS)
     if kind == "patient":
         return make_patient(
@@ -216,6 +336,9 @@ def lines(draw: st.DrawFn, make_patient: Any, make_observation: Any) -> Any:
             birthDate=draw(st.sampled_from(["1960", "2021", "bad"])),
             meta=meta,
         )
+    if kind == "deletion":
+        urls = ["Patient/p1", "Patient/p2", "Observation/o1", "Observation/o2"]
+        return deletion(draw(st.sampled_from(urls)), meta=meta)
     if kind == "raw":
         return draw(st.sampled_from([b"x", b"{}", b"\xff", b'{"resourceType":"Condition"}']))
     return make_observation(
@@ -223,6 +346,7 @@ def lines(draw: st.DrawFn, make_patient: Any, make_observation: Any) -> Any:
         subject={"reference": "Patient/" + draw(st.sampled_from(["p1", "p2"]))},
         status="cancelled" if kind == "removal" else "final",
         valueQuantity=value(draw(st.sampled_from([1.0, 2.0, -1.0]))),
+        focus=draw(st.sampled_from([..., [{"reference": "Patient/p3"}]])),
         meta=meta,
     )
 
@@ -270,7 +394,8 @@ def test_results_loaded_one_by_one_in_any_order_are_those_loaded_together(
     new_site: Callable[[], Any], patient: Any, observation: Any, data: st.DataObject
 ) -> None:
     drawn = data.draw(st.lists(lines(patient, observation), max_size=8))
-    results = [x for x in drawn if isinstance(x, bytes) or x["resourceType"] != "Patient"]
+    results = [x for x in drawn if isinstance(x, bytes) or "Patient/" not in repr(x.get("entry"))]
+    results = [x for x in results if isinstance(x, bytes) or x["resourceType"] != "Patient"]
     together, one_by_one = new_site(), new_site()
     together.load(patient(), patient(id="p2", birthDate="2019"), *results)
     one_by_one.load(patient(), patient(id="p2", birthDate="2019"))

@@ -176,6 +176,35 @@ def test_a_corrected_row_replaces_and_a_withdrawn_row_removes(site: Any, clock: 
     assert site.values() == []
 
 
+@pytest.mark.parametrize("row", [";03.02.2020", "p1;", "p1;03.02.2999"])
+def test_a_faulty_row_withdraws_its_result_all_the_same(site: Any, clock: Any, row: str) -> None:
+    load(site, clock, "p1;03.02.2020;BILI;1,5;mg/dL;1;;F")
+    assert load(site, clock, f"{row};BILI;;;1;;X").rejected == 0
+    assert site.values() == []
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "p9;03.02.2020;BILI;1,5;mg/dL;1;04.02.2020;F",
+        "p1;03.02.2020;BILI;1,5;mg/dL;1;04.02.2020;P",
+        "p1;03.02.2020;BILI;<0,2;mg/dL;1;04.02.2020;F",
+        "p1;03.02.2020;BILI;n.d.;mg/dL;1;04.02.2020;F",
+        ";03.02.2020;BILI;1,5;mg/dL;1;04.02.2020;F",
+    ],
+)
+def test_a_result_is_not_used_when_its_newest_row_is_not(site: Any, clock: Any, row: str) -> None:
+    old = "p1;03.02.2020;BILI;1,5;mg/dL;1;03.02.2020;F"
+    load(site, clock, old)
+    assert site.values() == [1.5]
+    load(site, clock, row)
+    assert site.values() == []
+    load(site, clock, old)
+    assert site.values() == []
+    load(site, clock, "p1;03.02.2020;BILI;1,6;mg/dL;1;05.02.2020;F")
+    assert site.values() == [1.6]
+
+
 def test_loading_twice_or_packed_is_loading_once(site: Any, clock: Any) -> None:
     rows = ("p1;03.02.2020;BILI;1,5;mg/dL;1;;F", "p1;04.02.2020;BILI;2,5;mg/dL;;;F")
     load(site, clock, *rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,13 @@ from federation.gate.records.store import DataPeriod, RecordStore
 
 def test_the_file_is_the_users_alone(site: Any) -> None:
     assert site.store.path.stat().st_mode & 0o777 == 0o600
+    assert sorted(p.name for p in site.folder.iterdir()) == [
+        "records.sqlite",
+        "records.sqlite-shm",
+        "records.sqlite-wal",
+    ]
+    assert all(stat.S_IMODE(p.stat().st_mode) == 0o600 for p in site.folder.iterdir())
+    site.store.close()
     assert [p.name for p in site.folder.iterdir()] == ["records.sqlite"]
 
 
@@ -97,6 +105,51 @@ def test_two_loads_at_once_are_refused_and_a_failed_load_leaves_nothing(
         site.load(patient(), progress=stop)
     assert site.store.digest() == before
     assert site.load(patient()).resources["Patient"] == {"added": 1}
+
+
+def test_a_record_is_read_while_a_load_is_under_way(
+    site: Any, patient: Any, observation: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that has outgrown SQLite's cache and written to the file: a round waits for none."""
+    site.load(patient(), observation())
+    monkeypatch.setattr("federation.gate.records.store._BUSY_SECONDS", 0.05)
+    with RecordStore.open(site.store.path) as other:
+
+        def read(label: str, lines: int) -> None:
+            assert len(other.record("p1").observations) == 1
+
+        site.store._db.execute("PRAGMA cache_size = 10")
+        more = [observation(id=f"x{n}", effectiveDateTime="2021-01-01") for n in range(2500)]
+        assert site.load(*more, progress=read).rejected == 0
+        assert len(other.record("p1").observations) == 2
+
+
+def test_what_is_read_of_a_record_is_of_one_moment(
+    site: Any, patient: Any, observation: Any
+) -> None:
+    site.load(patient(), observation())
+    with RecordStore.open(site.store.path) as other:
+
+        def withdraw(query: str) -> None:
+            if "FROM observation" in query:  # the patient was found a moment ago
+                site.load(patient(active=False))
+
+        other._db.set_trace_callback(withdraw)
+        assert len(other.record("p1").observations) == 1
+        other._db.set_trace_callback(None)
+        with pytest.raises(RecordUnknown):
+            other.record("p1")
+
+
+def test_what_a_load_replaced_is_in_no_file_of_the_store(
+    site: Any, patient: Any, observation: Any
+) -> None:
+    late = {"versionId": "2"}
+    site.load(patient(), observation(id="needle-in-the-hay"))
+    site.load(patient(meta=late, active=False))
+    files = list(site.folder.glob("records.sqlite*"))
+    assert all(b"needle-in-the-hay" not in path.read_bytes() for path in files)
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in files)
 
 
 KILLED = """
@@ -188,3 +241,11 @@ def test_a_data_period_in_chain_time_reaches_to_the_end_of_time() -> None:
         datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
     )
     assert DataPeriod.from_unix(0, 2**64 - 1).end is None
+
+
+def test_a_data_period_that_begins_after_the_end_of_time_lets_nothing_through(
+    site: Any, patient: Any, observation: Any
+) -> None:
+    site.load(patient(), observation())
+    never = DataPeriod.from_unix(2**40 - 2, 2**40 - 1)
+    assert site.store.record("p1", never).observations == ()
