@@ -94,6 +94,21 @@ def test_more_rounds_than_the_ceiling_has_room_for_are_refused() -> None:
         foresee_privacy(plan_of(rounds="9"), recommended_recipe(MODEL), 10)
 
 
+@pytest.mark.parametrize(
+    ("refused", "named"),
+    [
+        ({"clipping_norm": "65537"}, "clipping_norm"),
+        ({"clipping_norm": "1e-9"}, "clipping_norm"),
+        ({"clipping_norm": "1e-7"}, "clipping_norm is too small"),
+    ],
+)
+def test_what_the_registry_would_refuse_is_not_simulated(
+    tmp_path: Path, refused: dict[str, str], named: str
+) -> None:
+    with pytest.raises(PlanInvalid, match=f"design: .*{named}"):
+        simulate(plan_of(**refused), tmp_path, Size((5,), worlds=1, held_out=5), rounds=1)
+
+
 @pytest.mark.parametrize("ignored", [{"adaptation_steps": 3}, {"adaptation_rate": 0.1}])
 def test_a_recipe_that_says_how_to_adapt_a_prior_is_refused_since_nothing_reads_it(
     tmp_path: Path, ignored: dict[str, float]
