@@ -42,10 +42,10 @@ class Recipe:
 
     model: patient model name. layout: (name, shape) of the prior's arrays, D numbers in all.
     learner: what is learned, and from which contributions. support_visits: how many first visits a
-    patient's adaptation sees. adaptation_steps: inner steps; adaptation_rate > 0: their rate, 1
-    for Gauss-Newton steps. gradient_scale float [D] > 0: what a site multiplies each coordinate of
-    a gradient by before clipping, so the summed direction is in scaled coordinates. learning_rate
-    float [D] > 0.
+    patient's adaptation sees. adaptation_steps: inner steps of gradient descent; adaptation_rate >
+    0: their rate; both 1 for a prior, which its model adapts by steps of its own. gradient_scale
+    float [D] > 0: what a site multiplies each coordinate of a gradient by before clipping, so the
+    summed direction is in scaled coordinates. learning_rate float [D] > 0.
     beta1, beta2 in [0, 1) and adam_epsilon > 0: Adam (Kingma & Ba 2015, algorithm 1). Raises
     RecipeInvalid.
     """

@@ -27,7 +27,7 @@ from twin.gaussian import Posterior
 from twin.log_linear_gradient import LabPrior, slopes
 from twin.ordered import in_order
 from twin.pbc_labs import LABS, NOISE_FACTOR, SLOPE_SHARE, Lab
-from twin.prior import Layout, Prior, unflatten
+from twin.prior import Layout, Prior, require_prior_of, unflatten
 from twin.protocol import Channel, Prediction, Twin, tensors
 from twin.series import PatientSeries
 
@@ -173,8 +173,9 @@ class LogLinearModel:
 
     def adapt(self, prior: Prior, observations: PatientSeries) -> Twin:
         """The twin after one exact Gauss-Newton step on all the observations. Raises ValueError:
-        see `_rows_of`.
+        see `_rows_of`; also for the prior of another model, or a value that is not above zero.
         """
+        require_prior_of(self.name, self.prior_layout, prior)
         p = tensors(prior)
         times, channel = self._rows_of(observations.times, observations.channel)
         if np.any(observations.value <= 0):

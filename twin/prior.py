@@ -32,6 +32,18 @@ def flatten(prior: Mapping[str, FloatArray], layout: Layout) -> FloatArray:
     return np.concatenate([prior[name].reshape(-1) for name, _ in layout])
 
 
+def require_prior_of(model: str, layout: Layout, prior: Mapping[str, FloatArray]) -> None:
+    """Raises ValueError unless the prior has the layout of this model and is finite: torch would
+    take an array of length 1 for any, and carry what is not finite into every twin.
+    """
+    try:
+        vector = flatten(prior, layout)
+    except ValueError as error:
+        raise ValueError(f"not a prior of model {model}: {error}") from None
+    if not np.isfinite(vector).all():
+        raise ValueError(f"a prior of model {model} must be finite")
+
+
 def unflatten(vector: FloatArray, layout: Layout) -> Prior:
     """The inverse of `flatten`. Raises ValueError when the vector's shape or dtype does not fit."""
     if vector.shape != (size_of(layout),) or vector.dtype != np.float64:

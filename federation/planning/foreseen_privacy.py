@@ -13,6 +13,7 @@ from audit.privacy import (
     log_slack_of_round,
 )
 from audit.recipe import Recipe
+from audit.rules import broken_terms
 from chain.messages import Terms, rho_of_round
 from federation.planning.plan import Plan, PlanInvalid
 from study.documents import StudyDocuments
@@ -80,8 +81,8 @@ def foresee_privacy(plan: Plan, recipe: Recipe, rounds: int) -> ForeseenPrivacy:
     discrete sum, as a live study's account.
 
     Raises:
-        PlanInvalid: the design's numbers do not fit each other, or its ceiling has no room for the
-            rounds.
+        PlanInvalid: the design's numbers do not fit each other, the registry would refuse them, or
+            the ceiling has no room for the rounds.
     """
     terms = _terms(plan, recipe)
     if not 1 <= rounds <= plan.design.rounds:
@@ -118,6 +119,15 @@ def _terms(plan: Plan, recipe: Recipe) -> Terms:
     """The terms that a proposal would write; no document's hash matters to a simulation."""
     nothing = StudyDocuments(b"", b"", b"", recipe, b"", b"")
     try:
-        return plan.design.design().terms(nothing, plan.coordinator, plan.sites, recipe.size)
+        terms = plan.design.design().terms(nothing, plan.coordinator, plan.sites, recipe.size)
     except ValueError as error:
         raise PlanInvalid(f"design: {error}") from None
+    broken = broken_terms(terms)
+    if broken == ["noise_multiplier"]:
+        raise PlanInvalid(
+            "design: clipping_norm is too small, or epsilon too large, for noise on the grid of a"
+            " sum; the registry refuses such terms"
+        )
+    if broken:
+        raise PlanInvalid(f"design: the registry refuses terms with this {broken[0]}")
+    return terms

@@ -14,7 +14,7 @@ from audit.recipe import parse as parse_recipe
 from chain.chain import Chain
 from chain.events import StudyProposed, VersionProposed
 from chain.messages import Terms
-from federation.app.learning.learners import learner_named
+from federation.app.learning.learners import PRIOR, learner_named
 from federation.app.learning.recipe import recommended_recipe
 from federation.app.models import model_named
 from federation.planning.app_bundle import installed_app
@@ -149,6 +149,12 @@ def recipe_of_plan(plan: Plan, folder: Path) -> Recipe:
         raise PlanInvalid(f"recipe: {plan.recipe}: {error}") from None
     if recipe.model != plan.model or recipe.layout != layout:
         raise PlanInvalid(f"recipe: {plan.recipe} is for model {recipe.model}, not {plan.model}")
+    if recipe.learner == PRIOR and (recipe.adaptation_steps, recipe.adaptation_rate) != (1, 1.0):
+        # Nothing reads them then, and reviewers would approve what does not happen.
+        raise PlanInvalid(
+            f"recipe: {plan.recipe}: the model says itself how a {PRIOR} is adapted;"
+            " adaptation_steps and adaptation_rate must be 1"
+        )
     return recipe
 
 

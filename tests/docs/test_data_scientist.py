@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from dataclasses import fields
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from audit.recipe import Recipe, parse
+from federation.app.learning.recipe import recommended_recipe
 from federation.planning.design import StudyDesign
+from federation.planning.foreseen_privacy import foresee_privacy
 from federation.planning.plan import DesignPlan, Plan, read_plan
 from tests.desk import Answer, Desk, desk
 from tests.docs.page import Reader, blocks, page
+from twin.log_linear import LogLinearModel
 
 __all__ = ["desk"]
 
@@ -64,6 +69,16 @@ def test_the_plan_shown_has_every_member_with_its_default(desk: Desk) -> None:
     assert plan.design.model_fields_set == set(DesignPlan.model_fields)
     assert plan.design.design() == StudyDesign()
     assert {field.name for field in fields(StudyDesign)} == set(DesignPlan.model_fields)
+
+
+def test_the_noise_told_is_that_of_the_plan_shown(tmp_path: Path) -> None:
+    (tmp_path / "plan.yaml").write_text(blocks(NAME, "yaml")[0])
+    plan = read_plan(tmp_path / "plan.yaml")
+    privacy = foresee_privacy(plan, recommended_recipe(LogLinearModel()), plan.design.rounds)
+    for numbers, told in (10, "0.049"), (60, "0.12"), (1000, "0.49"), (10_000, "1.55"):
+        length = replace(privacy, size=numbers).noise_norm(150)
+        assert f"{length:.{len(told) - 2}f}" == told
+        assert re.search(rf"{re.escape(told)}\s[\w\s]*at {numbers:,}\b", page(NAME))
 
 
 def test_the_table_explains_every_member_of_a_recipe() -> None:

@@ -21,7 +21,7 @@ from twin.sickle_cell.channels import DOSE, DOSE_UNIT, WEIGHT
 
 MOST_CHANGES: Final = 31
 """Changes of dose that are followed one by one. Of more than that every second, third, ... is, so
-that a record of any length costs bounded memory.
+that a record of any length costs bounded memory; the last always is, since it goes on.
 """
 FEW_CHANGES: Final = 7
 """What most records have in the visits that an adaptation reads."""
@@ -64,17 +64,19 @@ def exposure_of(
 
     ``known`` float64 [n]: 1 on rows that may be read. Later doses and weights are not looked at, so
     that a forecast does not know what the clinic will do. With ``planned`` the doses on record are
-    all there will be, also when all are 0. ``most`` is how many changes there may be: no fewer than
-    `changes_in` of the rows that may be read.
+    all there will be, also when all are 0 or there is none. ``most`` is how many changes there may
+    be: no fewer than `changes_in` of the rows that may be read.
     """
     is_dose, is_weight = (channel == DOSE) & (known > 0), (channel == WEIGHT) & (known > 0)
-    on_record, places = is_dose.any(), torch.arange(times.shape[-1])
+    on_record, places = is_dose.any() | planned, torch.arange(times.shape[-1])
     waiting = on_record & ~(is_dose & (scaled > 0)).any() & (not planned)
     last = places == torch.where(known > 0, places, -1).max()
     # With no dose on record, the usual dose goes by weight: each weight is then a change of dose.
     change = torch.where(waiting, last, torch.where(on_record, is_dose, is_weight))
-    every = torch.div(change.sum() + MOST_CHANGES - 1, MOST_CHANGES, rounding_mode="floor")
-    followed = change & ((torch.cumsum(change, -1) - 1) % torch.clamp(every, min=1) == 0)
+    count, number = change.sum(), torch.cumsum(change, -1)
+    every = torch.div(count + MOST_CHANGES - 3, MOST_CHANGES - 1, rounding_mode="floor")
+    in_turn = (number - 1) % torch.clamp(every, min=1) == 0
+    followed = change & (in_turn | (number == count))
     stretch = torch.cumsum(followed, -1)
     size = 1 + most
 

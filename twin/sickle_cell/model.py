@@ -16,7 +16,7 @@ from torch.func import vmap
 
 from twin import gauss_newton
 from twin.gaussian import Posterior
-from twin.prior import Layout, Prior
+from twin.prior import Layout, Prior, require_prior_of
 from twin.protocol import Channel, Prediction, Twin, tensors
 from twin.series import PatientSeries
 from twin.sickle_cell import figures as f
@@ -196,8 +196,10 @@ class SickleCellModel:
     def adapt(self, prior: Prior, observations: PatientSeries) -> SickleCellTwin:
         """The twin after the model's Gauss-Newton steps on all the observations.
 
-        Raises ValueError when a channel is not one of the model's, or a value is below zero.
+        Raises ValueError when the prior is another model's, a channel is not one of the model's, or
+        a value is below zero.
         """
+        require_prior_of(self.name, self.prior_layout, prior)
         channel = self._channel(observations.channel)
         if np.any(observations.value < 0):
             raise ValueError(f"model {self.name} needs values that are not below zero")
@@ -205,7 +207,7 @@ class SickleCellModel:
         every = torch.arange(len(CHANNELS))
         if len(observations) == 0:
             noise = self._noise(p, every).numpy()
-            return SickleCellTwin(prior["mean"], self.covariance(prior), noise)
+            return SickleCellTwin(p["mean"].numpy(), self.covariance(prior), noise)
         values = scaled(channel, torch.tensor(observations.value))
         ones = torch.ones_like(values)
         posterior = gauss_newton.adapt(

@@ -45,7 +45,8 @@ class SickleCellTwin(Twin):
     regimen: Regimen = field(default_factory=Regimen)
 
     def with_doses(self, times: FloatArray, doses: FloatArray) -> SickleCellTwin:
-        """The same patient on these doses (mg/d) from these times (years), in place of all others.
+        """The same patient on these doses (mg/d) from these times (years), in place of all others:
+        empty arrays are a patient who is never treated.
 
         Raises ValueError when lengths differ, times fall or start below zero, or a dose is not
         finite or below zero.

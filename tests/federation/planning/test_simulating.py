@@ -25,6 +25,7 @@ from federation.planning.foreseen_error import (
 )
 from federation.planning.foreseen_privacy import foresee_privacy
 from federation.planning.plan import Plan, PlanInvalid
+from federation.planning.proposing import recipe_of_plan
 from federation.planning.simulating import Size, simulate, work_of
 from federation.planning.synthetic import cohort, true_prior
 from study.documents import StudyDocuments
@@ -91,6 +92,37 @@ def test_the_privacy_foreseen_is_the_account_of_a_study_that_ran_so() -> None:
 def test_more_rounds_than_the_ceiling_has_room_for_are_refused() -> None:
     with pytest.raises(PlanInvalid, match="room for 9 rounds, not 10"):
         foresee_privacy(plan_of(rounds="9"), recommended_recipe(MODEL), 10)
+
+
+@pytest.mark.parametrize(
+    ("refused", "named"),
+    [
+        ({"clipping_norm": "65537"}, "clipping_norm"),
+        ({"clipping_norm": "1e-9"}, "clipping_norm"),
+        ({"clipping_norm": "1e-7"}, "clipping_norm is too small"),
+    ],
+)
+def test_what_the_registry_would_refuse_is_not_simulated(
+    tmp_path: Path, refused: dict[str, str], named: str
+) -> None:
+    with pytest.raises(PlanInvalid, match=f"design: .*{named}"):
+        simulate(plan_of(**refused), tmp_path, Size((5,), worlds=1, held_out=5), rounds=1)
+
+
+@pytest.mark.parametrize("ignored", [{"adaptation_steps": 3}, {"adaptation_rate": 0.1}])
+def test_a_recipe_that_says_how_to_adapt_a_prior_is_refused_since_nothing_reads_it(
+    tmp_path: Path, ignored: dict[str, float]
+) -> None:
+    plan = plan_of().model_copy(update={"recipe": "recipe.json"})
+    recipe = recommended_recipe(MODEL)
+    (tmp_path / "recipe.json").write_bytes(recipe.to_bytes())
+    assert recipe_of_plan(plan, tmp_path) == recipe
+    (tmp_path / "recipe.json").write_bytes(replace(recipe, **ignored).to_bytes())
+    with pytest.raises(PlanInvalid, match=r"recipe\.json.*adaptation_steps"):
+        recipe_of_plan(plan, tmp_path)
+    descending = replace(recommended_recipe(MODEL, "maml"), **ignored)
+    (tmp_path / "recipe.json").write_bytes(descending.to_bytes())
+    assert recipe_of_plan(plan, tmp_path) == descending
 
 
 @pytest.mark.parametrize("name", model_names())

@@ -255,6 +255,34 @@ def test_a_patient_not_yet_treated_is_expected_to_begin_the_usual_dose_now():
     assert untreated[1] == pytest.approx(untreated[0], rel=0.02)
 
 
+@pytest.mark.parametrize("visits", [31, 32, 40, 61, 62])
+def test_a_stop_is_the_last_word_however_often_the_dose_was_recorded(visits):
+    months = np.arange(visits) / 12
+    doses = np.append(np.full(visits - 1, 1200.0), 0.0)
+    hbf = np.full(visits, 15.0)
+    series = PatientSeries(
+        np.repeat(months, 2),
+        np.tile(np.array([0, DOSE]), visits),
+        np.stack([hbf, doses], axis=1).ravel(),
+    )
+    twin = MODEL.adapt(START, series)
+    without = twin.with_doses(np.array([0.0]), np.array([0.0]))
+    years_after = months[-1:] + 10.0
+    ahead = MODEL.course(twin, years_after)
+    settled = MODEL.course(without, years_after)
+    for found, expected in zip(ahead, settled, strict=True):
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-3)
+
+
+def test_no_doses_at_all_is_a_patient_who_is_never_treated():
+    twin, none = MODEL.adapt(START, patients(1, seed=4)[0]), np.zeros(0)
+    times = np.array([0.0, 0.5, 3.0])
+    found = MODEL.course(twin.with_doses(none, none), times)
+    zero = MODEL.course(twin.with_doses(np.zeros(1), np.zeros(1)), times)
+    for one, other in zip(found, zero, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
 def test_what_if_answers_go_the_right_way():
     twin = MODEL.adapt(START, patients(1, seed=4)[0])
     times, hbf, anc = np.array([3.0]), np.array([0]), np.array([3])
