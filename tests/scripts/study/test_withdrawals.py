@@ -86,7 +86,7 @@ def test_reviewers_go_back_behind_a_withdrawn_record(desk: Desk, tmp_path: Path)
 
     bundle = tmp_path / "bundle"
     trusted = "0x" + study.write(bundle).hex()
-    offline = {"ASSENT_RPC": "http://127.0.0.1:9", "ASSENT_DEPLOYMENT": "none"}
+    offline = {"ASSENT_RPC": "http://127.0.0.1:9"}
     line = f"study withdrawals {number} --bundle {bundle}"
     listed = desk.assent(f"{line} --trust-block {trusted} --json", env=offline)
     assert listed.code == 0, listed
