@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
-from sqlalchemy import ColumnElement, Table
+from sqlalchemy import ColumnElement
+
+from api.outbox.repository import is_spent
 
 _PUBLIC = "a copy of the public chain, from which this service cannot take anything away"
 
@@ -22,13 +25,15 @@ class Personal:
         columns: a row is about an address that stands in one of them.
         hidden: what is shown to nobody, such as the hash of a session's secret.
         kept: why erasure leaves the rows; None: it deletes them.
-        only: which of the rows erasure deletes; None: all.
+        only: which of the rows erasure deletes at once, as of a moment; None: all.
+        left: why the others stay for now. They are marked (`is_erased`), and go by themselves.
     """
 
     columns: tuple[str, ...]
     hidden: tuple[str, ...] = ()
     kept: str | None = None
-    only: Callable[[Table], ColumnElement[Any]] | None = None
+    only: Callable[[datetime], ColumnElement[bool]] | None = None
+    left: str | None = None
 
 
 PERSONAL: Final[dict[str, Personal]] = {
@@ -37,8 +42,12 @@ PERSONAL: Final[dict[str, Personal]] = {
     "access_tokens": Personal(("address",), hidden=("digest",)),
     "passkeys": Personal(("address",)),
     # What is on its way goes on: an erasure must not lose a revocation.
+    # And an erasure must not renew what somebody may have carried in an hour.
     "outbox_acts": Personal(
-        ("account", "quota_address"), only=lambda t: t.c.state.in_(("confirmed", "failed"))
+        ("account", "quota_address"),
+        only=is_spent,
+        left="what is on its way to the chain goes once it is over, and what was brought within the"
+        " last hour after that: then by itself, within another hour",
     ),
     "idempotency_keys": Personal(("scope",)),
     "webhooks": Personal(("owner",), hidden=("secret", "secret_key")),
