@@ -17,6 +17,7 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy.exc import DBAPIError
 
+from api.database.opening import DatabaseUnusable
 from api.index.errors import IndexRefused
 from api.index.indexer import Indexer
 from api.observability.logs import configure_logs
@@ -108,7 +109,11 @@ def main() -> int:
         return UNUSABLE
     configure_logs()
     os.nice(settings.worker_niceness)
-    service = Service.start(settings)
+    try:
+        service = Service.start(settings)
+    except DatabaseUnusable as error:
+        print(f"The worker was not started: {error}", file=sys.stderr)
+        return UNUSABLE
     try:
         lock = lock_worker(service.engine)
         try:
