@@ -51,6 +51,7 @@ PERSONAL: Final[dict[str, Personal]] = {
     ),
     "idempotency_keys": Personal(("scope",)),
     "webhooks": Personal(("owner",), hidden=("secret", "secret_key")),
+    # Before the receipts: who brings one holds the key.
     "receipt_keys": Personal(("holder",)),
     "receipts": Personal(("holder",)),
     "enrolment_offers": Personal(("holder",)),

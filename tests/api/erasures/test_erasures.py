@@ -232,7 +232,6 @@ def test_an_offer_expires_and_is_forgotten(database: Session) -> None:
     assert list(enrolments.offers_of(database, SITE, late, None, 5)) == []
     assert [one.locator for one in enrolments.offers_of(database, SITE, NOW, None, 5)] == [locator]
     enrolments.forget_expired(database, late)
-    assert not enrolments.known(database, locator)
     assert database.scalars(select(EnrolmentOffer)).all() == []
 
 
