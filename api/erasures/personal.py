@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, exists
 
+from api.erasures.tables import Erasure
 from api.outbox.repository import is_spent
+from api.signin.tables import PasskeyRow
 
 _PUBLIC = "a copy of the public chain, from which this service cannot take anything away"
 
@@ -26,7 +28,8 @@ class Personal:
         hidden: what is shown to nobody, such as the hash of a session's secret.
         kept: why erasure leaves the rows; None: it deletes them.
         only: which of the rows erasure deletes at once, as of a moment; None: all.
-        left: why the others stay for now. They are marked (`is_erased`), and go by themselves.
+        left: why the others stay.
+        mark: a column that is set in those, so that they go by themselves.
     """
 
     columns: tuple[str, ...]
@@ -34,20 +37,31 @@ class Personal:
     kept: str | None = None
     only: Callable[[datetime], ColumnElement[bool]] | None = None
     left: str | None = None
+    mark: str | None = None
+
+
+def _leads_to_no_request(_now: datetime) -> ColumnElement[bool]:
+    return ~exists().where(Erasure.holder == PasskeyRow.address)
 
 
 PERSONAL: Final[dict[str, Personal]] = {
     "tokens": Personal(("holder",), kept=_PUBLIC),
     "signin_sessions": Personal(("address",), hidden=("digest",)),
     "access_tokens": Personal(("address",), hidden=("digest",)),
-    "passkeys": Personal(("address",)),
+    # One cannot be registered again: without it nobody could sign in for that address any more.
+    "passkeys": Personal(
+        ("address",),
+        only=_leads_to_no_request,
+        left="so that you can sign in and see what became of your request at the hospitals",
+    ),
     # What is on its way goes on: an erasure must not lose a revocation.
     # And an erasure must not renew what somebody may have carried in an hour.
     "outbox_acts": Personal(
         ("account", "quota_address"),
         only=is_spent,
-        left="what is on its way to the chain goes once it is over, and what was brought within the"
-        " last hour after that: then by itself, within another hour",
+        left="what is on its way to the chain, or was brought within the last hour; it goes by"
+        " itself within an hour after that",
+        mark="is_erased",
     ),
     "idempotency_keys": Personal(("scope",)),
     "webhooks": Personal(("owner",), hidden=("secret", "secret_key")),

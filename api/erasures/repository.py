@@ -56,9 +56,9 @@ def erase(database: Session, address: str, now: datetime) -> dict[str, int]:
             if how.only is not None:
                 gone = gone.where(how.only(now))
             erased[name] = database.execute(gone).rowcount  # type: ignore[attr-defined]
-            if how.left is not None:
-                waits = update(table).where(_about(table, how, address)).values(is_erased=True)
-                database.execute(waits)
+            if how.mark is not None:
+                waiting = update(table).where(_about(table, how, address))
+                database.execute(waiting.values({how.mark: True}))
     return erased
 
 

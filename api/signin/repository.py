@@ -131,11 +131,5 @@ def raise_sign_count(
     return _changed(database, statement) == 1
 
 
-def forget(database: Session, address: str) -> None:
-    """Erases all that sign-in keeps of an address: sessions, access tokens and passkeys."""
-    for table in (SessionRow, AccessTokenRow, PasskeyRow):
-        database.execute(delete(table).where(table.address == address))
-
-
 def _changed(database: Session, statement: Delete | Update) -> int:
     return cast("CursorResult[object]", database.execute(statement)).rowcount
