@@ -23,10 +23,10 @@ from api.index.indexer import Indexer
 from api.observability.logs import configure_logs
 from api.outbox.relayer import Relayer
 from api.outbox.starting import RelayerRefused, start_relayer
-from api.outbox.tidying import Tidying
 from api.review.bundling.supervising import Bundling
 from api.service import Service
 from api.settings import UNUSABLE, SettingsRefused, read_settings
+from api.tidying import Tidying
 from api.webhooks.deliverer import Deliverer
 from api.worker_lock import AnotherWorker, WorkerLock, lock_worker
 from chain.errors import ChainError, ChainUnreachable
