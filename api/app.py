@@ -88,6 +88,8 @@ def create_app(service: Service) -> FastAPI:
         openapi_url="/openapi.json",
         docs_url=None,
         redoc_url=None,
+        # It would name the host that the request names, whatever that is.
+        redirect_slashes=False,
     )
     app.state.service = service
     app.state.intake = Intake(service)

@@ -47,8 +47,8 @@ class NotFound(ServiceProblem):
     summary = "There is no such thing, or it is not yours to see"
     why = "What is another person's is answered as what does not exist."
     fix = (
-        "Check the address (`/openapi.json` lists all operations), and with which account you are"
-        " signed in."
+        "Check the address (`/openapi.json` lists all operations, none with a slash at its end),"
+        " and with which account you are signed in."
     )
 
 

@@ -10,8 +10,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from api.clock import Clock, system_clock
-from api.database.engine import make_engine
-from api.database.migrate import migrate
+from api.database.opening import open_database
 from api.index.tables import IndexedBlock
 from api.kept import Kept
 from api.node import Node
@@ -48,10 +47,9 @@ class Service:
         """Opens the database, at this installation's schema. The chain is asked when needed.
 
         Raises:
-            DatabaseNewer, sqlalchemy.exc.SQLAlchemyError, ValueError
+            DatabaseUnusable
         """
-        engine = make_engine(settings.database_url.get_secret_value())
-        migrate(engine)
+        engine = open_database(settings.database_url.get_secret_value())
         return cls(settings, engine, Node(str(settings.rpc_url), settings.deployment), clock)
 
     def lag(self, database: Session) -> int:

@@ -42,7 +42,7 @@ class Settings(BaseSettings):
         unused_passkey_days: after so many days a registered passkey is forgotten that has neither
             signed in nor belongs to a consent or an enrolment.
         acts_per_hour: signed acts that one address may have relayed (revocations not counted).
-        requests_per_minute: of one client address.
+        requests_per_minute: of one client (IPv4 address, or /64 network of IPv6).
         max_body_bytes: longest request body.
         max_lag_blocks: how far the index may be behind before `/readyz` fails.
         worker_niceness: by how much the worker's priority is lower (POSIX nice, 0 to 19): whoever

@@ -7,6 +7,7 @@ import sys
 import uvicorn
 
 from api.app import create_app
+from api.database.opening import DatabaseUnusable
 from api.observability.logs import configure_logs
 from api.service import Service
 from api.settings import UNUSABLE, SettingsRefused, read_settings
@@ -23,8 +24,13 @@ def main() -> int:
         print(error, file=sys.stderr)
         return UNUSABLE
     configure_logs()
+    try:
+        service = Service.start(settings)
+    except DatabaseUnusable as error:
+        print(f"The service was not started: {error}", file=sys.stderr)
+        return UNUSABLE
     uvicorn.run(
-        create_app(Service.start(settings)),
+        create_app(service),
         host=settings.host,
         port=settings.port,
         log_config=None,

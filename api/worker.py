@@ -17,15 +17,16 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy.exc import DBAPIError
 
+from api.database.opening import DatabaseUnusable
 from api.index.errors import IndexRefused
 from api.index.indexer import Indexer
 from api.observability.logs import configure_logs
 from api.outbox.relayer import Relayer
 from api.outbox.starting import RelayerRefused, start_relayer
-from api.outbox.tidying import Tidying
 from api.review.bundling.supervising import Bundling
 from api.service import Service
 from api.settings import UNUSABLE, SettingsRefused, read_settings
+from api.tidying import Tidying
 from api.webhooks.deliverer import Deliverer
 from api.worker_lock import AnotherWorker, WorkerLock, lock_worker
 from chain.errors import ChainError, ChainUnreachable
@@ -108,7 +109,11 @@ def main() -> int:
         return UNUSABLE
     configure_logs()
     os.nice(settings.worker_niceness)
-    service = Service.start(settings)
+    try:
+        service = Service.start(settings)
+    except DatabaseUnusable as error:
+        print(f"The worker was not started: {error}", file=sys.stderr)
+        return UNUSABLE
     try:
         lock = lock_worker(service.engine)
         try:

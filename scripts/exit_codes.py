@@ -34,7 +34,6 @@ EXIT_CODE_OF: Final[dict[str, int]] = {
     "chain.failures.ChainError": REFUSED,
     "chain.sqlite_file.SqliteFileUnusable": UNUSABLE,
     "chain.compile.CompileError": UNREACHABLE,
-    "api.database.migrate.DatabaseNewer": UNUSABLE,
     "audit.errors.AuditError": UNUSABLE,
     "ipfs.objects.ObjectStoreUnreachable": UNREACHABLE,
     "ipfs.objects.ObjectStoreError": REFUSED,

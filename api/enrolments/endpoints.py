@@ -35,8 +35,6 @@ def offer_enrolment(
     now = service.clock()
     repository.forget_expired(database, now)
     locator = _locator(body.locator)
-    if repository.known(database, locator):
-        raise CodeUsed
     offer = EnrolmentOffer(
         locator=locator,
         study_id=body.study_id,
@@ -44,7 +42,8 @@ def offer_enrolment(
         created_at=now,
         expires_at=now + timedelta(hours=body.hours),
     )
-    repository.add(database, offer)
+    if not repository.add(database, offer):
+        raise CodeUsed
     return _of_site(offer)
 
 

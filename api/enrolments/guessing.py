@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import Depends, Request
 from slowapi import Limiter
-from slowapi.util import get_remote_address
 from slowapi.wrappers import parse_many  # type: ignore[attr-defined] # it is of limits
 
+from api.http.clients import client_of
 from api.problems import TooManyRequests
 
 (_LOOKS,) = parse_many("60/minute")
@@ -14,7 +14,7 @@ from api.problems import TooManyRequests
 
 def _counted(request: Request) -> None:
     limiter: Limiter = request.app.state.limiter
-    if not limiter.limiter.hit(_LOOKS, "enrolment-offers", get_remote_address(request)):
+    if not limiter.limiter.hit(_LOOKS, "enrolment-offers", client_of(request)):
         raise TooManyRequests(f"at most {_LOOKS}", headers={"Retry-After": "60"})
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api.enrolments.tables import EnrolmentOffer
@@ -21,15 +22,16 @@ def live(
     return database.scalars(asked.with_for_update() if lock else asked).first()
 
 
-def add(database: Session, offer: EnrolmentOffer) -> None:
-    """Keeps a new offer."""
-    database.add(offer)
-    database.flush()
-
-
-def known(database: Session, locator: bytes) -> bool:
-    """Whether a locator was ever offered and not removed, expired or not."""
-    return database.get(EnrolmentOffer, locator) is not None
+def add(database: Session, offer: EnrolmentOffer) -> bool:
+    """Keeps a new offer; False when its locator was offered before and not removed since."""
+    if database.get(EnrolmentOffer, offer.locator) is not None:
+        return False
+    try:
+        with database.begin_nested():
+            database.add(offer)
+    except IntegrityError:  # another site has offered it in the meantime
+        return False
+    return True
 
 
 def offers_of(

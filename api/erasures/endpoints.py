@@ -37,8 +37,9 @@ from chain.messages import ErasureRequest
 
 router = APIRouter(tags=["your data"])
 _ID = re.compile(r"[0-9a-f]{32}")
-_KEPT = {name: how.kept for name, how in PERSONAL.items() if how.kept is not None} | {
-    "events": "a copy of the public chain, from which this service cannot take anything away"
+_KEPT = {name: why for name, how in PERSONAL.items() if (why := how.kept or how.left)} | {
+    "events": "a copy of the public chain, from which this service cannot take anything away",
+    "relay_transactions": "what was sent to the public chain, as it was sent",
 }
 
 
@@ -89,7 +90,7 @@ def erase(
             signed,
             service.clock(),
         )
-    erased = repository.erase(database, caller.address)
+    erased = repository.erase(database, caller.address, service.clock())
     asked = repository.erasures_of(database, caller.address)
     return Erased(erased=erased, kept=_KEPT, sites=[_shown(one) for one in asked])
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, delete, or_, select
+from sqlalchemy import Table, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from api.database.tables import METADATA
@@ -44,16 +44,21 @@ def events_about(database: Session, address: str) -> list[dict[str, Any]]:
     ]
 
 
-def erase(database: Session, address: str) -> dict[str, int]:
-    """Deletes what may be deleted about an address; how many rows, by table."""
+def erase(database: Session, address: str, now: datetime) -> dict[str, int]:
+    """Deletes what may be deleted about an address, and marks what has to wait; how many rows were
+    deleted, by table.
+    """
     erased = {}
     for name, how in PERSONAL.items():
         if how.kept is None:
             table = METADATA.tables[name]
             gone = delete(table).where(_about(table, how, address))
             if how.only is not None:
-                gone = gone.where(how.only(table))
+                gone = gone.where(how.only(now))
             erased[name] = database.execute(gone).rowcount  # type: ignore[attr-defined]
+            if how.mark is not None:
+                waiting = update(table).where(_about(table, how, address))
+                database.execute(waiting.values({how.mark: True}))
     return erased
 
 

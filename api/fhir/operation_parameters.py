@@ -16,7 +16,7 @@ from fhir.resources.R4B.documentreference import DocumentReference
 from pydantic import BaseModel, ValidationError
 
 from api.fhir.naming import Resource
-from api.fhir.problems import FhirContentInvalid
+from api.fhir.problems import FhirContentDiffers, FhirContentInvalid
 from chain.messages import Grant, Revocation
 from chain.signed_act import SignedAct, SignedActInvalid
 
@@ -34,7 +34,9 @@ def filed_consent(body: Any) -> tuple[Resource, SignedAct]:
     ``body`` is Parameters with `consent` (Consent) and `document` (DocumentReference whose only
     attachment is the signed act), or a Consent whose `sourceAttachment` is the signed act.
 
-    Raises FhirContentInvalid.
+    Raises:
+        FhirContentInvalid
+        FhirContentDiffers: the Consent holds another signed act than the document.
     """
     if _type_of(body) == "Consent":
         consent = _checked(body, "Consent", "Consent")
@@ -43,6 +45,7 @@ def filed_consent(body: Any) -> tuple[Resource, SignedAct]:
     else:
         consent = _resource(body, "consent", "Consent")
         act = _documented_act(body)
+        _require_same_act(consent.get("sourceAttachment"), act)
     if not isinstance(act.message, Grant):
         raise _invalid("the signed act is not a Grant", "Parameters.parameter.resource")
     return consent, act
@@ -114,6 +117,14 @@ def _signed_act(attachment: Any, path: str) -> SignedAct:
         raise _invalid("it is not base64 of JSON", f"{path}.data") from None
     except SignedActInvalid as error:
         raise _invalid(f"it is not a signed act: {error}", f"{path}.data") from None
+
+
+def _require_same_act(attachment: Any, act: SignedAct) -> None:
+    path = "Consent.sourceAttachment"
+    if not isinstance(attachment, dict) or "data" not in attachment:
+        return
+    if _signed_act(attachment, path).to_json() != act.to_json():
+        raise FhirContentDiffers("it is another signed act", expression=f"{path}.data")
 
 
 def _resource(body: Any, name: str, type_: str) -> Resource:

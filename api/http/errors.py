@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -43,6 +44,7 @@ def install_error_handlers(app: FastAPI, origin: str) -> None:
         RequestValidationError,
         ChainError,
         DBAPIError,
+        NoConnection,
         ObjectStoreUnreachable,
     ):
         app.add_exception_handler(kind, handle)
@@ -110,7 +112,8 @@ def problem_of(error: Exception) -> Any:
             return IpfsAway(headers=dict(_RETRY))
         case DataError():
             return RequestInvalid("it holds a character or number that nothing here can have")
-        case DBAPIError():
+        # The latter: others keep every connection, and did not give one back in time.
+        case DBAPIError() | NoConnection():
             return DatabaseAway(headers=dict(_RETRY))
         case _:
             return ServiceProblem()

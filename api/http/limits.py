@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from slowapi import Limiter
-from slowapi.util import get_remote_address
 from slowapi.wrappers import parse_many  # type: ignore[attr-defined] # it is of limits
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.clients import client_of
 from api.problems import BodyTooLarge, ServiceProblem, TooManyRequests
 
 #: Whoever watches over the service is no client.
@@ -16,8 +16,8 @@ _WATCHED = {"/healthz", "/readyz", "/metrics"}
 
 
 def make_limiter() -> Limiter:
-    """Counts by client address; kept in memory, by process."""
-    return Limiter(key_func=get_remote_address)
+    """Counts by client (`api.http.clients`); kept in memory, by process."""
+    return Limiter(key_func=client_of)
 
 
 class RequestRate:
@@ -33,7 +33,7 @@ class RequestRate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in _WATCHED:
-            client = get_remote_address(Request(scope))
+            client = client_of(HTTPConnection(scope))
             if not self._limiter.limiter.hit(self._rate, "requests", client):
                 problem = TooManyRequests(f"at most {self._rate}", {"Retry-After": "60"})
                 await _told(problem, self._origin)(scope, receive, send)

@@ -40,9 +40,18 @@ class _Cache:
         with self._lock:
             entry = self._entries.setdefault(study_id, _Entry(History(study_id)))
             self._entries.move_to_end(study_id)
-            if len(self._entries) > _STUDIES_KEPT:
-                self._entries.popitem(last=False)
             return entry
+
+    def make_room(self) -> None:
+        """Forgets the studies that were asked for longest ago, when there are too many."""
+        with self._lock:
+            while len(self._entries) > _STUDIES_KEPT:
+                self._entries.popitem(last=False)
+
+    def forget(self, study_id: int) -> None:
+        """What is no study takes no other's place."""
+        with self._lock:
+            self._entries.pop(study_id, None)
 
 
 _caches: WeakKeyDictionary[Engine, _Cache] = WeakKeyDictionary()
@@ -58,12 +67,15 @@ def study_state(database: Session, study_id: int) -> StudyState:
         NotFound: there is no such study.
         audit.errors.HistoryInvalid: the index holds what the contracts cannot emit.
     """
-    entry = _cache_of(database).entry(study_id)
+    cache = _cache_of(database)
+    entry = cache.entry(study_id)
     with entry.lock:
         history = _carried_on(database, study_id, entry)
     newest = repository.newest_block(database)
     if history.sponsor is None or newest is None:
+        cache.forget(study_id)
         raise NotFound(f"there is no study {study_id}")
+    cache.make_room()
     return StudyState(history, len(history.moments), newest.timestamp)
 
 

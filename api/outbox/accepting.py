@@ -8,7 +8,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -29,7 +29,6 @@ from api.problems import ServiceProblem
 from chain.errors import ChainError
 
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
-_QUOTA_SPAN = timedelta(hours=1)
 #: Revocations are not counted. But a contract account can agree to one when it is asked, and not
 #: when it is carried: whoever pays for that stops after so many of an account in the span.
 _MOST_REVERTED = 3
@@ -80,7 +79,7 @@ def _keep(connection: Connection, one: Brought, acts_per_hour: int, now: datetim
     if known is None:
         if one.refusal is not None:
             raise one.refusal
-        since = now - _QUOTA_SPAN
+        since = now - repository.QUOTA_SPAN
         if one.prepared.is_counted:
             counted = repository.counted_since(connection, one.address, since)
             _refuse_beyond(acts_per_hour, counted, f"{acts_per_hour} acts an hour", now)
@@ -149,7 +148,7 @@ def _hash(text: str) -> bytes:
 def _refuse_beyond(limit: int, times: Sequence[datetime], detail: str, now: datetime) -> None:
     if len(times) < limit:
         return
-    wait = times[-limit] + _QUOTA_SPAN - now
+    wait = times[-limit] + repository.QUOTA_SPAN - now
     raise QuotaSpent(detail, headers={"Retry-After": str(max(1, int(wait.total_seconds()) + 1))})
 
 

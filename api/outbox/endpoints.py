@@ -13,6 +13,7 @@ from api.outbox.intake import IntakeOf
 from api.outbox.models import ActShown, SignedActBody
 from api.outbox.problems import ActInvalid
 from api.outbox.showing import shown
+from api.outbox.states import OVER
 from api.problems import NotFound
 from api.signin.caller import MaybeCallerOf
 from api.signin.problems import NotSignedIn
@@ -69,5 +70,5 @@ def one_act(
 
 
 def _ask_again(told: ActShown, response: Response) -> None:
-    if told.state not in ("confirmed", "failed"):
+    if told.state not in OVER:
         response.headers["Retry-After"] = _ASK_AGAIN_SECONDS

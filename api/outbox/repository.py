@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, bindparam, delete, select, text
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, defer
 
-from api.outbox.states import State
+from api.outbox.states import OVER, State
 from api.outbox.tables import IdempotencyKey, OutboxAct, RelayTransaction, SignedForm
+
+#: An act counts for so long, whatever becomes of it.
+QUOTA_SPAN = timedelta(hours=1)
 
 _ACTS, _KEYS = cast(Table, OutboxAct.__table__), cast(Table, IdempotencyKey.__table__)
 # Built once: what is asked for each act would otherwise be put together anew for each.
@@ -152,3 +155,17 @@ def add_key(
 def forget_keys(database: Session, before: datetime) -> None:
     """Drops keys that were used before a moment."""
     database.execute(delete(IdempotencyKey).where(IdempotencyKey.used_at < before))
+
+
+def is_spent(now: datetime) -> ColumnElement[bool]:
+    """Whether an act is over and counts for nobody any more."""
+    return _ACTS.c.state.in_(OVER) & (_ACTS.c.accepted_at <= now - QUOTA_SPAN)
+
+
+def forget_erased(database: Session, now: datetime) -> None:
+    """Drops acts that an erasure had to leave, once they are over and count for nobody any more."""
+    database.execute(
+        delete(OutboxAct)
+        .where(OutboxAct.is_erased, is_spent(now))
+        .execution_options(synchronize_session=False)
+    )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 State = Literal["accepted", "waiting", "sent", "confirmed", "failed"]
+
+#: Nothing more happens to it, unless the chain goes back.
+OVER: Final[tuple[State, ...]] = ("confirmed", "failed")
 
 STATES: dict[State, str] = {
     "accepted": "Kept here and next in line to be sent to the chain.",

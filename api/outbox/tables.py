@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from api.database.model import Address, Base, Bytes, Hash, Json, Moment, Number, Uint256, Word
@@ -16,6 +16,7 @@ class OutboxAct(Base):
     `gas` what that was estimated at, at `checked_at`. What several reviewers must say together
     has the same `voice_of`, and keeps what was `signed`. `quota_address` is whom it counts for,
     null when it counts for nobody. `transaction_id` is what carries it, `tries` how many did.
+    `is_erased`: whom it is about has asked for erasure; it goes once it is over and counts no more.
     """
 
     __tablename__ = "outbox_acts"
@@ -29,6 +30,12 @@ class OutboxAct(Base):
         ),
         Index("ix_outbox_acts_queue", "state", "priority", "sequence"),
         Index("ix_outbox_acts_quota", "quota_address", "accepted_at"),
+        Index(
+            "ix_outbox_acts_erased",
+            "accepted_at",
+            sqlite_where=text("is_erased"),
+            postgresql_where=text("is_erased"),
+        ),
         {"sqlite_autoincrement": True},
     )
 
@@ -56,6 +63,7 @@ class OutboxAct(Base):
     token_id: Mapped[Uint256 | None]
     reason_code: Mapped[Word | None]
     reason: Mapped[str | None]
+    is_erased: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class RelayTransaction(Base):

@@ -134,7 +134,8 @@ def put_receipt(
     if site != caller.address or round_ > chain.ledger.round_count(study):
         raise NotFound
     holder = chain.consent.consent(number).holder
-    key = repository.key_of(database, holder)
+    # An erasure that comes meanwhile waits, and finds the receipt.
+    key = repository.key_of(database, holder, lock=True)
     x25519 = bytes.fromhex(body.x25519[2:])
     if key is None or key.x25519 != x25519:
         raise ReceiptKeyMissing

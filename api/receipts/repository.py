@@ -12,9 +12,10 @@ from api.index.tables import IndexedToken
 from api.receipts.tables import ReceiptKeyRow, SealedReceipt
 
 
-def key_of(database: Session, holder: str) -> ReceiptKeyRow | None:
-    """The key that a holder has named."""
-    return database.get(ReceiptKeyRow, holder)
+def key_of(database: Session, holder: str, *, lock: bool = False) -> ReceiptKeyRow | None:
+    """The key that a holder has named; with `lock` nobody takes it away meanwhile."""
+    shared = {"read": True} if lock else None
+    return database.get(ReceiptKeyRow, holder, with_for_update=shared)
 
 
 def put_key(database: Session, row: ReceiptKeyRow) -> None:

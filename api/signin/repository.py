@@ -17,7 +17,7 @@ from api.signin.tables import AccessTokenRow, PasskeyRow, SessionRow, SignInNonc
 
 def add_nonce(database: Session, digest: bytes, expires_at: datetime, now: datetime) -> None:
     """Keeps a nonce, and forgets those that have expired."""
-    database.execute(delete(SignInNonce).where(SignInNonce.expires_at <= now))
+    _forget_expired(database, SignInNonce, now)
     database.add(SignInNonce(digest=digest, expires_at=expires_at))
 
 
@@ -33,7 +33,7 @@ def consume_nonce(database: Session, digest: bytes, now: datetime) -> bool:
 
 def add_session(database: Session, row: SessionRow, now: datetime) -> None:
     """Keeps a session, and forgets those that have expired."""
-    database.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
+    _forget_expired(database, SessionRow, now)
     database.add(row)
 
 
@@ -61,7 +61,7 @@ def delete_session(database: Session, address: str, session_id: str) -> bool:
 
 def add_access_token(database: Session, row: AccessTokenRow, now: datetime) -> None:
     """Keeps an access token, and forgets those that have expired."""
-    database.execute(delete(AccessTokenRow).where(AccessTokenRow.expires_at <= now))
+    _forget_expired(database, AccessTokenRow, now)
     database.add(row)
 
 
@@ -131,10 +131,16 @@ def raise_sign_count(
     return _changed(database, statement) == 1
 
 
-def forget(database: Session, address: str) -> None:
-    """Erases all that sign-in keeps of an address: sessions, access tokens and passkeys."""
-    for table in (SessionRow, AccessTokenRow, PasskeyRow):
-        database.execute(delete(table).where(table.address == address))
+def forget_expired(database: Session, now: datetime) -> None:
+    """Drops nonces, sessions and access tokens that nobody can use any more."""
+    for table in (SignInNonce, SessionRow, AccessTokenRow):
+        _forget_expired(database, table, now)
+
+
+def _forget_expired(
+    database: Session, table: type[SignInNonce | SessionRow | AccessTokenRow], now: datetime
+) -> None:
+    database.execute(delete(table).where(table.expires_at <= now))
 
 
 def _changed(database: Session, statement: Delete | Update) -> int:

@@ -13,6 +13,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.types import Receive, Scope, Send
 
 from api.dependencies import ServiceOf
+from api.http.clients import client_of
 from api.index.kinds import kind_of, names_of, told
 from api.stream.problems import KindUnknown
 from api.stream.watching import POLL_SECONDS, Watch
@@ -58,7 +59,7 @@ async def stream(
     except ValueError as error:
         raise KindUnknown(str(error)) from None
     watch = _watch_of(request, service)
-    client = request.client.host if request.client else "?"
+    client = client_of(request)
     place = int(last_event_id) if last_event_id and last_event_id.isdecimal() else after
     watch.enter(client)
     return _CountedStream(watch, client, _changes(watch, place, study_id, names))

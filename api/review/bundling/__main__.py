@@ -13,6 +13,7 @@ from datetime import timedelta
 
 import structlog
 
+from api.database.opening import DatabaseUnusable
 from api.observability.logs import configure_logs
 from api.review.bundling import repository
 from api.review.bundling.folder import BundleFolder, FolderBusy
@@ -32,7 +33,11 @@ def main() -> int:
         return UNUSABLE
     configure_logs()
     os.nice(10)
-    service = Service.start(settings)
+    try:
+        service = Service.start(settings)
+    except DatabaseUnusable as error:
+        print(f"No bundle was gathered: {error}", file=sys.stderr)
+        return UNUSABLE
     try:
         work(service)
     finally:

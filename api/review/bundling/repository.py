@@ -77,9 +77,10 @@ def newest_verified(database: Session, study_id: int) -> BundleJob | None:
     )
 
 
-def is_work_waiting(database: Session) -> bool:
-    """Whether any job is unfinished."""
-    query = select(BundleJob.sequence).where(BundleJob.state.in_(UNFINISHED)).limit(1)
+def is_work_waiting(database: Session, now: datetime) -> bool:
+    """Whether any job is unfinished, or a file's time is over."""
+    over = (BundleJob.state == "done") & (BundleJob.kept_until <= now)
+    query = select(BundleJob.sequence).where(BundleJob.state.in_(UNFINISHED) | over).limit(1)
     return database.scalar(query) is not None
 
 

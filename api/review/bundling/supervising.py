@@ -58,7 +58,7 @@ class Bundling:
 
     def _is_work_waiting(self) -> bool:
         with looking(self._service) as database:
-            return repository.is_work_waiting(database)
+            return repository.is_work_waiting(database, self._service.clock())
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from api.database.engine import make_engine
@@ -22,6 +22,8 @@ from api.enrolments.tables import EnrolmentOffer
 from api.erasures import repository
 from api.erasures.personal import IMPERSONAL, PERSONAL
 from api.index.tables import IndexedToken
+from api.outbox import repository as outbox
+from api.outbox.repository import QUOTA_SPAN
 from api.outbox.tables import OutboxAct
 from api.receipts import repository as receipts
 from api.receipts.tables import ReceiptKeyRow
@@ -59,7 +61,7 @@ def test_every_table_with_an_address_is_personal_or_said_not_to_be() -> None:
 
 
 def held_about(holder: str) -> list[Any]:
-    """Rows about a holder, in tables of every kind."""
+    """Rows about a holder, in tables of every kind; the acts were brought long ago."""
     key = secrets.token_bytes(32)
     act = {
         "kind": "Grant",
@@ -70,7 +72,7 @@ def held_about(holder: str) -> list[Any]:
         "data": b"",
         "gas": 1,
         "checked_at": NOW,
-        "accepted_at": NOW,
+        "accepted_at": NOW - 2 * QUOTA_SPAN,
     }
     return [
         IndexedToken(
@@ -125,7 +127,7 @@ def test_one_address_is_exported_and_erased_and_no_other(database: Session) -> N
     }
     assert "digest" not in own["signin_sessions"][0]
     assert repository.events_about(database, HOLDER) == []
-    erased = repository.erase(database, HOLDER)
+    erased = repository.erase(database, HOLDER, NOW)
     assert {name for name, count in erased.items() if count} == counts.keys() - {"tokens"}
     left = {name: len(rows) for name, rows in repository.rows_about(database, HOLDER).items()}
     assert {name: count for name, count in left.items() if count} == {
@@ -133,6 +135,43 @@ def test_one_address_is_exported_and_erased_and_no_other(database: Session) -> N
         "outbox_acts": 1,  # on its way to the chain
     }
     assert repository.rows_about(database, OTHER) == before
+
+
+def acts_of(database: Session, holder: str) -> dict[str, str]:
+    """The state of each of an address's acts, by id."""
+    database.expire_all()
+    return {
+        row["id"]: row["state"] for row in repository.rows_about(database, holder)["outbox_acts"]
+    }
+
+
+def test_an_act_that_was_on_its_way_goes_once_it_is_over(database: Session) -> None:
+    """An erasure loses no revocation, and what it has to leave does not stay for good."""
+    mine, theirs = held_about(HOLDER), held_about(OTHER)
+    database.add_all([*mine, *theirs])
+    database.flush()
+    repository.erase(database, HOLDER, NOW)
+    outbox.forget_erased(database, NOW)
+    (carried,) = acts_of(database, HOLDER)
+    database.execute(update(OutboxAct).where(OutboxAct.id == carried).values(state="confirmed"))
+    outbox.forget_erased(database, NOW)
+    assert acts_of(database, HOLDER) == {}
+    assert sorted(acts_of(database, OTHER).values()) == ["accepted", "confirmed"]
+
+
+def test_an_erasure_gives_nobody_a_fresh_quota(database: Session) -> None:
+    """What was brought in the last hour counts on, and is forgotten afterwards."""
+    finished = held_about(HOLDER)[2]
+    finished.quota_address, finished.accepted_at = HOLDER, NOW - timedelta(minutes=10)
+    finished.state = "failed"
+    database.add(finished)
+    database.flush()
+    assert repository.erase(database, HOLDER, NOW)["outbox_acts"] == 0
+    outbox.forget_erased(database, NOW)
+    connection = database.connection()
+    assert len(outbox.counted_since(connection, HOLDER, NOW - QUOTA_SPAN)) == 1
+    outbox.forget_erased(database, NOW + QUOTA_SPAN)
+    assert acts_of(database, HOLDER) == {}
 
 
 def test_a_site_is_asked_once_and_what_was_confirmed_can_be_asked_again(
@@ -193,7 +232,6 @@ def test_an_offer_expires_and_is_forgotten(database: Session) -> None:
     assert list(enrolments.offers_of(database, SITE, late, None, 5)) == []
     assert [one.locator for one in enrolments.offers_of(database, SITE, NOW, None, 5)] == [locator]
     enrolments.forget_expired(database, late)
-    assert not enrolments.known(database, locator)
     assert database.scalars(select(EnrolmentOffer)).all() == []
 
 
@@ -208,6 +246,7 @@ def test_a_patient_sees_everything_and_then_what_the_sites_confirmed(clinic: Cli
     assert event["values"]["grant"]["holder"] == holder.address
     assert len(given["sections"]["access_tokens"]) == 1
     assert "public chain" in given["kept_after_erasure"]["tokens"]
+    assert "on its way" in given["kept_after_erasure"]["outbox_acts"]
 
     draft = as_holder.post("/me/erasure/drafts").json()
     domain = clinic.chain.consent.domain

@@ -80,6 +80,28 @@ def test_a_consent_may_carry_its_signed_act_itself(
     assert post(fhir, "Consent/$fileConsent", consent).status_code == 202
 
 
+def test_what_stands_in_a_consent_beside_the_signed_act_is_compared(
+    fhir: TestClient, day: Day, naming: Naming
+) -> None:
+    """With a document of its own, the Consent's attachment could say anything and be accepted."""
+    act, other = signed_grant(day, Account.create()), signed_grant(day, Account.create())
+    for data in ("aGVsbG8=", document_of(other)["content"][0]["attachment"]["data"]):
+        attachment = {"contentType": "application/json", "data": data}
+        consent = consent_for(act, naming) | {"sourceAttachment": attachment}
+        answer = post(fhir, "Consent/$fileConsent", filing(consent, act))
+        assert refused(answer)["expression"] == ["Consent.sourceAttachment.data"]
+    attachment = document_of(act)["content"][0]["attachment"]
+    elsewhere = attachment | {"url": "https://elsewhere.example/text"}
+    for body in (
+        filing(consent_for(act, naming) | {"sourceAttachment": elsewhere}, act),
+        consent_for(act, naming) | {"sourceAttachment": elsewhere},
+    ):
+        answer = post(fhir, "Consent/$fileConsent", body)
+        assert refused(answer)["expression"] == ["Consent.sourceAttachment.url"]
+    consent = consent_for(act, naming) | {"sourceAttachment": attachment}
+    assert post(fhir, "Consent/$fileConsent", filing(consent, act)).status_code == 202
+
+
 @pytest.mark.parametrize(
     ("element", "change"),
     [

@@ -3,9 +3,11 @@
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import QueuePool
 
 from api.app import create_app
 from api.http.headers import SECURITY_HEADERS
@@ -77,3 +79,22 @@ def test_what_a_database_cannot_have_is_not_taken_for_a_database_that_is_away(
 ) -> None:
     # SQLite looks for it and finds nothing; PostgreSQL has no NUL.
     assert client.get("/v1/acts/%00").status_code in (404, 422)
+
+
+def test_who_finds_every_connection_taken_is_told_to_come_back(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reads that wait for a slow node keep theirs; nobody else's request is a defect for that."""
+    service: Service = client.app.state.service  # type: ignore[attr-defined]
+    pool = service.engine.pool
+    assert isinstance(pool, QueuePool)
+    monkeypatch.setattr(pool, "_timeout", 0.0)
+    with ExitStack() as taken:
+        for _ in range(pool.size() + pool._max_overflow):
+            taken.enter_context(service.engine.connect())
+        for path in ("/v1/studies", "/fhir/AuditEvent"):
+            answer = client.get(path)
+            assert answer.status_code == 503, answer.text
+            assert "database-unreachable" in answer.text
+            assert int(answer.headers["retry-after"]) > 0
+    assert client.get("/v1/studies").status_code == 200

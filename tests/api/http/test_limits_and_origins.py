@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.requests import HTTPConnection
 
 from api.app import create_app
+from api.http.clients import client_of
 from api.observability.logs import ALLOWED, configure_logs
 from api.service import Service
 from api.settings import Settings
@@ -89,6 +91,46 @@ def test_whoever_asks_too_often_is_told_when_to_come_back(strict: TestClient) ->
     assert int(refused.headers["retry-after"]) > 0
     # Whoever watches over it is not a client.
     assert strict.get("/healthz").status_code == 200
+
+
+def test_a_network_of_one_subscriber_is_one_client(strict: TestClient) -> None:
+    """An IPv6 subscriber has 2^64 addresses, and would have as many rates."""
+
+    def asked_from(host: str) -> int:
+        return TestClient(strict.app, client=(host, 50_000)).get("/problems").status_code
+
+    hosts = [f"2001:db8:7:{place % 2 + 1:x}::{place:x}" for place in range(42)]
+    answers = [asked_from(host) for host in hosts]
+    assert answers == [200] * 40 + [429] * 2
+    assert asked_from("2001:db8:7:3::1") == 200
+    assert asked_from("::ffff:192.0.2.7") == asked_from("192.0.2.8") == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "client"),
+    [
+        ("2001:db8:7:1:aaaa::1", "2001:db8:7:1::/64"),
+        ("2001:db8:7:1::2", "2001:db8:7:1::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("testclient", "testclient"),
+    ],
+)
+def test_a_client_is_an_address_or_a_subscribers_network(host: str, client: str) -> None:
+    assert client_of(HTTPConnection({"type": "http", "client": (host, 1)})) == client
+    assert client_of(HTTPConnection({"type": "http", "client": None})) == ""
+
+
+def test_an_address_with_a_slash_too_many_leads_nowhere(strict: TestClient) -> None:
+    """A redirection would name whatever host the request had named."""
+    for path in ("/v1/studies/", "/problems/"):
+        answer = TestClient(strict.app, client=("192.0.2.9", 1)).get(
+            path, headers={"Host": "evil.example"}, follow_redirects=False
+        )
+        assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+        assert "slash" in answer.json()["fix"]
+        assert "location" not in answer.headers
 
 
 def test_logs_hold_nothing_of_what_was_sent(

@@ -15,6 +15,7 @@ from api.index.events import Change, events_after
 from api.index.indexer import DEEPEST, Indexer
 from api.index.state import study_state
 from api.index.tables import IndexedBlock, IndexedToken
+from api.problems import NotFound
 from api.service import Service
 from api.settings import Settings
 from chain.errors import WrongChain
@@ -85,6 +86,21 @@ def test_a_study_is_carried_on_event_by_event_as_a_replay_from_the_node_says(
             study, site, terms.purposes, at, block=head.number
         )
         assert state.time == head.timestamp
+
+
+@sqlite_only
+def test_asking_for_studies_that_are_not_there_costs_no_other_its_place(
+    service: Service, world: World
+) -> None:
+    """Anybody may ask, and a long study takes seconds to be replayed."""
+    study = world.approved_study()
+    Indexer(service).run_once()
+    with service.sessions() as database:
+        kept = study_state(database, study).history
+        for unknown in range(study + 1, study + 100):
+            with pytest.raises(NotFound):
+                study_state(database, unknown)
+        assert study_state(database, study).history is kept
 
 
 def test_what_a_reorganisation_undid_is_taken_back_and_told(

@@ -244,7 +244,9 @@ def test_jobs_are_done_in_order_and_die_only_so_often(database: Session) -> None
     assert (second.stage, second.steps_done, second.steps_total) == ("objects", 3, 9)
     made = BundleMade(7, b"\x01" * 32, {"checks": [], "rounds": []}, b"\x02" * 32, 99)
     repository.finish(database, second.id, made, now, now + timedelta(days=1))
-    assert not repository.is_work_waiting(database)
+    assert not repository.is_work_waiting(database, now)
+    # Nobody need ask for another bundle for this one's file to go.
+    assert repository.is_work_waiting(database, now + timedelta(days=1))
     assert repository.files_kept(database) == {b"\x02" * 32}
     assert repository.newest_verified(database, 2) is second
     assert repository.of_study(database, 2, None, 5) == [second]
@@ -252,6 +254,7 @@ def test_jobs_are_done_in_order_and_die_only_so_often(database: Session) -> None
     repository.expire(database, now + timedelta(days=2))
     database.refresh(second)
     assert second.state == "expired"
+    assert not repository.is_work_waiting(database, now + timedelta(days=2))
 
 
 def test_of_a_study_only_the_newest_files_are_kept(database: Session) -> None:

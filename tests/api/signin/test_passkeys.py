@@ -20,11 +20,11 @@ from api.index.tables import IndexedToken
 from api.settings import Settings
 from api.signin import passkeys
 from api.signin.problems import PasskeysNeedName
-from chain.messages import account_of_signer
+from chain.messages import account_of_signer, token_id
 from chain.passkeys import passkey_signer, webauthn_signature
 from tests.api.people import sign_in, visitor
 from tests.api.signin.authenticator import Authenticator
-from tests.api.signin.support import BOTH, ORIGIN, MovedClock, Running
+from tests.api.signin.support import BOTH, ORIGIN, OWN, MovedClock, Running
 from tests.world import World
 
 PATH = "/v1/signin/passkeys"
@@ -257,3 +257,36 @@ def test_no_attestation_object_makes_it_fail(client: TestClient, junk: bytes) ->
     answer = Authenticator(ORIGIN).create(options(client, "registration-options"))
     answer["response"]["attestationObject"] = bytes_to_base64url(b"\xa3" + junk)
     assert code(client.post(f"{PATH}/registrations", json=answer)) == "passkey-refused"
+
+
+@BOTH
+@pytest.mark.parametrize("has_consented", [True, False])
+def test_an_erasure_leaves_the_passkey_that_tells_what_became_of_it(
+    client: TestClient, running: Running, passkey: Authenticator, *, has_consented: bool
+) -> None:
+    """A passkey cannot be registered again: without it nobody could ever look."""
+    address = register(client, passkey).json()["address"]
+    site = "0x" + "5" * 40
+    if has_consented:
+        with running.service.sessions.begin() as database:
+            database.add(
+                IndexedToken(
+                    token_id=token_id(1, site, secrets.randbits(32)),
+                    study_id=1,
+                    site=site,
+                    holder=address,
+                    granted_block=1,
+                    granted_tx=bytes(32),
+                )
+            )
+    assert use(client, passkey).status_code == 201
+    erased = client.post("/v1/me/erasure", json={}, headers=OWN)
+    assert erased.status_code == 202, erased.text
+    assert erased.json()["erased"]["passkeys"] == (0 if has_consented else 1)
+    assert client.get("/v1/me/erasure").status_code == 401
+    again = use(client, passkey)
+    if has_consented:
+        assert again.status_code == 201
+        assert [one["site"] for one in client.get("/v1/me/erasure").json()] == [site]
+    else:
+        assert code(again) == "passkey-unknown"
