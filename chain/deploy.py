@@ -21,8 +21,15 @@ from chain.deployment_check import check_deployment
 from chain.errors import TransactionFailed
 from chain.functions import functions
 from chain.governance import ADMIN_ROLE, check_governance
+from chain.origin import Origin
 from chain.rpc import DEFAULT_TIMEOUT
 from chain.sender import Sender
+
+# PUSH0 (the salt), PUSH1 14, CODESIZE, SUB, DUP1, PUSH1 14, PUSH0, CODECOPY, PUSH0, PUSH0, CREATE2,
+# STOP
+MAKER = bytes.fromhex("5f600e380380600e5f395f5ff500")
+"""Code of 14 bytes that makes what the creation code behind it says, by CREATE2, and nothing else.
+"""
 
 WEEK = 7 * 24 * 3600
 """Time for everyone to see, and to leave, before a powerful act takes effect (seconds)."""
@@ -53,7 +60,7 @@ def deploy(
     """
     built = compile_contracts() if compiled is None else compiled
     for name, contract in built.items():
-        if contract.artifact.code_hash != artifact(name).code_hash:
+        if contract.artifact != artifact(name):
             raise CompileError(
                 f"The source of {name} is not what chain/abi/{name}.json was written from: "
                 "run `python -m chain.compile --write`."
@@ -68,21 +75,18 @@ def deploy(
             "Consortium", ["bytes[]", "uint64"], [members, governor_threshold]
         )
         authority = making.create("AccessManager", ["address"], [account.address])
-        registry = making.create("StudyRegistry", ["address"], [authority])
-        # The token is told where the ledger will be, and the ledger refuses a token told otherwise.
-        token = making.create(
-            "ConsentToken", ["address", "address"], [registry, making.address_after_next()]
-        )
-        ledger = making.create("RoundLedger", ["address", "address"], [registry, token])
+        origin = making.create_three(authority)
+        token = origin.made["ConsentToken"]
         guardian_accounts = making.create("GuardianAccounts", ["address"], [token])
         making.call("AccessManager", "grantRole", ADMIN_ROLE, consortium, execution_delay)
         making.call("AccessManager", "renounceRole", ADMIN_ROLE, account.address)
     deployment = Deployment(
         chain_id=w3.eth.chain_id,
         genesis_hash=block_of(raw_block(w3, 0)).hash,
-        registry=registry,
+        registry=origin.made["StudyRegistry"],
         consent_token=token,
-        ledger=ledger,
+        ledger=origin.made["RoundLedger"],
+        maker=origin.maker,
         authority=authority,
         consortium=consortium,
         p256_verifier=p256,
@@ -116,11 +120,18 @@ class _Making:
         self.first_block = self.first_block or mined.block.number
         return self.made[name]
 
-    def address_after_next(self) -> str:
-        """Where the creation after the next one will be."""
+    def create_three(self, authority: str) -> Origin:
+        """The three contracts, by an Origin, at addresses that prove how they began."""
+        # The maker's address is a new one, so the Origin's is not taken.
         account = self._sender.account.address
-        nonce = self._w3.eth.get_transaction_count(account) + 1
-        return str(get_create_address(account, Nonce(nonce)))
+        maker = get_create_address(account, Nonce(self._w3.eth.get_transaction_count(account)))
+        origin = Origin(str(maker), authority)
+        self._sender.send(None, MAKER + origin.creation)
+        self.made["Origin"] = origin.address
+        for name, address in origin.made.items():
+            self.call("Origin", "make", self._built[name].creation)
+            self.made[name] = address
+        return origin
 
     def call(self, name: AnyName, function: str, *arguments: Any) -> None:
         self._sender.send(self.made[name], functions(name)[function].call_data(arguments))

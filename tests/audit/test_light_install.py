@@ -94,6 +94,7 @@ def deployment_of(written: Written, folder: Path) -> Path:
         registry=contracts.registry,
         consent_token=contracts.consent_token,
         ledger=contracts.ledger,
+        maker=nowhere,
         authority=nowhere,
         consortium=nowhere,
         p256_verifier=nowhere,
