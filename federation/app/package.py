@@ -36,6 +36,7 @@ _OTHERS_ACTS = (
     "evidence.py",
     "new_file.py",
     "passkeys.py",
+    "signatures.py",
     "signed_act.py",
 )
 #: Of federation/app/learning/, what only comparisons run.
