@@ -10,8 +10,6 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from web3 import Web3
-from web3.types import Nonce
-from web3.utils.address import get_create_address
 
 from chain.artifacts import DEPLOYED_NAMES, AnyName, artifact
 from chain.blocks import Finality, block_of, raw_block
@@ -21,7 +19,7 @@ from chain.deployment_check import check_deployment
 from chain.errors import TransactionFailed
 from chain.functions import functions
 from chain.governance import ADMIN_ROLE, check_governance
-from chain.origin import Origin
+from chain.origin import Origin, origin_creation
 from chain.rpc import DEFAULT_TIMEOUT
 from chain.sender import Sender
 
@@ -67,7 +65,7 @@ def deploy(
             )
     with tempfile.TemporaryDirectory() as folder:
         path = journal or Path(folder) / "journal.db"
-        making = _Making(w3, Sender(w3, account, path, timeout=timeout), built)
+        making = _Making(Sender(w3, account, path, timeout=timeout), built)
         members = list(governors)
         p256 = making.create("ERC7913P256Verifier", [], [])
         webauthn = making.create("ERC7913WebAuthnVerifier", [], [])
@@ -107,26 +105,19 @@ def deploy(
 class _Making:
     """Creations and calls from one account, and where they led."""
 
-    def __init__(self, w3: Web3, sender: Sender, built: Mapping[AnyName, Compiled]) -> None:
-        self._w3, self._sender, self._built = w3, sender, built
+    def __init__(self, sender: Sender, built: Mapping[AnyName, Compiled]) -> None:
+        self._sender, self._built = sender, built
         self.made: dict[AnyName, str] = {}
         self.first_block = 0
 
     def create(self, name: AnyName, types: list[str], arguments: list[Any]) -> str:
-        mined = self._sender.send(None, self._built[name].creation + encode(types, arguments))
-        if mined.contract_address is None:
-            raise TransactionFailed(mined.tx_hash, "it created no contract")
-        self.made[name] = str(to_checksum_address(mined.contract_address))
-        self.first_block = self.first_block or mined.block.number
+        self.made[name] = self._create(self._built[name].creation + encode(types, arguments))
         return self.made[name]
 
     def create_three(self, authority: str) -> Origin:
         """The three contracts, by an Origin, at addresses that prove how they began."""
         # The maker's address is a new one, so the Origin's is not taken.
-        account = self._sender.account.address
-        maker = get_create_address(account, Nonce(self._w3.eth.get_transaction_count(account)))
-        origin = Origin(str(maker), authority)
-        self._sender.send(None, MAKER + origin.creation)
+        origin = Origin(self._create(MAKER + origin_creation(authority)), authority)
         self.made["Origin"] = origin.address
         for name, address in origin.made.items():
             self.call("Origin", "make", self._built[name].creation)
@@ -135,3 +126,10 @@ class _Making:
 
     def call(self, name: AnyName, function: str, *arguments: Any) -> None:
         self._sender.send(self.made[name], functions(name)[function].call_data(arguments))
+
+    def _create(self, code: bytes) -> str:
+        mined = self._sender.send(None, code)
+        if mined.contract_address is None:
+            raise TransactionFailed(mined.tx_hash, "it created no contract")
+        self.first_block = self.first_block or mined.block.number
+        return str(to_checksum_address(mined.contract_address))

@@ -29,19 +29,11 @@ class Origin:
     maker: str
     authority: str
 
-    @property
-    def creation(self) -> bytes:
-        """The Origin's creation code with its arguments: the hashes of the three's codes, too."""
-        code = artifact("Origin").creation
-        if code is None:
-            raise ValueError("chain/abi/Origin.json holds no creation code: run `make setup`")
-        hashes = [artifact(name).creation_hash for name in CONTRACT_NAMES]
-        return code + encode(["address", "bytes32[3]"], [self.authority, hashes])
-
     @cached_property
     def address(self) -> str:
         """Of the Origin itself, EIP-55."""
-        return _address(b"\xff" + _bytes(self.maker) + SALT + keccak(self.creation))
+        code = keccak(origin_creation(self.authority))
+        return _address(b"\xff" + _bytes(self.maker) + SALT + code)
 
     @cached_property
     def made(self) -> dict[ContractName, str]:
@@ -51,6 +43,15 @@ class Origin:
             name: _address(b"\xd6\x94" + _bytes(self.address) + bytes((nonce,)))
             for nonce, name in enumerate(CONTRACT_NAMES, 1)
         }
+
+
+def origin_creation(authority: str) -> bytes:
+    """An Origin's creation code with its arguments, the hashes of the three's codes among them."""
+    code = artifact("Origin").creation
+    if code is None:
+        raise ValueError("chain/abi/Origin.json holds no creation code: run `make setup`")
+    hashes = [artifact(name).creation_hash for name in CONTRACT_NAMES]
+    return code + encode(["address", "bytes32[3]"], [authority, hashes])
 
 
 def _address(preimage: bytes) -> str:

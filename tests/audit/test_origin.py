@@ -28,7 +28,7 @@ from chain.deploy import MAKER
 from chain.deployment import Deployment
 from chain.errors import WrongOrigin
 from chain.functions import functions
-from chain.origin import Origin
+from chain.origin import Origin, origin_creation
 from chain.rpc import connect_node
 from chain.sender import Sender
 from tests.audit.conftest import Written
@@ -49,7 +49,7 @@ class Liar:
         self.sender = Sender(self.w3, liars[0], folder / "deployer.db", timeout=30)
         self.built = compile_contracts()
         origin = Origin(self._next(0), honest.deployment.authority)
-        self.sender.send(None, MAKER + origin.creation)
+        self.sender.send(None, MAKER + origin_creation(origin.authority))
         make = functions("Origin")["make"].call_data([self.built["StudyRegistry"].creation])
         self.sender.send(origin.address, make)
         self.deployment = dataclasses.replace(

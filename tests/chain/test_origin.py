@@ -16,6 +16,7 @@ from chain.compile import compile_contracts
 from chain.deployment import Deployment
 from chain.errors import WrongOrigin
 from chain.events import CONTRACT_NAMES
+from chain.origin import origin_creation
 from chain.rpc import connect_node
 from stack.hardhat import HardhatNode
 
@@ -23,7 +24,7 @@ from stack.hardhat import HardhatNode
 def test_addresses_are_those_of_web3(deployment: Deployment) -> None:
     origin = deployment.origin
     maker, salt = Web3.to_checksum_address(origin.maker), HexStr("0x" + "00" * 32)
-    root = get_create2_address(maker, salt, Web3.to_hex(origin.creation))
+    root = get_create2_address(maker, salt, Web3.to_hex(origin_creation(origin.authority)))
     assert origin.address == root
     made = [str(get_create_address(root, Nonce(nonce))) for nonce in (1, 2, 3)]
     assert list(origin.made.values()) == made
