@@ -34,6 +34,7 @@ _OTHERS_ACTS = (
     "compile.py",
     "deploy.py",
     "evidence.py",
+    "grants.py",
     "new_file.py",
     "passkeys.py",
     "signatures.py",
