@@ -27,7 +27,7 @@ class Node:
     def chain(self) -> Chain:
         """The chain, once it has proved to be the deployment's.
 
-        Raises ChainUnreachable, WrongChain, ContractMissing, WrongCode.
+        Raises ChainUnreachable, WrongChain, ContractMissing, WrongCode, WrongOrigin.
         """
         with self._lock:
             if self.connected is None:

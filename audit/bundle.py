@@ -1,9 +1,10 @@
 """Everything needed to verify a study offline, as a folder or as one file, and its strict reader.
 
-bundle.json names the chain id, contracts, study and block, every other file with size and SHA-256,
-and the root of the objects. It does not name the genesis block: nothing in a bundle could prove
-it. chain/ holds the evidence of the chain and the contracts' interfaces, documents/<version>/ what
-terms fix by hash, objects.car manifests, masked vectors and checkpoints (`audit.car`).
+bundle.json names the chain id, contracts, what made them, study and block, every other file with
+size and SHA-256, and the root of the objects. It does not name the genesis block: nothing in a
+bundle could prove it. chain/ holds the evidence of the chain and the contracts' interfaces,
+documents/<version>/ what terms fix by hash, objects.car manifests, masked vectors and checkpoints
+(`audit.car`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from audit.bundle_index import (
 from audit.car import CarObjects
 from audit.errors import AuditError, BundleUnusable
 from audit.manifest import Contracts
+from chain.origin import Origin
 
 EVIDENCE_FILES = (
     "chain/abi.json",
@@ -50,6 +52,7 @@ class Bundle:
     """
 
     contracts: Contracts
+    origin: Origin
     study: int
     block_number: int
     block_hash: bytes
@@ -84,6 +87,7 @@ def read_bundle(path: Path) -> Bundle:
         raise BundleUnusable(f"{path} holds no {OBJECTS}, where a bundle keeps its objects")
     return Bundle(
         contracts=index.contracts,
+        origin=index.origin,
         study=index.study,
         block_number=index.block_number,
         block_hash=index.block_hash,

@@ -10,8 +10,9 @@ from typing import Any
 from audit import canonical_json, fields
 from audit.errors import AuditError, BundleUnusable
 from audit.manifest import Contracts
+from chain.origin import Origin
 
-SCHEMA = "assent-bundle-2"
+SCHEMA = "assent-bundle-3"
 INDEX = "bundle.json"
 OBJECTS = "objects.car"
 ABOUT = (
@@ -48,6 +49,7 @@ class Index:
     """bundle.json. ``listed``: its files by path; ``root``: the root of its objects, a CID."""
 
     contracts: Contracts
+    origin: Origin
     study: int
     block_number: int
     block_hash: bytes
@@ -66,6 +68,7 @@ class Index:
                     "consent_token": self.contracts.consent_token,
                     "ledger": self.contracts.ledger,
                 },
+                "origin": {"maker": self.origin.maker, "authority": self.origin.authority},
                 "study": self.study,
                 "block": {"number": self.block_number, "hash": fields.hex_of(self.block_hash)},
                 "files": {
@@ -87,13 +90,14 @@ def parse_index(data: bytes) -> Index:
 
 def _index(index: Any) -> Index:
     _check_schema(index)
-    names = ("schema", "about", "chain_id", "contracts", "study", "block", "files", "objects")
-    fields.members(index, names, "the index")
+    names = ("schema", "about", "chain_id", "contracts", "origin", "study", "block")
+    fields.members(index, (*names, "files", "objects"), "the index")
     if index["about"] != ABOUT:
         raise fields.FieldInvalid("about is not the text that every bundle has")
     contracts = fields.members(
         index["contracts"], ("registry", "consent_token", "ledger"), "contracts"
     )
+    origin = fields.members(index["origin"], ("maker", "authority"), "origin")
     block = fields.members(index["block"], ("number", "hash"), "block")
     if not isinstance(index["files"], dict) or len(index["files"]) > MAX_FILES:
         raise fields.FieldInvalid(f"files must be an object of at most {MAX_FILES} members")
@@ -103,6 +107,10 @@ def _index(index: Any) -> Index:
             fields.address(contracts["registry"], "contracts.registry"),
             fields.address(contracts["consent_token"], "contracts.consent_token"),
             fields.address(contracts["ledger"], "contracts.ledger"),
+        ),
+        origin=Origin(
+            fields.address(origin["maker"], "origin.maker"),
+            fields.address(origin["authority"], "origin.authority"),
         ),
         study=fields.integer(index["study"], "study", 1),
         block_number=fields.integer(block["number"], "block.number"),

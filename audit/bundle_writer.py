@@ -16,6 +16,7 @@ from audit.errors import AuditError
 from audit.known_code import known_code
 from audit.manifest import Contracts
 from chain.events import CONTRACT_NAMES, ContractName
+from chain.origin import Origin
 
 ABI = "chain/abi.json"
 
@@ -45,6 +46,9 @@ class EvidenceSource(Protocol):
 
     @property
     def chain_id(self) -> int: ...
+
+    @property
+    def origin(self) -> Origin: ...
 
     @property
     def study_id(self) -> int: ...
@@ -108,6 +112,7 @@ def _index(evidence: EvidenceSource, files: Mapping[str, bytes], root: str) -> I
             addresses["ConsentToken"],
             addresses["RoundLedger"],
         ),
+        origin=evidence.origin,
         study=evidence.study_id,
         block_number=evidence.block.number,
         block_hash=evidence.block.hash,

@@ -1,7 +1,7 @@
 """What is known of each contract without a compiler: its ABI, its code and where its proofs look.
 
 The three contracts that evidence proves are `chain.events.CONTRACT_NAMES`; beside them a deployment
-has `FURTHER_NAMES`, and `GuardianAccounts` makes `GuardianAccount`s.
+has `FURTHER_NAMES`; an `Origin` makes the three, and `GuardianAccounts` `GuardianAccount`s.
 
 The files `chain/abi/<Contract>.json` are written by `python -m chain.compile --write`, committed.
 """
@@ -24,7 +24,7 @@ FurtherName = Literal[
     "AccessManager",
     "GuardianAccounts",
 ]
-AnyName = ContractName | FurtherName | Literal["GuardianAccount"]
+AnyName = ContractName | FurtherName | Literal["GuardianAccount", "Origin"]
 
 FURTHER_NAMES: tuple[FurtherName, ...] = (
     "ERC7913P256Verifier",
@@ -34,7 +34,7 @@ FURTHER_NAMES: tuple[FurtherName, ...] = (
     "GuardianAccounts",
 )
 DEPLOYED_NAMES: tuple[ContractName | FurtherName, ...] = (*CONTRACT_NAMES, *FURTHER_NAMES)
-ALL_NAMES: tuple[AnyName, ...] = (*DEPLOYED_NAMES, "GuardianAccount")
+ALL_NAMES: tuple[AnyName, ...] = (*DEPLOYED_NAMES, "GuardianAccount", "Origin")
 
 FOLDER = Path(__file__).resolve().parent / "abi"
 
@@ -45,7 +45,8 @@ class Artifact:
 
     `runtime` is its code with zeros where constructors write immutables, at the (start, length)
     places of `immutable_references`, in bytes. `storage` maps the name of an ERC-7201 namespace to
-    its 32-byte location.
+    its 32-byte location. `creation_hash` is keccak256 of the code that creates it, without
+    arguments; `creation` is that code, kept of the Origin alone, whose address is a hash of it.
     """
 
     contract: AnyName
@@ -53,6 +54,8 @@ class Artifact:
     runtime: bytes
     immutable_references: tuple[tuple[int, int], ...]
     storage: dict[str, bytes]
+    creation_hash: bytes
+    creation: bytes | None
 
     @property
     def code_hash(self) -> bytes:
@@ -79,6 +82,8 @@ class Artifact:
             "immutable_references": [list(place) for place in self.immutable_references],
             "code_hash": "0x" + self.code_hash.hex(),
             "storage": {name: "0x" + slot.hex() for name, slot in self.storage.items()},
+            "creation_hash": "0x" + self.creation_hash.hex(),
+            "creation": None if self.creation is None else "0x" + self.creation.hex(),
         }
         entries = ",\n".join(_compact(entry) for entry in self.abi)
         rest = [f"{_compact(name)}:{_compact(one)}" for name, one in value.items() if name != "abi"]
@@ -99,6 +104,8 @@ def artifact(contract: AnyName) -> Artifact:
         bytes.fromhex(value["runtime"][2:]),
         tuple((start, length) for start, length in value["immutable_references"]),
         {name: bytes.fromhex(slot[2:]) for name, slot in value["storage"].items()},
+        bytes.fromhex(value["creation_hash"][2:]),
+        None if value["creation"] is None else bytes.fromhex(value["creation"][2:]),
     )
 
 

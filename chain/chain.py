@@ -99,8 +99,9 @@ class Chain:
         the journal is sent first. `high_water` is a file that remembers the newest block relied on.
         `timeout` (s) limits each request and each wait for a transaction.
 
-        Raises ChainUnreachable, WrongChain, ContractMissing, WrongCode, ChainBehind, NonceTaken,
-        TransactionPending; ValueError when only one of `account` and `journal` is given.
+        Raises ChainUnreachable, WrongChain, ContractMissing, WrongCode, WrongOrigin, ChainBehind,
+        NonceTaken, TransactionPending; ValueError when only one of `account` and `journal` is
+        given.
         """
         if (account is None) != (journal is None):
             raise ValueError("an account needs a journal, and a journal an account")

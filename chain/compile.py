@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import solcx
+from eth_utils.crypto import keccak
 
 from chain.artifacts import ALL_NAMES, FOLDER, AnyName, Artifact, storage_locations
 from chain.events import CONTRACT_NAMES
@@ -171,7 +172,15 @@ def _compiled(name: AnyName, output: dict[str, Any]) -> Compiled:
         creation = bytes.fromhex(output["evm"]["bytecode"]["object"])
     except ValueError as error:
         raise CompileError(f"{name} needs a linked library: not supported") from error
-    artifact = Artifact(name, output["abi"], runtime, tuple(references), storage_locations(name))
+    artifact = Artifact(
+        name,
+        output["abi"],
+        runtime,
+        tuple(references),
+        storage_locations(name),
+        keccak(creation),
+        creation if name == "Origin" else None,
+    )
     return Compiled(artifact, creation)
 
 

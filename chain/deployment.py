@@ -13,15 +13,18 @@ from chain.artifacts import DEPLOYED_NAMES, FurtherName
 from chain.blocks import Finality
 from chain.events import ContractName
 from chain.light_dataclass import light_dataclass
+from chain.origin import Origin
 
-_SCHEMA = "assent-deployment-2"
+_SCHEMA = "assent-deployment-3"
+_EARLIER = ("assent-deployment-1", "assent-deployment-2")
 
 
 @light_dataclass(frozen=True)
 class Deployment:
     """The contracts of one deployment on one chain; addresses are EIP-55 strings.
 
-    `registry`, `consent_token` and `ledger` are what evidence proves. `authority` is the
+    `registry`, `consent_token` and `ledger` are what evidence proves; how they began, their
+    addresses do (`origin`), with `maker`, the address that made the Origin. `authority` is the
     AccessManager that the registry obeys, `consortium` the only account with a role in it. The two
     verifiers check passkeys (ERC-7913), and `guardian_accounts` makes guardian accounts.
     `genesis_hash` has 32 bytes, `block_number` is that of the first contract, so that no event is
@@ -34,6 +37,7 @@ class Deployment:
     registry: str
     consent_token: str
     ledger: str
+    maker: str
     authority: str
     consortium: str
     p256_verifier: str
@@ -42,6 +46,11 @@ class Deployment:
     block_number: int
     code_hashes: dict[str, bytes]
     finality: Finality = Finality()
+
+    @property
+    def origin(self) -> Origin:
+        """What the three contracts' addresses follow from, if they are what they should be."""
+        return Origin(self.maker, self.authority)
 
     def address(self, contract: ContractName | FurtherName) -> str:
         """The checksummed address of a contract."""
@@ -63,6 +72,7 @@ class Deployment:
             "chain_id": self.chain_id,
             "genesis_hash": "0x" + self.genesis_hash.hex(),
             "contracts": {name: self.address(name) for name in DEPLOYED_NAMES},
+            "maker": self.maker,
             "block_number": self.block_number,
             "code_hashes": {n: "0x" + self.code_hashes[n].hex() for n in DEPLOYED_NAMES},
             "confirmations": self.finality.confirmations,
@@ -84,7 +94,7 @@ class Deployment:
 
     @classmethod
     def _from_json(cls, value: dict[str, Any]) -> "Deployment":
-        if value["schema"] == "assent-deployment-1":
+        if value["schema"] in _EARLIER:
             raise ValueError(
                 "it is of contracts that an earlier release deployed; this one needs its own"
             )
@@ -94,12 +104,15 @@ class Deployment:
         for name in DEPLOYED_NAMES:
             if not is_checksum_address(contracts[name]):
                 raise ValueError(f"{name} has no EIP-55 address")
+        if not is_checksum_address(value["maker"]):
+            raise ValueError("maker is no EIP-55 address")
         return cls(
             chain_id=int(value["chain_id"]),
             genesis_hash=bytes.fromhex(value["genesis_hash"][2:]),
             registry=contracts["StudyRegistry"],
             consent_token=contracts["ConsentToken"],
             ledger=contracts["RoundLedger"],
+            maker=value["maker"],
             authority=contracts["AccessManager"],
             consortium=contracts["Consortium"],
             p256_verifier=contracts["ERC7913P256Verifier"],

@@ -8,15 +8,16 @@ from web3 import Web3
 from chain.artifacts import DEPLOYED_NAMES, artifact
 from chain.blocks import block_of
 from chain.deployment import Deployment
-from chain.errors import ChainUnreachable, ContractMissing, WrongChain, WrongCode
+from chain.errors import ChainUnreachable, ContractMissing, WrongChain, WrongCode, WrongOrigin
 from chain.rpc import Call, NodeProvider, answered
 
 
 def check_deployment(w3: Web3, deployment: Deployment) -> None:
     """Refuses a node whose chain or contracts are not the deployment's.
 
-    Raises WrongChain, ContractMissing, WrongCode. A contract's code must hash to what was recorded
-    when it was deployed, and, with its immutables zeroed, to what this version was built for.
+    Raises WrongChain, ContractMissing, WrongCode, WrongOrigin. A contract's code must hash to what
+    was recorded when it was deployed, and, with its immutables zeroed, to what this version was
+    built for; the addresses of the three that evidence proves must show how they began.
     """
     addresses = [deployment.address(name) for name in DEPLOYED_NAMES]
     asked: list[Call] = [("eth_chainId", []), ("eth_getBlockByNumber", ["0x0", False])]
@@ -40,3 +41,6 @@ def check_deployment(w3: Web3, deployment: Deployment) -> None:
         built_for = artifact(name)
         if built_for.zeroed(code) != built_for.runtime:
             raise WrongCode(name, address, built_for.code_hash, built_for.hash_of(code))
+    for made, place in deployment.origin.made.items():
+        if deployment.address(made) != place:
+            raise WrongOrigin(made, place, deployment.address(made))

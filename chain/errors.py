@@ -1,9 +1,9 @@
 """Every exception of `chain`, and a contract's revert data turned into one.
 
 ChainError
-├── ChainUnreachable, RpcRefused, WrongChain, ContractMissing, WrongCode, GovernanceWrong
-├── ChainBehind, ArchiveMissing, BadEvidence, TransactionFailed, TransactionPending, NonceTaken
-├── AccountMissing, AccountUnfunded
+├── ChainUnreachable, RpcRefused, WrongChain, ContractMissing, WrongCode, WrongOrigin
+├── GovernanceWrong, ChainBehind, ArchiveMissing, BadEvidence, TransactionFailed
+├── TransactionPending, NonceTaken, AccountMissing, AccountUnfunded
 └── ContractRefused
     ├── Registry..., Consent..., Ledger..., Bars...   one for each custom error, with its values
     └── UnknownRefusal, RefusedWithText, Panicked
@@ -24,6 +24,7 @@ from chain.refusals.governance import *  # noqa: F403
 from chain.refusals.guardians import *  # noqa: F403
 from chain.refusals.ledger import *  # noqa: F403
 from chain.refusals.libraries import *  # noqa: F403
+from chain.refusals.origin import *  # noqa: F403
 from chain.refusals.registry import *  # noqa: F403
 from chain.solidity import abi_type, from_abi, members
 

@@ -18,6 +18,7 @@ from chain.blocks import Block, block_of, header_rlp, raw_block
 from chain.chain import Chain
 from chain.errors import ArchiveMissing, BadEvidence, RpcRefused
 from chain.events import CONTRACT_NAMES, NOTHING_YET, ContractName, EventRecord, advance
+from chain.origin import Origin
 
 RUNNING_HASH, BUDGET = "assent.storage.RunningHash", "assent.storage.Budget"
 
@@ -56,6 +57,7 @@ class Evidence:
 
     chain_id: int
     genesis_hash: bytes
+    origin: Origin
     study_id: int
     block: Block
     header: bytes
@@ -92,6 +94,7 @@ def collect(chain: Chain, study_id: int, block_number: int) -> Evidence:
     evidence = Evidence(
         chain.deployment.chain_id,
         chain.deployment.genesis_hash,
+        chain.deployment.origin,
         study_id,
         block,
         header,

@@ -74,6 +74,18 @@ class WrongCode(ChainError):
         )
 
 
+class WrongOrigin(ChainError):
+    """A contract's address does not prove how it began."""
+
+    def __init__(self, contract: str, expected: str, found: str) -> None:
+        self.contract, self.expected, self.found = contract, expected, found
+        super().__init__(
+            f"{contract} is at {found}; made by this release's code it would be at {expected}. "
+            "Do not use this deployment: whoever made it may have written consents into it before"
+            " it began, or this release of Assent is not one for it (after an upgrade, go back)."
+        )
+
+
 class GovernanceWrong(ChainError):
     """A deployment is not run by whom it should be."""
 

@@ -31,6 +31,7 @@ EXIT_CODE_OF: Final[dict[str, int]] = {
     "chain.failures.WrongChain": UNUSABLE,
     "chain.failures.ContractMissing": UNUSABLE,
     "chain.failures.WrongCode": UNUSABLE,
+    "chain.failures.WrongOrigin": UNUSABLE,
     "chain.failures.ChainError": REFUSED,
     "chain.sqlite_file.SqliteFileUnusable": UNUSABLE,
     "chain.compile.CompileError": UNREACHABLE,

@@ -141,8 +141,8 @@ NOT_VERIFIABLE: Final = Table(
             "no later round builds on it; epsilon holds for copies too",
         ),
         (
-            "that the contracts began empty, without consents that nobody signed",
-            "no node has a record of such consents: a bundle gathered from a site's own node tells",
+            "that the chain's genesis block put no consents where the contracts are",
+            "who runs a node has the genesis file, and sees what it allots",
         ),
         (
             "the trusted block hash itself",

@@ -124,6 +124,10 @@ CLAIMS: Final = (
     ),
     Claim("the contracts are those of the deployment that you know", ("deployment",)),
     Claim(
+        "the contracts began empty: their addresses follow from this release's creation code",
+        ("contract.origin",),
+    ),
+    Claim(
         "the block is the one that you trust, and proves contracts, code, ABI and storage",
         ("anchor", "header", "evidence", "contract", "contracts", "successor"),
     ),

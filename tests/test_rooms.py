@@ -25,7 +25,7 @@ ROOMS = {
 }
 
 #: The only chain modules that audit may import: they are pure.
-PURE_CHAIN = {"chain.messages", "chain.events"}
+PURE_CHAIN = {"chain.messages", "chain.events", "chain.origin"}
 
 FORBIDDEN = {
     "chain": {"torch", "flwr", "fastapi"},

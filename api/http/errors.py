@@ -25,7 +25,14 @@ from api.problems import (
     ServiceProblem,
     problem_of_refusal,
 )
-from chain.errors import ChainError, ContractMissing, ContractRefused, WrongChain, WrongCode
+from chain.errors import (
+    ChainError,
+    ContractMissing,
+    ContractRefused,
+    WrongChain,
+    WrongCode,
+    WrongOrigin,
+)
 from ipfs.objects import ObjectStoreUnreachable
 
 _RETRY = {"Retry-After": "5"}
@@ -104,7 +111,7 @@ def problem_of(error: Exception) -> Any:
             return _of_http(error)
         case ContractRefused():
             return problem_of_refusal(error)
-        case WrongChain() | ContractMissing() | WrongCode():
+        case WrongChain() | ContractMissing() | WrongCode() | WrongOrigin():
             return ChainMismatch(str(error))
         case ChainError():
             return ChainAway(headers=dict(_RETRY))

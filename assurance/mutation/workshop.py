@@ -33,6 +33,7 @@ NEAREST = {
     "GuardianAccount": ("Guardian",),
     "GuardianAccounts": ("GuardianAccounts",),
     "LockedERC721": ("ConsentLocked",),
+    "Origin": ("Origin",),
     "Quarters": ("Quarters",),
     "Quorum": ("Consortium", "Guardian"),
     "Rollbacks": ("Rollbacks", "Study"),

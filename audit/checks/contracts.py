@@ -1,4 +1,4 @@
-"""The block, the three contracts' code, and the storage slots that a trusted header proves."""
+"""The block, the three contracts' beginning and code, and what a trusted header proves of them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def check_deployment(context: Context, wanted: Contracts) -> None:
 
 
 def check_contracts(context: Context) -> None:
-    """For each contract adds `contract.address`, `.account`, `.code`, `.immutables` and `.storage`.
+    """For each contract adds `contract.origin`, `.address`, `.account`, `.code`, `.immutables` and
+    `.storage`.
 
     Adds `contract.abi` for all together.
     """
@@ -79,6 +80,7 @@ def check_contracts(context: Context) -> None:
         return
     _check_interfaces(context)
     for name in CONTRACT_NAMES:
+        _check_origin(context, name)
         with context.record.group("contract", name):
             _check_contract(context, context.evidence, context.header, name)
 
@@ -90,6 +92,20 @@ def _check_interfaces(context: Context) -> None:
     if not same:
         detail += " are not those of the code that this release knows"
     context.record.add("contract.abi", ABI, same, detail)
+
+
+def _check_origin(context: Context, name: ContractName) -> None:
+    """Its address follows from this release's creation code alone.
+
+    Code and storage do not tell what a constructor did: one that writes consents into storage may
+    return the same code. That there is an account at the address is proven elsewhere.
+    """
+    origin = context.bundle.origin
+    found, due = context.address(name), origin.made[name]
+    detail = f"made by this release's code, for the authority {origin.authority}"
+    if found != due:
+        detail = f"it is at {found}; {detail} (by {origin.maker}), it would be at {due}"
+    context.record.add("contract.origin", name, found == due, detail)
 
 
 def _check_contract(

@@ -43,9 +43,9 @@ def measured(what: str, bundle: Path, trust_block: bytes) -> dict[str, float]:
     return found
 
 
-def compare(size: Size, contracts: Any, code: Any) -> dict[str, Any]:
+def compare(size: Size, contracts: Any, origin: Any, code: Any) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
-        study = SyntheticStudy(size, contracts, code, Path(scratch) / "objects")
+        study = SyntheticStudy(size, contracts, origin, code, Path(scratch) / "objects")
         study.run()
         bundle = Path(scratch) / "bundle"
         trust_block = study.write(bundle)
@@ -82,7 +82,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    contracts, code = deployed_code()
+    deployed = deployed_code()
     rows = []
     print(
         "rounds sites parameters      MB  checks  CPU s  wall s  floor CPU s  wall s  ratio"
@@ -90,7 +90,7 @@ def main() -> None:
         flush=True,
     )
     for text in arguments.sizes:
-        row = compare(Size(*map(int, text.split(","))), contracts, code)
+        row = compare(Size(*map(int, text.split(","))), *deployed)
         rows.append(row)
         print(
             f"{row['rounds']:6} {row['sites']:5} {row['parameters']:10} {row['bytes'] / 1e6:7.1f}"

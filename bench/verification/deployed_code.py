@@ -11,11 +11,12 @@ from chain.blocks import Finality
 from chain.deploy import deploy
 from chain.events import CONTRACT_NAMES, ContractName
 from chain.messages import signer_of_account
+from chain.origin import Origin
 from chain.rpc import connect_node
 from stack.hardhat import HardhatNode
 
 
-def deployed_code() -> tuple[Contracts, Mapping[ContractName, bytes]]:
+def deployed_code() -> tuple[Contracts, Origin, Mapping[ContractName, bytes]]:
     """Deploys on a Hardhat node of its own, which ends with this call."""
     with TemporaryDirectory() as folder:
         node = HardhatNode(Path(folder) / "hardhat.log")
@@ -34,4 +35,4 @@ def deployed_code() -> tuple[Contracts, Mapping[ContractName, bytes]]:
     contracts = Contracts(
         deployment.chain_id, deployment.registry, deployment.consent_token, deployment.ledger
     )
-    return contracts, code
+    return contracts, deployment.origin, code

@@ -46,6 +46,7 @@ from chain.messages import (
     terms_hash,
     token_id,
 )
+from chain.origin import Origin
 
 STUDY, VERSION, DISEASE = 1, 1, 11382
 PURPOSES = Purpose.DISEASE_SPECIFIC_RESEARCH | Purpose.TRAINING
@@ -78,6 +79,7 @@ class _Named:
 @dataclass(frozen=True)
 class _Evidence:
     chain_id: int
+    origin: Origin
     study_id: int
     block: _Named
     accounts: tuple[_Named, ...]
@@ -138,6 +140,7 @@ class SyntheticStudy:
 
     size: Size
     contracts: Contracts
+    origin: Origin
     code: Mapping[ContractName, bytes]
     scratch: Path
     seed: int = 1
@@ -366,7 +369,12 @@ class SyntheticStudy:
             _Named(contract=name, address=state.address(name)) for name in CONTRACT_NAMES
         )
         evidence = _Evidence(
-            self.contracts.chain_id, STUDY, _Named(header.number, header.hash), accounts, files
+            self.contracts.chain_id,
+            self.origin,
+            STUDY,
+            _Named(header.number, header.hash),
+            accounts,
+            files,
         )
         documents = {f"documents/1/{name}": data for name, data in self.documents.items()}
         write_bundle(folder, evidence, documents, self.objects)

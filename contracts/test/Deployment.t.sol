@@ -78,6 +78,14 @@ library Deployment {
         return _deploy("ERC7913P256Verifier.sol:ERC7913P256Verifier", "");
     }
 
+    /// @dev An Origin by CREATE2; its maker is the calling contract.
+    function origin(address authority, bytes32[3] memory codeHashes, bytes32 salt) internal returns (address made) {
+        bytes memory creation = bytes.concat(VM.getCode("Origin.sol:Origin"), abi.encode(authority, codeHashes));
+        assembly ("memory-safe") {
+            made := create2(0, add(creation, 0x20), mload(creation), salt)
+        }
+    }
+
     /// @dev The deployer is the calling contract. Reverts as the constructor does.
     function _deploy(string memory artifact, bytes memory arguments) private returns (address deployed) {
         bytes memory creation = bytes.concat(VM.getCode(artifact), arguments);

@@ -34,8 +34,10 @@ _OTHERS_ACTS = (
     "compile.py",
     "deploy.py",
     "evidence.py",
+    "grants.py",
     "new_file.py",
     "passkeys.py",
+    "signatures.py",
     "signed_act.py",
 )
 #: Of federation/app/learning/, what only comparisons run.

@@ -133,7 +133,7 @@ def refuse_chain_behind(layout: Layout, rpc_url: str) -> None:
     """Refuses a chain that is not the one recorded, or has lost a block that anyone here relied on.
 
     Raises:
-        WrongChain, ContractMissing, WrongCode, ChainBehind, ChainUnreachable.
+        WrongChain, ContractMissing, WrongCode, WrongOrigin, ChainBehind, ChainUnreachable.
     """
     if not layout.deployment.exists():
         return

@@ -19,6 +19,7 @@ from audit.history import History
 from audit.manifest import Contracts
 from bench.verification.synthetic import Size, SyntheticStudy
 from chain import events as ev
+from chain.origin import Origin
 
 CONTRACTS = Contracts(1337, *("0x" + digit * 40 for digit in "123"))
 NAMING = Naming("https://assent.example/fhir", *vars(CONTRACTS).values())
@@ -39,7 +40,9 @@ class NoDocuments:
 def study(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
     """Two rounds, with real checkpoints and vectors, of a chain that never was."""
     size = Size(rounds=2, sites=2, parameters=request.param)
-    made = SyntheticStudy(size, CONTRACTS, {}, tmp_path_factory.mktemp("large") / "objects")
+    scratch = tmp_path_factory.mktemp("large") / "objects"
+    origin = Origin(CONTRACTS.registry, CONTRACTS.ledger)
+    made = SyntheticStudy(size, CONTRACTS, origin, {}, scratch)
     made.run()
     return made
 

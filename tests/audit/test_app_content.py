@@ -13,6 +13,7 @@ from audit.bundle import Bundle
 from audit.checks.context import Context
 from audit.checks.documents import check_app
 from audit.manifest import Contracts
+from chain.origin import Origin
 
 PROJECT = b"""
 [build-system]
@@ -37,7 +38,8 @@ clientapp = "sample.client:app"
 
 def context() -> Context:
     address = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
-    return Context(Bundle(Contracts(1, address, address, address), 1, 1, bytes(32), {}, {}, {}, ""))
+    contracts, origin = Contracts(1, address, address, address), Origin(address, address)
+    return Context(Bundle(contracts, origin, 1, 1, bytes(32), {}, {}, {}, ""))
 
 
 def flower_bundle() -> bytes:

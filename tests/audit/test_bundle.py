@@ -97,7 +97,7 @@ def test_objects_that_are_no_car_or_absent_are_unusable(written: Written, tmp_pa
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"{}", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"schema":"assent-bundle-2"}']
+    "data", [b"", b"{}", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"schema":"assent-bundle-3"}']
 )
 def test_an_index_that_is_none_is_unusable(written: Written, tmp_path: Path, data: bytes) -> None:
     folder = written.copy(tmp_path / "bundle")
@@ -122,7 +122,7 @@ def test_each_missing_unknown_or_mistyped_member_of_the_index_is_unusable(
             read_bundle(folder)
 
 
-@pytest.mark.parametrize("schema", ["assent-bundle-1", "assent-bundle-3"])
+@pytest.mark.parametrize("schema", ["assent-bundle-2", "assent-bundle-4"])
 def test_a_bundle_of_another_schema_says_what_to_do(
     written: Written, tmp_path: Path, schema: str
 ) -> None:

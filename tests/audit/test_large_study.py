@@ -43,6 +43,7 @@ def large(written: Written, tmp_path_factory: pytest.TempPathFactory) -> Large:
     study = SyntheticStudy(
         SIZE,
         real.contracts,
+        real.origin,
         {name: bytes.fromhex(text[2:]) for name, text in code.items()},
         folder / "objects",
     )

@@ -94,6 +94,7 @@ def deployment_of(written: Written, folder: Path) -> Path:
         registry=contracts.registry,
         consent_token=contracts.consent_token,
         ledger=contracts.ledger,
+        maker=nowhere,
         authority=nowhere,
         consortium=nowhere,
         p256_verifier=nowhere,
@@ -131,6 +132,7 @@ def test_a_study_is_verified_there(laptop: Path, written: Written, tmp_path: Pat
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
     assert report["ok"] is report["contracts"]["compared"] is True
+    assert "contract.origin" in {check["name"] for check in report["checks"]}
     assert done.stderr.strip() == "[]"
 
 

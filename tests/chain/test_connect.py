@@ -96,7 +96,7 @@ class TestDeploymentFile:
         assert Deployment.load(path) == kept
         assert list(tmp_path.iterdir()) == [path]
 
-    @pytest.mark.parametrize("member", ["schema", "chain_id", "contracts", "code_hashes"])
+    @pytest.mark.parametrize("member", ["schema", "chain_id", "contracts", "maker", "code_hashes"])
     def test_a_file_that_is_no_deployment_is_named(
         self, deployment: Deployment, tmp_path: Path, member: str
     ) -> None:

@@ -160,12 +160,13 @@ class TestWhatWasAskedIsChecked:
             deployed(hardhat.rpc_url, hardhat.accounts, governors=signers, governor_threshold=1)
 
 
+@pytest.mark.parametrize("earlier", ["deployment-1", "deployment-2"])
 def test_a_deployment_of_an_earlier_release_is_told_so(
-    deployment: Deployment, tmp_path: Path
+    deployment: Deployment, tmp_path: Path, earlier: str
 ) -> None:
     path = tmp_path / "deployment.json"
     deployment.save(path)
-    path.write_text(path.read_text().replace("deployment-2", "deployment-1"))
+    path.write_text(path.read_text().replace("deployment-3", earlier))
     with pytest.raises(ValueError, match="an earlier release deployed"):
         Deployment.load(path)
 

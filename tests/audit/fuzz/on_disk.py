@@ -13,6 +13,7 @@ def written(bundle: Bundle, folder: Path) -> Path:
     """The bundle as a folder, with the bundle.json that it has."""
     index = Index(
         bundle.contracts,
+        bundle.origin,
         bundle.study,
         bundle.block_number,
         bundle.block_hash,

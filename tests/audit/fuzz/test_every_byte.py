@@ -47,7 +47,15 @@ def test_no_changed_byte_is_missed_and_each_is_found_by_what_guards_its_file(
         "chain/events.json": {"evidence", "events.running-hash"},
         "chain/header.rlp": {"header", "anchor"},
         "chain/proofs.json": {"evidence", "contract", "contract.account", "contract.storage"},
-        INDEX: {UNUSABLE, "header", "anchor", "contract.address", "objects.root", "contract"},
+        INDEX: {
+            UNUSABLE,
+            "header",
+            "anchor",
+            "contract.address",
+            "contract.origin",
+            "objects.root",
+            "contract",
+        },
         OBJECTS: {UNUSABLE, "objects.cid"},
     }
     for path, data in sweep.data.items():

@@ -10,6 +10,7 @@ _REORGANISATIONS = "tests/federation/app/test_reorganisations.py::"
 _BARS = "tests/federation/app/test_bars.py::"
 _SIGN_IN = "tests/api/signin/test_passkeys.py::"
 _OTHER_DEPLOYMENT = "tests/audit/test_other_deployment.py::"
+_ORIGIN = "tests/audit/test_origin.py::"
 BY_GATE, BY_SITE, BY_LEDGER = "the site's gate", "the site's journal", "the ledger"
 
 ELSEWHERE = (
@@ -45,6 +46,23 @@ ELSEWHERE = (
         "`assent verify` with the deployment file",
         "deployment",
         _OTHER_DEPLOYMENT + "test_only_the_deployment_tells_it_from_ours",
+    ),
+    Elsewhere(
+        "consents-from-before-the-contracts",
+        Who.SPONSOR,
+        "deploys the contracts by a constructor of its own, which writes invented consents into"
+        " their storage before it returns the known code, and hands on the bundle itself",
+        "`assent verify`",
+        "contract.origin",
+        _ORIGIN + "test_a_consent_from_before_the_contracts_is_found_by_their_addresses_alone",
+    ),
+    Elsewhere(
+        "deployment-of-a-constructor-of-ones-own",
+        Who.SPONSOR,
+        "gives a site or a service the deployment file of such contracts",
+        "whoever connects by it",
+        "WrongOrigin",
+        _ORIGIN + "test_whoever_is_given_its_deployment_refuses_it",
     ),
     Elsewhere(
         "foreign-chain",
@@ -274,14 +292,12 @@ NOT_DETECTABLE = (
         "all who are asked for a block hash name the same false one",
     ),
     NotDetectable(
-        "consents-from-before-the-contracts",
-        Who.SPONSOR,
-        "deploys the contracts by a constructor of its own, which writes invented consents into"
-        " their storage before it returns the known code, and hands on the bundle itself",
-        "A bundle proves code and storage at one block, not how the storage began, and events hold"
-        " no holder's signature. Who gathers the bundle from another node finds out: no node has"
-        " logs of what no block did.",
-        "deploys the contracts by a constructor of its own",
+        "consents-from-the-genesis-block",
+        Who.CHAIN,
+        "begins the chain with consents in its genesis block, where contracts will be",
+        "Nothing in a bundle can prove the genesis block. Who runs a node has the genesis file, and"
+        " sees what it allots.",
+        "whoever begins the chain puts consents into its genesis block",
     ),
     NotDetectable(
         "revocation-that-nobody-carries",
