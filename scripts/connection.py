@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scripts.console import BadInput
+from scripts.deployment_file import read_deployment
 from scripts.keys import journal_of, read_key
 
 if TYPE_CHECKING:
@@ -80,13 +81,10 @@ def connect(rpc: str, deployment: Path, key_file: Path | None = None) -> Chain:
         chain.errors.ChainError, PrivateFileUnsafe
     """
     from chain.chain import Chain
-    from chain.deployment import Deployment
 
-    if not deployment.is_file():
-        raise BadInput(f"--deployment: {deployment} is no file")
+    known = read_deployment(deployment)
     account = None if key_file is None else read_key(key_file)
     try:
-        known = Deployment.load(deployment)
         chain = Chain.connect(
             rpc, known, account=account, journal=None if key_file is None else journal_of(key_file)
         )

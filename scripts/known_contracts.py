@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.console import BadInput
+from scripts.deployment_file import read_deployment
 
 if TYPE_CHECKING:
     from audit.manifest import Contracts
@@ -27,14 +27,8 @@ KnownDeployment = Annotated[
 def known_contracts(deployment: Path | None) -> Contracts | None:
     """Those of a deployment file; None without one. Raises BadInput."""
     from audit.manifest import Contracts
-    from chain.deployment import Deployment
 
     if deployment is None:
         return None
-    try:
-        known = Deployment.load(deployment)
-    except OSError as error:
-        raise BadInput(f"--deployment: cannot read {deployment}: {error.strerror}") from None
-    except ValueError as error:
-        raise BadInput(str(error)) from None
+    known = read_deployment(deployment)
     return Contracts(known.chain_id, known.registry, known.consent_token, known.ledger)

@@ -85,16 +85,19 @@ class Defects:
 
 
 def _told(request: Request, error: Exception, origin: str) -> JSONResponse:
-    """The answer; `type` is the problem's page in the error catalogue."""
     problem = problem_of(error)
     if problem.status >= 500:
         # Not the message: an exception's text may hold what was sent.
         _log.error("problem", code=problem.type, kind=type(error).__name__, exc_info=error)
+    return problem_answer(problem, origin, getattr(request.state, "request_id", None))
+
+
+def problem_answer(problem: Any, origin: str, request_id: str | None = None) -> JSONResponse:
+    """The answer that tells a problem; its `type` is the page in the error catalogue."""
     body = problem.marshal(uri=f"{origin}/problems/{{type}}")
-    request_id = getattr(request.state, "request_id", None)
     if request_id is not None:
         body["request_id"] = request_id
-    headers = {**(problem.headers or {})}
+    headers = dict(problem.headers or {})
     return JSONResponse(
         body, problem.status, headers=headers, media_type="application/problem+json"
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from slowapi import Limiter
 from slowapi.wrappers import parse_many  # type: ignore[attr-defined] # it is of limits
 from starlette.requests import HTTPConnection
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.clients import client_of
-from api.problems import BodyTooLarge, ServiceProblem, TooManyRequests
+from api.http.errors import problem_answer
+from api.problems import BodyTooLarge, TooManyRequests
 
 #: Whoever watches over the service is no client.
 _WATCHED = {"/healthz", "/readyz", "/metrics"}
@@ -36,7 +36,7 @@ class RequestRate:
             client = client_of(HTTPConnection(scope))
             if not self._limiter.limiter.hit(self._rate, "requests", client):
                 problem = TooManyRequests(f"at most {self._rate}", {"Retry-After": "60"})
-                await _told(problem, self._origin)(scope, receive, send)
+                await problem_answer(problem, self._origin)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -52,7 +52,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         problem = BodyTooLarge(f"at most {self._limit} bytes", {"Connection": "close"})
-        refuse = _told(problem, self._origin)
+        refuse = problem_answer(problem, self._origin)
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if not declared.isdigit() or int(declared) > self._limit:
             await refuse(scope, receive, send)
@@ -80,10 +80,3 @@ class BodyLimit:
         finally:
             if is_too_long and not answered:
                 await refuse(scope, receive, send)
-
-
-def _told(problem: ServiceProblem, origin: str) -> JSONResponse:
-    body = problem.marshal(uri=f"{origin}/problems/{{type}}")
-    headers = dict(problem.headers or {})
-    kind = "application/problem+json"
-    return JSONResponse(body, problem.status, headers=headers, media_type=kind)

@@ -83,11 +83,10 @@ def main() -> None:
     options = parser.parse_args()
     set_threads()
     settings = read(published=False)
+    make = MADE[options.kind]
     found: dict[str, list[FloatArray]] = defaultdict(list)
     for number in range(options.first, options.first + options.worlds):
-        for name, errors in _errors(
-            MADE[options.kind](number), number, settings, options.learners
-        ).items():
+        for name, errors in _errors(make(number), number, settings, options.learners).items():
             found[name].append(errors)
         print(f"world {number} done", flush=True)
     for name, several in found.items():

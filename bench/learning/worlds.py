@@ -130,11 +130,11 @@ class _Kind:
         self.width = float(generator.uniform(0.02, 0.9)) if self.log else 1.0
         self.unit = float(10 ** generator.uniform(-2, 4))
         self.centre = 0.0 if generator.random() < 0.3 else float(generator.uniform(2, 20))
-
         self.tail: Tail = "none"
         self.weight = 0.0
 
     def give_tail(self, generator: np.random.Generator) -> None:
+        """Drawn apart, so that worlds without tails stay what they are."""
         self.tail = TAILS[int(generator.integers(len(TAILS)))]
         self.weight = float(generator.uniform(0.5, 1.2))
         if self.tail in ("zeros", "highest"):
@@ -142,17 +142,17 @@ class _Kind:
 
     def _tailed(self, y: FloatArray) -> FloatArray:
         weight = self.weight
-        if self.tail == "both":
-            return np.sinh(weight * y) / weight
-        if self.tail == "high":
-            return np.expm1(weight * y) / weight
-        if self.tail == "low":
-            return -np.expm1(-weight * y) / weight
-        if self.tail == "zeros":
-            return np.asarray(np.maximum(np.expm1(weight * y) / weight, 0.0).round(1))
-        if self.tail == "highest":
-            return np.minimum(-np.expm1(-weight * y) / weight, 0.3)
-        return y
+        match self.tail:
+            case "none":
+                return y
+            case "both":
+                return np.sinh(weight * y) / weight
+            case "high" | "zeros":
+                high: FloatArray = np.expm1(weight * y) / weight
+                return high if self.tail == "high" else np.maximum(high, 0.0).round(1)
+            case "low" | "highest":
+                low: FloatArray = -np.expm1(-weight * y) / weight
+                return low if self.tail == "low" else np.minimum(low, 0.3)
 
     def values(
         self, generator: np.random.Generator, days: FloatArray, level: float, span: float

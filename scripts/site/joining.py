@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scripts.console import BadInput, JsonOption, say, show_facts, show_json
+from scripts.deployment_file import read_deployment
 from scripts.site.options import Folder, existing_file, open_folder
 
 if TYPE_CHECKING:
-    from chain.deployment import Deployment
     from federation.gate.flower_settings import FlowerSettings
 
 
@@ -125,16 +125,6 @@ def _record_settings(folder: Path, tally: Path | None, ceiling: float | None) ->
             raise BadInput("--record-rho-ceiling is a number")
         settings["record_rho_ceiling"] = round(ceiling * 10**18)
     return settings
-
-
-def read_deployment(path: Path) -> Deployment:
-    """A deployment file that the user named."""
-    from chain.deployment import Deployment
-
-    try:
-        return Deployment.load(existing_file(path, "--deployment"))
-    except ValueError as error:
-        raise BadInput(str(error)) from None
 
 
 def _settings(superlink: str) -> FlowerSettings:

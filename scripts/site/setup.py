@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scripts.console import BadInput, JsonOption, say, show_facts, show_json
+from scripts.deployment_file import read_deployment
 from scripts.site.options import Folder, open_folder
 
 if TYPE_CHECKING:
@@ -104,7 +105,6 @@ def _chain(folder: Path, site_keys: SiteKeys, deployment: Path | None, rpc: str 
     from chain.chain import Chain
     from federation.gate.site import SiteConfig
     from federation.gate.site_folder import DEPLOYMENT_FILE, keep_deployment
-    from scripts.site.joining import read_deployment
 
     if rpc is None:
         if not (folder / "site.json").exists():

@@ -24,7 +24,8 @@ LARGEST: Final = 6.0
 """A result further than this from the centre, in spreads, counts as this far: results of unknown
 codes have outliers that no model explains."""
 
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(40)
+_NODES, _MASSES = np.polynomial.hermite_e.hermegauss(40)
+_WEIGHTS: Final = _MASSES / _MASSES.sum()
 
 _LEAST_SHARE: Final = 1e-3
 """A result below this share of the centre has no useful logarithm, and counts as this share."""
@@ -99,17 +100,16 @@ class Scales:
         of a channel that is not logarithmic are the delta method's, NaN where the mean is not above
         0.
         """
-        weight = _WEIGHTS / _WEIGHTS.sum()
         y = mean[..., None] + np.sqrt(variance)[..., None] * _NODES
         plain = self._plain(channel[..., None], y)
         log = self._log[channel]
         value = self._value(channel[..., None], plain)
-        found, middle = value @ weight, plain @ weight
-        width = ((value - found[..., None]) ** 2) @ weight
+        found, middle = value @ _WEIGHTS, plain @ _WEIGHTS
+        width = ((value - found[..., None]) ** 2) @ _WEIGHTS
         positive = np.where(found > 0, found, np.nan)
         with np.errstate(invalid="ignore"):
             log_mean = np.where(log, middle, np.log(positive))
-            log_width = ((plain - middle[..., None]) ** 2) @ weight
+            log_width = ((plain - middle[..., None]) ** 2) @ _WEIGHTS
             log_variance = np.where(log, log_width, width / positive**2)
         return found, width, log_mean, log_variance
 

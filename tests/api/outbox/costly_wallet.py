@@ -7,6 +7,7 @@ import dataclasses
 from chain.messages import Grant, signer_of_account
 from chain.signed_act import SignedAct
 from tests.api.outbox.acts import Patients, rpc
+from tests.api.runtime_code import deploy_runtime
 from tests.world import World
 
 #: Gas for each wei of its balance.
@@ -32,24 +33,9 @@ def deploy_costly_wallet(world: World) -> str:
 
 
 def _deploy(world: World, runtime: str) -> str:
-    # codecopy(0, 11, size); return(0, size)
-    creation = f"60{len(runtime) // 2:02x}80600b6000396000f3" + runtime
-    payer, w3 = world.accounts[22], world.chain().w3
-    transaction = payer.sign_transaction(
-        {
-            "chainId": world.deployment.chain_id,
-            "nonce": w3.eth.get_transaction_count(payer.address),
-            "gas": 300_000,
-            "maxFeePerGas": 10**11,
-            "maxPriorityFeePerGas": 0,
-            "value": 0,
-            "data": bytes.fromhex(creation),
-        }
-    )
-    sent = w3.eth.send_raw_transaction(transaction.raw_transaction)
-    wallet = str(w3.eth.wait_for_transaction_receipt(sent)["contractAddress"])
+    wallet = deploy_runtime(world, runtime)
     take_gas(world, wallet, GAS_A_WEI)
-    return str(w3.to_checksum_address(wallet))
+    return wallet
 
 
 def take_gas(world: World, wallet: str, gas: int) -> None:

@@ -8,9 +8,8 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from api.outbox.relayer import Relayer
+from api.outbox.states import OVER
 from chain.signed_act import SignedAct
-
-_OVER = ("confirmed", "failed")
 
 
 def bring(client: TestClient, act: SignedAct, headers: dict[str, str] | None = None) -> str:
@@ -30,7 +29,7 @@ def relay(relayer: Relayer, client: TestClient, *act_ids: str, most: int = 1000)
     for _ in range(most):
         relayer.run_once()
         found = [told_of(client, act_id) for act_id in act_ids]
-        if all(one["state"] in _OVER for one in found):
+        if all(one["state"] in OVER for one in found):
             return found
         time.sleep(0.01)  # asking without a pause meets the service's limit of requests
     raise AssertionError(f"not over after {most} passes: {[one['state'] for one in found]}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from eth_account.signers.local import LocalAccount
 
+from tests.api.runtime_code import deploy_runtime
 from tests.world import World
 
 # function isValidSignature(bytes32 hash, bytes signature): ecrecover(hash, v, r, s) == owner
@@ -18,26 +19,8 @@ _RUNTIME = (
     "631626ba7e60e01b02"  # times the selector, as bytes4
     "60005260206000f3"  # return it
 )
-# codecopy(0, 11, size); return(0, size)
-_CREATION = "60{size:02x}80600b6000396000f3"
 
 
 def deploy_wallet(world: World, owner: LocalAccount) -> str:
     """Its address."""
-    runtime = _RUNTIME.format(owner=owner.address[2:].lower())
-    creation = _CREATION.format(size=len(runtime) // 2) + runtime
-    payer, w3 = world.accounts[22], world.chain().w3
-    transaction = payer.sign_transaction(
-        {
-            "chainId": world.deployment.chain_id,
-            "nonce": w3.eth.get_transaction_count(payer.address),
-            "gas": 300_000,
-            "maxFeePerGas": 10**11,
-            "maxPriorityFeePerGas": 0,
-            "value": 0,
-            "data": bytes.fromhex(creation),
-        }
-    )
-    sent = w3.eth.send_raw_transaction(transaction.raw_transaction)
-    receipt = w3.eth.wait_for_transaction_receipt(sent)
-    return str(w3.to_checksum_address(str(receipt["contractAddress"])))
+    return deploy_runtime(world, _RUNTIME.format(owner=owner.address[2:].lower()))
