@@ -17,7 +17,12 @@ from scipy.integrate import solve_ivp
 from federation.gate.records.datasets.sickle_cell import centres as c
 from federation.gate.records.datasets.sickle_cell.centres import CENTRES
 from federation.gate.records.datasets.sickle_cell.cohort import FolderNotEmpty, write_cohort
-from federation.gate.records.datasets.sickle_cell.course import concentration, marrow_day
+from federation.gate.records.datasets.sickle_cell.course import (
+    HEALTHY_HAEMOGLOBIN,
+    concentration,
+    marrow_day,
+    settled_haemoglobin,
+)
 from federation.gate.records.datasets.sickle_cell.fhir_files import EPOCH
 from federation.gate.records.datasets.sickle_cell.patients import patients_of
 from federation.gate.records.datasets.sickle_cell.traits import draw
@@ -197,6 +202,17 @@ def test_patients_are_drawn_with_the_published_figures() -> None:
         assert np.corrcoef(red.T)[0, 2] == pytest.approx(-0.98, abs=0.02)
         crises = statistics.mean(one.crises for one in drawn) / centre.crises
         assert crises == pytest.approx(0.8, rel=0.15)
+
+
+def test_haemoglobin_rises_as_published_at_first_and_never_beyond_a_healthy_adults() -> None:
+    generator = np.random.default_rng(2)
+    for one in (draw(centre, generator) for centre in CENTRES for _ in range(200)):
+        assert settled_haemoglobin(one, 0.0) == pytest.approx(one.haemoglobin)
+        most = settled_haemoglobin(one, 60.0)
+        assert one.haemoglobin <= most <= max(one.haemoglobin, HEALTHY_HAEMOGLOBIN)
+        if one.haemoglobin < HEALTHY_HAEMOGLOBIN:
+            slope = math.log(settled_haemoglobin(one, 0.01) / one.haemoglobin) / 0.01
+            assert slope == pytest.approx(one.haemoglobin_gain, rel=0.05)
 
 
 def test_centres_and_courses_are_those_of_treated_patients() -> None:

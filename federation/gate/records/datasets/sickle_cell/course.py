@@ -27,6 +27,9 @@ SOFTENING: Final = 0.1
 """Share of the dose taken off after a pause."""
 HBF_LARGEST: Final = 60.0
 """%: a ceiling for synthetic patients."""
+HEALTHY_HAEMOGLOBIN: Final = 14.0
+"""g/dL: what haemoglobin rises towards with HbF, and not beyond: about a healthy adult's. Our
+choice."""
 
 _TRANSIT_RATE: Final = (f.TRANSITS + 1) / f.TRANSIT_DAYS
 _YOUNG_HBF: Final = 1.5
@@ -67,6 +70,18 @@ def concentration(traits: Traits, dose: float, age: float, weight: float) -> flo
         return dose / (f.HOURS_A_DAY * traits.clearance * math.pow(share, f.CLEARANCE_EXPONENT))
     vmax = traits.vmax * math.pow(share, f.CLEARANCE_EXPONENT)
     return dose / vmax * (f.CHILD_KM + dose / (2 * traits.volume * share)) / f.HOURS_A_DAY
+
+
+def settled_haemoglobin(traits: Traits, gained: float) -> float:
+    """g/dL after HbF rose by so many percentage points: its logarithm rises by ``haemoglobin_gain``
+    a point at first, and levels off as a logistic curve does.
+    """
+    untreated = traits.haemoglobin
+    if untreated >= HEALTHY_HAEMOGLOBIN:
+        return untreated
+    pace = traits.haemoglobin_gain / (1 - untreated / HEALTHY_HAEMOGLOBIN)
+    left = (HEALTHY_HAEMOGLOBIN / untreated - 1) * math.exp(-pace * gained)
+    return HEALTHY_HAEMOGLOBIN / (1 + left)
 
 
 def marrow_day(state: Marrow, effect: float, baseline: float) -> Marrow:
@@ -134,7 +149,7 @@ def follow(
         average = concentration(traits, dose * taken[place // 30], age, weight)
         gained = hbf - traits.hbf_baseline * _youth(age)
         if day >= 0:
-            usual = traits.haemoglobin * math.exp(traits.haemoglobin_gain * gained + wander)
+            usual = settled_haemoglobin(traits, gained) * math.exp(wander)
             found.hbf[day] = hbf * (1 - 0.3 * transfused)
             found.mcv[day] = mcv + (86.0 - mcv) * 0.3 * transfused
             found.haemoglobin[day] = usual + 1.5 * transfused

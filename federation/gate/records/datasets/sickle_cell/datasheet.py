@@ -34,8 +34,9 @@ anything about sickle-cell disease, about hydroxyurea, or about a dose.
 - Concentrations, HbF, MCV and neutrophils follow published models (docs/sickle-cell.md names them),
   and only those. Patients do much that no model here does: iron, infection, malaria, alpha
   thalassaemia, pregnancy, other drugs, death, moving away. Nobody dies and nobody is lost.
-- Haemoglobin rises with HbF alone. Pain is in proportion to the crisis rate. Leukocytes, platelets,
-  reticulocytes, LDH, bilirubin, creatinine and vital signs are drawn around plausible levels.
+- Haemoglobin rises with HbF alone, towards 14 g/dL. Pain is in proportion to the crisis rate.
+  Leukocytes, platelets, reticulocytes, LDH, bilirubin, creatinine and vital signs are drawn around
+  plausible levels.
 - Centres, genotype shares, adherence, assay bias, visit habits, gaps, noise of most results and the
   effect of age on HbF are our choice. Gaps are at random: in life the sicker are measured more.
 - A patient's parameters come from log-normal distributions with the published spreads, so that
