@@ -10,6 +10,7 @@ import typer
 
 from scripts.connection import DeploymentFile, Rpc
 from scripts.console import BadInput, say, warn
+from scripts.deployment_file import read_deployment
 
 _POLL_SECONDS = 0.5
 
@@ -103,14 +104,10 @@ def serve(
 
 def _refuse_unusable(deployment: Path, host: str, port: int) -> None:
     """What would end the service's processes a while after their start, said at once."""
-    from chain.deployment import Deployment
     from scripts.local.settings import PortTaken
     from stack.ports import is_free
 
-    try:
-        Deployment.load(deployment)
-    except ValueError as error:
-        raise BadInput(f"--deployment: {error}") from None
+    read_deployment(deployment)
     # Else the program that listens there would answer for ours.
     if not is_free(port, host):
         raise PortTaken(
