@@ -84,9 +84,9 @@ CLAIMS: Final = (
         ("round.charge", "round.room", "budget.storage"),
     ),
     Claim(
-        "no consent was withdrawn that the close had to respect, and a record that came back had"
-        " sat out its rounds",
-        ("round.close-epoch", "withdrawal", "consents.waiting"),
+        "no consent was withdrawn that the close had to respect, a record that came back had"
+        " sat out its rounds, and no grant served twice",
+        ("round.close-epoch", "withdrawal", "consents.waiting", "consents.once"),
     ),
     Claim(
         "the running hashes come out of all events, aborted rounds included: nothing is omitted",
