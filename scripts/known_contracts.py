@@ -1,4 +1,4 @@
-"""The contracts that a reader of a bundle knows the study to live in."""
+"""What a reader of a bundle knows of the study: its contracts and its number."""
 
 from __future__ import annotations
 
@@ -20,6 +20,18 @@ KnownDeployment = Annotated[
         envvar="ASSENT_DEPLOYMENT",
         help="The deployment file that you compared with a site's. The bundle must be of its"
         " contracts; without it the bundle's own word says which they are.",
+    ),
+]
+
+
+KnownStudy = Annotated[
+    int | None,
+    typer.Option(
+        "--study",
+        min=1,
+        metavar="NUMBER",
+        help="The number of the study that you ask about: anybody may propose another in the same"
+        " contracts. Without it the bundle's own word says which it is of.",
     ),
 ]
 

@@ -122,7 +122,11 @@ CLAIMS: Final = (
         "every object and file is there and bound, and none that nothing refers to",
         ("files", "objects", "documents.referenced", "references"),
     ),
-    Claim("the contracts are those of the deployment that you know", ("deployment",)),
+    Claim(
+        "the contracts are those of the deployment that you know, and the study is the one that you"
+        " ask about",
+        ("deployment", "study.number"),
+    ),
     Claim(
         "the contracts began empty: their addresses follow from this release's creation code",
         ("contract.origin",),

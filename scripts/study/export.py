@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from scripts.console import BadInput, JsonOption, say, show_json, warn
-from scripts.known_contracts import KnownDeployment, known_contracts
+from scripts.known_contracts import KnownDeployment, KnownStudy, known_contracts
 from scripts.study.beside_bundle import require_beside
 from scripts.trusted_block import TrustBlock, hash_of
 
@@ -21,6 +21,7 @@ def export(
     ],
     trust_block: TrustBlock = "",
     deployment: KnownDeployment = None,
+    study: KnownStudy = None,
     json_: JsonOption = False,
 ) -> None:
     """Write a study's evidence as an RO-Crate: the bundle, its provenance (PROV), its metadata.
@@ -36,7 +37,8 @@ def export(
         raise BadInput(f"{out} is there already: name a new folder")
     require_beside(out, bundle)
     warn(f"Verifying {bundle} ...")
-    facts = read_facts(bundle, hash_of(trust_block), contracts=known_contracts(deployment))
+    known = known_contracts(deployment)
+    facts = read_facts(bundle, hash_of(trust_block), contracts=known, study=study)
     if not facts.report.ok or facts.study is None:
         warn(
             f"{len(facts.report.failed)} of {len(facts.report.checks)} checks do not hold, so"
