@@ -56,7 +56,7 @@ def bundle(
     say(f"Wrote {out}, as of block {number}:")
     say(block)
     say(f"Ask two sites what their own nodes say: `assent study block {number}`. Then:")
-    say_command(f"assent verify {out} --trust-block HASH")
+    say_command(f"assent verify {out} --trust-block HASH --study {study}")
 
 
 def _gather(
