@@ -39,7 +39,7 @@ def demo(
     console.print("Verify the bundle yourself, on any machine and with no network:")
     say_command(
         f"assent verify {out}/bundle --trust-block 0x{outcome.trust_block.hex()}"
-        f" --deployment {out}/deployment.json"
+        f" --deployment {out}/deployment.json --study {outcome.study_id}"
     )
     if not outcome.verified:
         raise typer.Exit(1)

@@ -56,7 +56,8 @@ def bundle(
     say(f"Wrote {out}, as of block {number}:")
     say(block)
     say(f"Ask two sites what their own nodes say: `assent study block {number}`. Then:")
-    say_command(f"assent verify {out} --trust-block HASH --deployment {deployment}")
+    known = f"--deployment {deployment} --study {study}"
+    say_command(f"assent verify {out} --trust-block HASH {known}")
 
 
 def _gather(
