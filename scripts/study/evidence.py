@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -56,7 +57,7 @@ def bundle(
     say(f"Wrote {out}, as of block {number}:")
     say(block)
     say(f"Ask two sites what their own nodes say: `assent study block {number}`. Then:")
-    say_command(f"assent verify {out} --trust-block HASH")
+    say_command(f"assent verify {shlex.quote(str(out))} --trust-block HASH")
 
 
 def _gather(
