@@ -10,6 +10,8 @@ from twin.log_linear import LogLinearModel
 from twin.prior import flatten, size_of, unflatten
 from twin.series import empty_series
 from twin.sickle_cell.model import SickleCellModel
+from twin.trajectory.model import TrajectoryModel
+from twin.trajectory.scale import Scale, Scales
 
 LAYOUT = (("mean", (2,)), ("factor", (2, 3)), ("noise", ()))
 
@@ -40,7 +42,14 @@ def test_a_prior_that_does_not_fit_is_refused():
         unflatten(np.zeros(8), LAYOUT)
 
 
-@pytest.mark.parametrize("model", [LogLinearModel(), SickleCellModel()], ids=lambda one: one.name)
+THREE_CODES = TrajectoryModel(
+    LogLinearModel().channels[:3], Scales([Scale(True, 1.0, 0.5)] * 3), 2.0
+)
+
+
+@pytest.mark.parametrize(
+    "model", [LogLinearModel(), SickleCellModel(), THREE_CODES], ids=lambda one: one.name
+)
 def test_no_model_adapts_a_prior_that_is_not_its_own(model):
     prior = model.initial_prior()
     for name, shape in model.prior_layout:
