@@ -17,12 +17,10 @@ if TYPE_CHECKING:
     from audit.consent_state import StudyState
 
 
-def proven_history(
-    path: Path, trust_block: str, deployment: Path | None
-) -> tuple[Bundle, StudyState]:
+def proven_history(path: Path, trust_block: str, deployment: Path) -> tuple[Bundle, StudyState]:
     """The bundle and its history; when it is not proven it says why and ends with REFUSED.
 
-    ``deployment``: its file, where the reader has one; the bundle must be of its contracts.
+    ``deployment``: its file; the bundle must be of its contracts.
 
     Raises:
         BadInput: no block hash was given.

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from scripts.console import BadInput, say, warn
+from scripts.deployment_file import read_deployment
 
 _POLL_SECONDS = 0.5
 
@@ -123,14 +124,10 @@ def serve(
 
 def _refuse_unusable(deployment: Path, host: str, port: int) -> None:
     """What would end the service's processes a while after their start, said at once."""
-    from chain.deployment import Deployment
     from scripts.local.settings import PortTaken
     from stack.ports import is_free
 
-    try:
-        Deployment.load(deployment)
-    except ValueError as error:
-        raise BadInput(f"--deployment: {error}") from None
+    read_deployment(deployment)
     # Else the program that listens there would answer for ours.
     if not is_free(port, host):
         raise PortTaken(

@@ -17,9 +17,10 @@ from audit.report import Kind, Report, RoundSummary
 from audit.spending import Spending
 from audit.times import utc
 from audit.verify import verify_folder
+from scripts.connection import DeploymentFile
 from scripts.console import BadInput, JsonOption, say, show_facts, show_table, tick
 from scripts.keys import read_x25519
-from scripts.known_contracts import KnownDeployment, known_contracts
+from scripts.known_contracts import known_contracts
 from scripts.replay_files import read_replays
 from scripts.trusted_block import TrustBlock, hash_of
 
@@ -29,8 +30,8 @@ _ROUNDS = 40
 
 def verify(
     bundle: Annotated[Path, typer.Argument(help="The bundle: its folder, or its one file.")],
+    deployment: DeploymentFile,
     trust_block: TrustBlock = "",
-    deployment: KnownDeployment = None,
     disclosure: Annotated[
         list[Path] | None,
         typer.Option(
@@ -149,13 +150,6 @@ def _show(report: Report, *, every: bool, given: bool) -> None:
             f"All {len(report.checks)} checks hold, up to {end}. What came later is not in it.",
             style="green",
         )
-        if not report.compared:
-            say(
-                "That is so of the contracts and reviewers above, which are the bundle's own word."
-                " Whoever can deploy on that chain can run the same code at other addresses, with"
-                " other reviewers: compare them with what a site has, or give --deployment.",
-                style="yellow",
-            )
         return
     say(
         f"{len(report.failed)} of {len(report.checks)} checks do not hold, up to {end}.",

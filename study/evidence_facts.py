@@ -159,12 +159,12 @@ class EvidenceFacts:
 def read_facts(
     path: Path,
     trust_block: bytes | None,
+    contracts: Contracts,
     replays: Sequence[SignedReplay] = (),
-    contracts: Contracts | None = None,
 ) -> EvidenceFacts:
     """Read and verify a bundle. Raises BundleUnusable.
 
-    ``trust_block``, ``replays``, ``contracts``: as `audit.verify.verify` takes them; the report
+    ``trust_block``, ``contracts``, ``replays``: as `audit.verify.verify` takes them; the report
     fails without the first.
     """
     bundle = read_bundle(path)

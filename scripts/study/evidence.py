@@ -57,7 +57,8 @@ def bundle(
     say(f"Wrote {out}, as of block {number}:")
     say(block)
     say(f"Ask two sites what their own nodes say: `assent study block {number}`. Then:")
-    say_command(f"assent verify {shlex.quote(str(out))} --trust-block HASH")
+    verify = ["assent", "verify", out, "--trust-block", "HASH", "--deployment", deployment]
+    say_command(shlex.join(map(str, verify)))
 
 
 def _gather(

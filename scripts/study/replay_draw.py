@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from scripts.connection import DeploymentFile
 from scripts.console import BadInput, JsonOption, say, show_json, show_table
-from scripts.known_contracts import KnownDeployment
 from scripts.proven_history import proven_history
 from scripts.trusted_block import TrustBlock, hash_of
 
@@ -24,8 +24,8 @@ def replay_draw(
     block_hash: Annotated[
         str, typer.Option("--hash", metavar="HASH", help="Its hash, best learned from two sites.")
     ],
+    deployment: DeploymentFile,
     trust_block: TrustBlock = "",
-    deployment: KnownDeployment = None,
     count: Annotated[
         int, typer.Option(min=1, help="How many contributions to draw, all different.")
     ] = 1,

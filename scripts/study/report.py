@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from scripts.connection import DeploymentFile
 from scripts.console import JsonOption, say, show_json, warn
-from scripts.known_contracts import KnownDeployment, known_contracts
+from scripts.known_contracts import known_contracts
 from scripts.study.beside_bundle import require_beside
 from scripts.trusted_block import TrustBlock, hash_of
 
@@ -20,8 +21,8 @@ def report(
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="The folder for report.html, report.pdf.")
     ],
+    deployment: DeploymentFile,
     trust_block: TrustBlock = "",
-    deployment: KnownDeployment = None,
     replay: Annotated[
         list[Path] | None,
         typer.Option(
@@ -47,7 +48,7 @@ def report(
     require_beside(out, bundle)
     warn(f"Verifying {bundle} ...")
     known, replays = known_contracts(deployment), read_replays(replay or [])
-    facts = read_facts(bundle, hash_of(trust_block), replays, known)
+    facts = read_facts(bundle, hash_of(trust_block), known, replays)
     written = board_report(facts)
     parts = (part for section in written.sections for part in section.parts)
     names = [part.name for part in parts if isinstance(part, Figure)]

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from audit.bundle import read_bundle
-from audit.manifest import Contracts
+from audit.disclosure import Disclosure
 from audit.verify import prove_history, verify_folder
+from scripts.known_contracts import known_contracts
 from tests.audit.real_study import RealStudy
+from tests.audit.test_receipts_offline import receipt_of
 from tests.hospital import assent
 from tests.world import World, deployed
 
@@ -21,8 +23,9 @@ class Invented:
 
     folder: Path
     trust_block: bytes
-    deployment: Path
-    ours: Contracts
+    disclosure: Disclosure
+    ours: Path
+    theirs: Path
 
 
 @pytest.fixture(scope="module")
@@ -40,29 +43,27 @@ def invented(moving_world: World, tmp_path_factory: pytest.TempPathFactory) -> I
     study.round()
     assert study.number == ours.number
     trust_block = study.write(folder / "bundle")
-    honest = moving_world.deployment
-    honest.save(folder / "deployment.json")
+    moving_world.deployment.save(folder / "ours.json")
+    theirs.deployment.save(folder / "theirs.json")
+    shown = next(iter(study.disclosures.values()))
     return Invented(
-        folder / "bundle",
-        trust_block,
-        folder / "deployment.json",
-        Contracts(honest.chain_id, honest.registry, honest.consent_token, honest.ledger),
+        folder / "bundle", trust_block, shown, folder / "ours.json", folder / "theirs.json"
     )
 
 
 def test_only_the_deployment_tells_it_from_ours(invented: Invented) -> None:
     alone = verify_folder(invented.folder, invented.trust_block)
     assert alone.ok and alone.trusted and not alone.compared
-    report = verify_folder(invented.folder, invented.trust_block, contracts=invented.ours)
+    ours, theirs = known_contracts(invented.ours), known_contracts(invented.theirs)
+    report = verify_folder(invented.folder, invented.trust_block, contracts=ours)
     assert [check.name for check in report.failed] == ["deployment"]
-    assert invented.ours.registry in report.failed[0].detail
-    theirs = read_bundle(invented.folder).contracts
+    assert ours.registry in report.failed[0].detail
     assert verify_folder(invented.folder, invented.trust_block, contracts=theirs).ok
 
 
 def test_a_history_of_other_contracts_is_not_believed(invented: Invented) -> None:
     held = read_bundle(invented.folder)
-    _, checks = prove_history(held, invented.trust_block, invented.ours)
+    _, checks = prove_history(held, invented.trust_block, known_contracts(invented.ours))
     assert [check.name for check in checks if not check.ok] == ["deployment"]
 
 
@@ -70,6 +71,7 @@ def test_a_history_of_other_contracts_is_not_believed(invented: Invented) -> Non
     "command",
     [
         "verify {bundle}",
+        "receipt verify {receipt} --bundle {bundle}",
         "study cohorts 1 1 --bundle {bundle}",
         "study withdrawals 1 --bundle {bundle}",
         "study report {bundle} --out {out}",
@@ -77,24 +79,20 @@ def test_a_history_of_other_contracts_is_not_believed(invented: Invented) -> Non
         "study replay-draw {bundle} --block 1 --hash {hash}",
     ],
 )
-def test_every_command_that_reads_a_bundle_compares(
+def test_no_command_believes_a_bundle_of_contracts_that_its_reader_does_not_know(
     command: str, invented: Invented, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for out, deployment, code in (("with", str(invented.deployment), 1), ("without", "", 0)):
-        monkeypatch.setenv("ASSENT_DEPLOYMENT", deployment)
+    receipt = tmp_path / "receipt.json"
+    receipt.write_bytes(receipt_of(invented.disclosure, 0).to_bytes())
+    given = ((invented.ours, 1), (None, 2), (invented.theirs, 0))
+    for number, (deployment, code) in enumerate(given):
+        monkeypatch.setenv("ASSENT_DEPLOYMENT", "" if deployment is None else str(deployment))
         made = command.format(
-            bundle=invented.folder, out=tmp_path / out, hash="0x" + invented.trust_block.hex()
+            bundle=invented.folder,
+            out=tmp_path / f"out-{number}",
+            hash="0x" + invented.trust_block.hex(),
+            receipt=receipt,
         )
         answer = assent(*made.split(), "--trust-block", invented.trust_block.hex())
         assert answer.code == code, answer.out + answer.err
-
-
-def test_without_a_deployment_it_says_whose_word_it_is(invented: Invented) -> None:
-    answer = assent("verify", invented.folder, "--trust-block", invented.trust_block.hex())
-    assert answer.code == 0, answer.err
-    contracts = read_bundle(invented.folder).contracts
-    report = verify_folder(invented.folder, invented.trust_block)
-    assert report.committee is not None
-    for address in (contracts.registry, contracts.ledger, *report.committee.reviewers):
-        assert address in answer.out
-    assert "the bundle's own word" in " ".join(answer.out.split())
+        assert deployment is not None or "Missing option '--deployment'" in answer.words

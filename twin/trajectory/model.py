@@ -235,7 +235,7 @@ class TrajectoryModel:
         return mean + moved, torch.clamp(variance, min=1e-12)
 
     def adapt(self, prior: Prior, observations: PatientSeries) -> TrajectoryTwin:
-        """Raises ValueError when the prior is another model's, or a channel is not one of this."""
+        """Raises ValueError when a channel is not one of the model's, or the prior is not of it."""
         require_prior_of(self.name, self.prior_layout, prior)
         p = tensors(prior)
         rows = self._rows_of(observations.times, observations.channel)
