@@ -58,13 +58,14 @@ def run(
         raise BadInput(f"--superlink: {home.parent} is not the folder of a SuperLink")
     chain = connect(config.rpc_url, Path(config.deployment))
     log = coordinator / "run.log"
-    with _staged(app) as folder, Stopping(coordinator) as stopping:
+    with _staged(app) as folder:
         require_approved_app(chain, study, folder)
         before = chain.ledger.last_closed(study)
         warn(f"Running. Progress: {coordinator / 'progress.jsonl'}, log: {log}")
-        settings: dict[str, int | str] = {"rounds": rounds, "reruns": reruns}
-        settings["stop-file"] = stopping.file.name
-        outcome = run_app(folder, FlowerHome(home), log, run_config=settings)
+        with Stopping(coordinator, folder) as stopping:
+            settings: dict[str, int | str] = {"rounds": rounds, "reruns": reruns}
+            settings |= stopping.run_config
+            outcome = run_app(folder, FlowerHome(home), log, run_config=settings)
     last = chain.ledger.last_closed(study)
     if stopping.was_heard and outcome.succeeded:
         warn(f"Stopped. Round {last} is the newest that is closed.")
