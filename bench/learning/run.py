@@ -44,8 +44,9 @@ def compare(
     all.
 
     Raises:
-        CohortUnusable: it has too few patients, too few at each site, codes on a magnitude that the
-            default model does not tell, or nobody has later results to forecast.
+        CohortUnusable: it has too few patients, too few at each site, no result that differs from
+            another, codes on a magnitude that the default model does not tell, or nobody has later
+            results to forecast.
     """
     started = time.monotonic()
     settings = read(settings_file, published=published is not None)
@@ -65,6 +66,16 @@ def compare(
             " column site the hospital's name?"
         )
     notes = list(cohort.notes)
+    if alike := cohort.unchanging:
+        if len(alike) == len(cohort.channels):
+            raise CohortUnusable(
+                f"{cohort.name}: all results of {', '.join(alike)} are alike, so there is nothing"
+                " to forecast"
+            )
+        notes.append(
+            f"all results of {', '.join(alike)} are alike: there is nothing to learn of them, and"
+            " errors over all codes look smaller for them"
+        )
     if published is None:
         require_told_magnitudes(cohort)
         notes += drowned(cohort, train, settings)
