@@ -17,6 +17,7 @@ from bench.learning.cohort import Cohort, CohortUnusable
 from bench.learning.division import Plan
 from bench.learning.forecasting import Counting
 from bench.learning.methods import PRIOR
+from bench.learning.scoring import told_alike
 from bench.learning.settings import FILE, read
 from bench.learning.side_by_side import side_by_side
 from bench.learning.statistics import Scores, collect
@@ -85,9 +86,10 @@ def compare(
             " are over patients alone, and what noise and chance do in so few divisions is in the"
             " estimates and not in the intervals"
         )
-    cohort = replace(cohort, notes=tuple(notes))
     plan = Plan(cohort, settings, published, countings_of(cohort))
     ruler = division.ruler_of(plan)
+    notes += told_alike(cohort, ruler)
+    plan = replace(plan, cohort=replace(cohort, notes=tuple(notes)))
     divisions = side_by_side(
         partial(division.run, plan, ruler), range(settings.seeds), jobs, progress
     )

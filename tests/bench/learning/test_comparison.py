@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 from bench.learning import figures, forecasting
 from bench.learning.cohort import Cohort, CohortUnusable, Record
-from bench.learning.division import Division, Key, Plan, divide, generator_of, ground_of
+from bench.learning.division import Division, Key, Plan, divide, generator_of, ground_of, ruler_of
 from bench.learning.forecasting import by_prior, fine_tuned, items, known_alone, split
 from bench.learning.methods import PRIOR, TUNED_FREELY, Method, tune
 from bench.learning.private import Budget
 from bench.learning.results import plain
 from bench.learning.run import compare
-from bench.learning.scoring import Errors, scaled_records
+from bench.learning.scoring import Errors, scaled_records, told_alike
 from bench.learning.settings import read
 from bench.learning.statistics import _crossing, collect
 from bench.learning.tables import WIDTH, group_of, thinned
@@ -41,6 +41,7 @@ from bench.learning.training import (
 from bench.learning.worlds import world
 from scripts.main import call
 from tests.bench.learning.test_cohort_files import written
+from twin.log_linear import LogLinearModel
 from twin.prior import flatten
 from twin.protocol import Channel
 from twin.trajectory.model import TrajectoryModel
@@ -118,6 +119,23 @@ def drawn(picture: Path, colour: str) -> bool:
     """Whether some of the picture has this colour."""
     off = matplotlib.image.imread(picture)[..., :3] - np.array(matplotlib.colors.to_rgb(colour))
     return bool((np.abs(off).max(axis=-1) < 0.01).any())
+
+
+def test_results_that_no_error_tells_apart_are_told() -> None:
+    """As of a virus under treatment, whose scale is read from the many results without it."""
+    cohort, settings = many(24, 6), read(published=False)
+    before = replace(
+        cohort,
+        records=tuple(
+            replace(one, value=one.value * np.array([1e3, 1e3, 1, 1, 1, 1]))
+            for one in cohort.records
+        ),
+    )
+    plans = [Plan(one, settings, None, ("observations",)) for one in (cohort, before)]
+    assert told_alike(cohort, ruler_of(plans[0])) == ()
+    (note,) = told_alike(before, ruler_of(plans[1]))
+    assert note.startswith("33% of the results of hb lie more than 6 spreads")
+    assert told_alike(before, LogLinearModel()) == ()
 
 
 def scored(squares: list[float], inside: float, curve: float) -> Division:
