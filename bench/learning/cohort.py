@@ -70,6 +70,17 @@ class Cohort:
     def results(self) -> int:
         return sum(len(record) for record in self.records)
 
+    @property
+    def unchanging(self) -> tuple[str, ...]:
+        """Names of the codes whose results are all one value."""
+        channel = np.concatenate([record.channel for record in self.records])
+        value = np.concatenate([record.value for record in self.records])
+        return tuple(
+            one.name
+            for index, one in enumerate(self.channels)
+            if len(np.unique(value[channel == index])) == 1
+        )
+
 
 @dataclass(slots=True)
 class _Row:
@@ -227,7 +238,8 @@ def _lines(
         with path.open(encoding="utf-8-sig", newline="") as file:
             separator = _separator(file.readline())
             file.seek(0)
-            reader = csv.DictReader(file, delimiter=separator)
+            # Strict: a quote that is never closed would hide the rows after it.
+            reader = csv.DictReader(file, delimiter=separator, strict=True)
             names = [name.strip() for name in reader.fieldnames or []]
             names = [name.lower() if name.lower() in needed else name for name in names]
             missing = [name for name in needed if name not in names]
@@ -245,13 +257,24 @@ def _lines(
             reader.fieldnames = names
             points = _Points(path.name)
             for row in reader:
+                where = f"{path.name}, line {reader.line_num}"
                 if any(row[name] is None for name in needed):
-                    raise CohortUnusable(f"{path.name}, line {reader.line_num}: too few columns")
+                    raise CohortUnusable(f"{where}: too few columns")
+                # What DictReader finds beyond the header is under None.
+                if any(extra.strip() for extra in row.get(None) or ()):
+                    raise CohortUnusable(
+                        f"{where}: more columns than the header has. Does a number have a comma?"
+                        " Write it with a point"
+                    )
                 if separator != ",":
                     for name in numbers:
                         row[name] = points.instead_of_commas(row[name], reader.line_num)
                 yield reader.line_num, {name: row[name] or "" for name in dict.fromkeys(names)}
-    except (UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
+        raise CohortUnusable(
+            f"{path.name} cannot be read as CSV after line {reader.line_num}: {error}"
+        ) from None
+    except UnicodeDecodeError as error:
         raise CohortUnusable(
             f"{path.name} is not a UTF-8 CSV file, save it as one: {error}"
         ) from None

@@ -13,6 +13,8 @@ mpl.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+mpl.rcParams["text.parse_math"] = False  # a group named "$10k to $40k" is no formula
+
 SHOWN: Final = (
     ("prior_epsilon_{e}", "#2b6cb0", "-"),
     ("prior_not_private", "#2b6cb0", ":"),
@@ -43,13 +45,13 @@ def _error_by_known(results: Mapping[str, Any], path: Path) -> Path:
         counts = [int(count) for count in results[member]]
         for name, colour, style in _shown(results):
             rows = [results[member][str(count)][name] for count in counts]
-            line = [row["rmse"] for row in rows]
-            if any(value is None for value in line):
-                continue
-            low, high = zip(*(row["interval"] for row in rows), strict=True)
-            axes.plot(counts, line, style, color=colour, label=_label(results, name))
+            # NaN, where nobody has results after so many: a line ends before it.
+            line = np.array([row["rmse"] for row in rows], dtype=float)
+            low, high = np.array([row["interval"] for row in rows], dtype=float).T
+            axes.plot(counts, line, style, color=colour, marker=".", label=_label(results, name))
             if style == "-":
                 axes.fill_between(counts, low, high, color=colour, alpha=0.12, linewidth=0)
+        axes.set_xticks(counts)
         axes.set_xlabel(label)
         axes.grid(alpha=0.3)
     both[0].set_ylabel("RMSE of later results, on the scale")
@@ -63,28 +65,33 @@ def _error_by_known(results: Mapping[str, Any], path: Path) -> Path:
 def _error_by_steps(
     results: Mapping[str, Any], curves: Mapping[str, Mapping[str, Any]], path: Path
 ) -> Path:
+    what = "error by adaptation steps"
+    shown = [one for one in _shown(results) if one[0] in curves]
+    if not shown:
+        return _nothing(results, path, what)
     figure, axes = plt.subplots(figsize=(8, 4.6))
-    for name, colour, style in _shown(results):
-        if name in curves:
-            axes.plot(
-                curves[name]["steps"], curves[name]["rmse"], style, color=colour, marker="o",
-                markersize=4, label=_label(results, name),
-            )  # fmt: skip
+    for name, colour, style in shown:
+        axes.plot(
+            curves[name]["steps"], curves[name]["rmse"], style, color=colour, marker="o",
+            markersize=4, label=_label(results, name),
+        )  # fmt: skip
     axes.set_xscale("symlog", linthresh=1)
     axes.set_xticks([0, 1, 2, 5, 10, 20, 50], ["0", "1", "2", "5", "10", "20", "50"])
     axes.set_xlabel("adaptation steps, seven visits known")
     axes.set_ylabel("RMSE of later results, on the scale")
     axes.grid(alpha=0.3)
-    if axes.lines:  # none when nobody has later results
-        axes.legend(frameon=False, fontsize=9)
-    figure.suptitle(_title(results, "error by adaptation steps"))
+    axes.legend(frameon=False, fontsize=9)
+    figure.suptitle(_title(results, what))
     figure.tight_layout()
     return _save(figure, path)
 
 
 def _error_by_epsilon(results: Mapping[str, Any], path: Path) -> Path:
-    figure, axes = plt.subplots(figsize=(8, 4.6))
+    what = f"error and privacy, {results['primary_known']} visits known"
     rows = results["results_by_visits"][str(results["primary_known"])]
+    if all(row["rmse"] is None for row in rows.values()):
+        return _nothing(results, path, what)
+    figure, axes = plt.subplots(figsize=(8, 4.6))
     kinds = (("prior", "#2b6cb0"), ("dp_fedavg_fine_tuned", "#dd6b20"), ("dp_fedavg", "#a0aec0"))
     epsilons = sorted({m["epsilon"] for m in results["methods"].values() if m["epsilon"]})
     for place, (kind, colour) in enumerate(kinds):
@@ -102,7 +109,7 @@ def _error_by_epsilon(results: Mapping[str, Any], path: Path) -> Path:
     axes.set_ylabel("RMSE of later results, on the scale")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, fontsize=9)
-    figure.suptitle(_title(results, f"error and privacy, {results['primary_known']} visits known"))
+    figure.suptitle(_title(results, what))
     figure.tight_layout()
     return _save(figure, path)
 
@@ -110,7 +117,7 @@ def _error_by_epsilon(results: Mapping[str, Any], path: Path) -> Path:
 def _groups(results: Mapping[str, Any], path: Path) -> Path:
     rows = results["groups"]
     if not rows:
-        return _nothing(results, path)
+        return _nothing(results, path, "by site and subgroup")
     figure, axes = plt.subplots(figsize=(9, 1.6 + 0.34 * len(rows)))
     names = list(rows[0]["rmse"])
     end = _end([value for row in rows for value in row["rmse"].values()])
@@ -148,11 +155,11 @@ def _groups(results: Mapping[str, Any], path: Path) -> Path:
     return _save(figure, path)
 
 
-def _nothing(results: Mapping[str, Any], path: Path) -> Path:
+def _nothing(results: Mapping[str, Any], path: Path, what: str) -> Path:
     figure, axes = plt.subplots(figsize=(8, 2))
     axes.text(0.5, 0.5, "nobody has later results at this k", ha="center", va="center")
     axes.set_axis_off()
-    figure.suptitle(_title(results, "by site and subgroup"))
+    figure.suptitle(_title(results, what))
     return _save(figure, path)
 
 
@@ -177,6 +184,6 @@ def _title(results: Mapping[str, Any], what: str) -> str:
 
 
 def _save(figure: Any, path: Path) -> Path:
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=120, bbox_inches="tight")  # long names of groups included
     plt.close(figure)
     return path

@@ -23,10 +23,15 @@ BoolArray = NDArray[np.bool_]
 Counting = Literal["observations", "visits"]
 
 TARGETS: Final = 56
-"""Results forecast together in one item; a longer record is several items."""
+"""Results forecast together in one item, or as many as are known, for whom the work is done once an
+item; a longer record is several items."""
 
 ITEMS: Final = 128
-"""Items computed at a time."""
+"""Items made at a time."""
+
+PAIRS: Final = 2**22
+"""Of an item's rows, computed at a time: models hold numbers for every two rows (32 MiB for so
+many), and a visit whose time is a whole day may have hundreds."""
 
 
 def split(
@@ -82,9 +87,10 @@ def items(
         known, asked = split(record, count, scored, counting)
         if most is not None and len(asked) > most:
             asked = asked[np.linspace(0, len(asked) - 1, most).round().astype(int)]
+        together = max(TARGETS, len(known))
         parts += [
-            (index, known, asked[start : start + TARGETS])
-            for start in range(0, len(asked), TARGETS)
+            (index, known, asked[start : start + together])
+            for start in range(0, len(asked), together)
         ]
     parts.sort(key=lambda part: len(part[1]))  # items of a part are padded to one width
     for start in range(0, len(parts), ITEMS):
@@ -123,11 +129,23 @@ def _tensors(part: Items) -> tuple[torch.Tensor, ...]:
     return tuple(torch.tensor(one) for one in (part.times, part.channel, part.scaled, part.known))
 
 
+def _pieces(rows: Sequence[torch.Tensor], times: int = 1) -> Iterator[tuple[torch.Tensor, ...]]:
+    """Rows [items, width] in pieces of no more than PAIRS pairs, one item at least; each pair is
+    held so many ``times``.
+    """
+    items, width = rows[0].shape
+    step = max(1, PAIRS // (times * width**2))
+    for start in range(0, items, step):
+        yield tuple(one[start : start + step] for one in rows)
+
+
 def by_prior(model: TwinModel, prior: FloatArray, part: Items) -> tuple[FloatArray, FloatArray]:
     """Predictive means and variances on the model's scale, [items, width]."""
     named = tensors(unflatten(prior, model.prior_layout))
+    conditional = vmap(lambda *rows: model.conditional(named, *rows))
     with deterministic(), torch.no_grad():
-        mean, variance = vmap(lambda *rows: model.conditional(named, *rows))(*_tensors(part))
+        found = [conditional(*piece) for piece in _pieces(_tensors(part))]
+    mean, variance = (torch.cat(several) for several in zip(*found, strict=True))
     return mean.numpy(), variance.numpy()
 
 
@@ -175,7 +193,7 @@ def fine_tuned(
     """
     times, channel, scaled, seen = _tensors(known)
     weight = seen * torch.tensor(scored)[channel]
-    rows = Rows(times, channel, scaled, torch.zeros_like(channel), seen, weight)
+    whole = (times, channel, scaled, torch.zeros_like(channel), seen, weight)
     start = torch.tensor(point)
     moves = (torch.arange(len(start)) < round(adapted * len(start))).to(torch.float64)
 
@@ -185,11 +203,16 @@ def fine_tuned(
 
     slopes = vmap(vmap(slope, in_dims=(0, None)), in_dims=(1, 0), out_dims=1)
     pace = torch.tensor(list(rates), dtype=torch.float64)[:, None, None]
-    z, found, done = start.expand(len(rates), len(known.patient), -1).clone(), [], 0
-    with deterministic():
+
+    def descended(rows: Rows) -> torch.Tensor:
+        z, found, done = start.expand(len(rates), len(rows.times), -1), [], 0
         for wanted in steps:
             for _ in range(wanted - done):
                 z = z - pace * slopes(z, rows)
             done = wanted
-            found.append(z.numpy().copy())
-    return np.stack(found, axis=1)
+            found.append(z)
+        return torch.stack(found, dim=1)
+
+    with deterministic():
+        found = [descended(Rows(*piece)) for piece in _pieces(whole, len(rates))]
+    return np.asarray(torch.cat(found, dim=2).numpy(), dtype=np.float64)

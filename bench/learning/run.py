@@ -17,6 +17,7 @@ from bench.learning.cohort import Cohort, CohortUnusable
 from bench.learning.division import Plan
 from bench.learning.forecasting import Counting
 from bench.learning.methods import PRIOR
+from bench.learning.scoring import told_alike
 from bench.learning.settings import FILE, read
 from bench.learning.side_by_side import side_by_side
 from bench.learning.statistics import Scores, collect
@@ -44,8 +45,9 @@ def compare(
     all.
 
     Raises:
-        CohortUnusable: it has too few patients, too few at each site, codes on a magnitude that the
-            default model does not tell, or nobody has later results to forecast.
+        CohortUnusable: it has too few patients, too few at each site, no result that differs from
+            another, codes on a magnitude that the default model does not tell, or nobody has later
+            results to forecast.
     """
     started = time.monotonic()
     settings = read(settings_file, published=published is not None)
@@ -65,6 +67,16 @@ def compare(
             " column site the hospital's name?"
         )
     notes = list(cohort.notes)
+    if alike := cohort.unchanging:
+        if len(alike) == len(cohort.channels):
+            raise CohortUnusable(
+                f"{cohort.name}: all results of {', '.join(alike)} are alike, so there is nothing"
+                " to forecast"
+            )
+        notes.append(
+            f"all results of {', '.join(alike)} are alike: there is nothing to learn of them, and"
+            " errors over all codes look smaller for them"
+        )
     if published is None:
         require_told_magnitudes(cohort)
         notes += drowned(cohort, train, settings)
@@ -74,9 +86,10 @@ def compare(
             " are over patients alone, and what noise and chance do in so few divisions is in the"
             " estimates and not in the intervals"
         )
-    cohort = replace(cohort, notes=tuple(notes))
     plan = Plan(cohort, settings, published, countings_of(cohort))
     ruler = division.ruler_of(plan)
+    notes += told_alike(cohort, ruler)
+    plan = replace(plan, cohort=replace(cohort, notes=tuple(notes)))
     divisions = side_by_side(
         partial(division.run, plan, ruler), range(settings.seeds), jobs, progress
     )

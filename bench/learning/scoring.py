@@ -5,19 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.learning.cohort import Record
+from bench.learning.cohort import Cohort, Record
 from bench.learning.forecasting import Counting, Items, split
 from twin.protocol import TwinModel
 from twin.trajectory.model import TrajectoryModel
+from twin.trajectory.scale import LARGEST
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+
+OUTLIERS: Final = 0.05
+"""Of a code's results: when more than this lie beyond its scale, the reader is told."""
 
 
 def scaled_records(model: TwinModel, records: Sequence[Record]) -> list[FloatArray]:
@@ -25,6 +30,24 @@ def scaled_records(model: TwinModel, records: Sequence[Record]) -> list[FloatArr
     return [
         model.scaled(torch.tensor(one.channel), torch.tensor(one.value)).numpy() for one in records
     ]
+
+
+def told_alike(cohort: Cohort, ruler: TwinModel) -> tuple[str, ...]:
+    """A line for each code of which the ruler tells many results not apart, because its scale was
+    read where most of them lie and the others are farther out than it goes.
+    """
+    if not isinstance(ruler, TrajectoryModel):
+        return ()
+    channel = np.concatenate([record.channel for record in cohort.records])
+    value = np.concatenate([record.value for record in cohort.records])
+    far = np.abs(ruler.scales.spreads(channel, value)) >= LARGEST
+    share = [float(far[channel == code].mean()) for code in range(len(cohort.channels))]
+    return tuple(
+        f"{part:.0%} of the results of {one.name} lie more than {LARGEST:g} spreads from the centre"
+        " of its scale and count as if they lay there: how far beyond, no error tells"
+        for one, part in zip(cohort.channels, share, strict=True)
+        if part > OUTLIERS
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -52,7 +52,7 @@ def endpoint_rows(results: Mapping[str, Any]) -> list[tuple[str, ...]]:
     rows: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
         ("error lower than the better of DP-FedAvg and DP-FedAvg + fine-tuning", _lower),
         ("known results for that baseline's error at 7", _needed),
-        ("adaptation steps for it", _steps),
+        ("adaptation steps for the error at which its fine-tuning levels off, at 7 known", _steps),
         ("patients made worse by the prior", _worse),
         ("lower than FedAvg, not private", lambda one: _percent(one["against"]["fedavg"])),
         (
@@ -98,8 +98,9 @@ def _groups(results: Mapping[str, Any]) -> list[str]:
     for row in rows:
         mark = " **worse than own fit**" if row["worse_than_own_fit"] else ""
         cells = [_number(row["rmse"][name]) for name in names]
+        group = f"{row['attribute']}: {row['group']}".replace("|", "\\|")
         lines.append(
-            f"| {row['attribute']}: {row['group']}{mark} | {row['patients']} | "
+            f"| {group}{mark} | {row['patients']} | "
             + " | ".join(cells)
             + f" | {_share(row['share_made_worse'])} |"
         )
@@ -137,6 +138,8 @@ def _steps(one: Mapping[str, Any]) -> str:
     steps = one["steps"]
     if steps["baseline"] is None:
         return "no figure"
+    if steps["baseline"] == 0:
+        return "nothing to compare: fine-tuning errs least without a step"
     if steps["ratio"] is None:
         return "error not reached"
     return (

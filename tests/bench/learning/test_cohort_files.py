@@ -57,6 +57,8 @@ def test_what_was_left_out_or_looked_odd_is_told(tmp_path: Path) -> None:
         (["a,x,2020-01-05,hb,7,g/dL"], "'2020-01-05' is not a number of days.*not dates"),
         (["a,x,1.6e12,hb,7,g/dL", "a,x,1.7e12,hb,7,g/dL"], "line 3.*Is time in days"),
         (['a,x,0,hb,"7,5",g/dL'], "no row with a numeric value.*on line 2: '7,5'"),
+        (["a,x,0,hb,7,g/dL", "a,x,1,hb,7,5,g/dL"], "line 3: more columns than.*have a comma"),
+        (["a,x,0,hb,7,g/dL", 'a,x,1,hb,7,"g/dL', "b,x,0,hb,8,g/dL"], "as CSV after line 2"),
     ],
 )
 def test_a_row_that_cannot_be_read_is_named(tmp_path: Path, lines: list[str], message: str) -> None:
@@ -72,6 +74,10 @@ def test_rows_that_repeat_another_or_name_a_limit_are_told(tmp_path: Path) -> No
     told = " ".join(cohort.notes)
     assert "1 rows repeat another one exactly" in told
     assert "1 of these say that a value lies beyond a limit" in told
+
+
+def test_an_empty_column_at_the_end_of_a_row_is_no_number_with_a_comma(tmp_path: Path) -> None:
+    assert read_csv(written(tmp_path, "a,x,0,hb,7,g/dL,", "a,x,1,hb,7,g/dL, ")).results == 2
 
 
 @pytest.mark.parametrize("separator", [";", "\t"])

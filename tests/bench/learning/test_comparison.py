@@ -8,23 +8,27 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib.colors
+import matplotlib.image
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.learning import figures, forecasting
 from bench.learning.cohort import Cohort, CohortUnusable, Record
-from bench.learning.division import Division, Key, Plan, divide, generator_of, ground_of
-from bench.learning.forecasting import items, split
+from bench.learning.division import Division, Key, Plan, divide, generator_of, ground_of, ruler_of
+from bench.learning.forecasting import by_prior, fine_tuned, items, known_alone, split
 from bench.learning.methods import PRIOR, TUNED_FREELY, Method, tune
 from bench.learning.private import Budget
 from bench.learning.results import plain
 from bench.learning.run import compare
-from bench.learning.scoring import Errors
+from bench.learning.scoring import Errors, scaled_records, told_alike
 from bench.learning.settings import read
 from bench.learning.statistics import _crossing, collect
 from bench.learning.tables import WIDTH, group_of, thinned
-from bench.learning.telling import _lower, _needed, _percent, _steps
+from bench.learning.telling import _groups, _lower, _needed, _percent, _steps
 from bench.learning.training import (
     CALIBRATION_ROUNDS,
     NO_PRIVACY,
@@ -37,7 +41,11 @@ from bench.learning.training import (
 from bench.learning.worlds import world
 from scripts.main import call
 from tests.bench.learning.test_cohort_files import written
+from twin.log_linear import LogLinearModel
+from twin.prior import flatten
 from twin.protocol import Channel
+from twin.trajectory.model import TrajectoryModel
+from twin.trajectory.scale import Scale, Scales
 
 
 def record(channels: list[int], days: list[float]) -> Record:
@@ -59,9 +67,26 @@ def many(patients: int, results: int, site: int = 4, value: float = 7.0) -> Coho
     return Cohort("many", (Channel("hb", "hb", "g/dL", "hb"),), records)
 
 
+def alike(cohort: Cohort) -> Cohort:
+    """With one value alone."""
+    records = tuple(replace(one, value=np.full(len(one), 7.0)) for one in cohort.records)
+    return replace(cohort, records=records)
+
+
+def with_device(cohort: Cohort) -> Cohort:
+    """Each patient's first result is of a code that is 1 in everybody."""
+    records = tuple(
+        replace(one, channel=np.append([1], one.channel[1:]), value=np.append([1.0], one.value[1:]))
+        for one in cohort.records
+    )
+    device = Channel("device", "device", "", "device")
+    return replace(cohort, channels=(*cohort.channels, device), records=records)
+
+
 @pytest.mark.parametrize(
     ("cohort", "message"),
     [
+        (alike(many(12, 3)), "all results of hb are alike, so there is nothing to forecast"),
         (many(12, 3, site=1), "no site of the 12 has enough for one: sites need 3 patients"),
         (many(12, 3, site=2), "no site of the 6 has enough"),
         (many(12, 3, value=5e-9), "about 5.0e-09 g/dL.*Write them in a smaller unit"),
@@ -76,7 +101,7 @@ def test_a_cohort_that_would_measure_nothing_is_refused(
 
 
 def test_what_nobody_has_results_for_has_no_figure_and_a_quick_look_is_told(tmp_path: Path) -> None:
-    found = compare(many(12, 3), None, tmp_path, seeds=1, jobs=1)
+    found = compare(with_device(many(12, 3)), None, tmp_path, seeds=1, jobs=1)
     told = " ".join(found["cohort"]["notes"])
     assert "no held-out patient has results after their first 3 observations" in told
     assert "after their first 7 observations" in told
@@ -84,6 +109,33 @@ def test_what_nobody_has_results_for_has_no_figure_and_a_quick_look_is_told(tmp_
     one = found["primary"]["observations"]
     assert one["baseline_learns"] is None and one["observations_aim_reached"] is False
     assert {_lower(one), _needed(one), _steps(one)} == {"no figure"}
+    assert "all results of device are alike" in told
+    # What there is, with fewer known, is drawn.
+    assert drawn(tmp_path / "error-by-observations.png", "#2b6cb0")
+    assert not drawn(tmp_path / "error-by-epsilon.png", "#2b6cb0")
+
+
+def drawn(picture: Path, colour: str) -> bool:
+    """Whether some of the picture has this colour."""
+    off = matplotlib.image.imread(picture)[..., :3] - np.array(matplotlib.colors.to_rgb(colour))
+    return bool((np.abs(off).max(axis=-1) < 0.01).any())
+
+
+def test_results_that_no_error_tells_apart_are_told() -> None:
+    """As of a virus under treatment, whose scale is read from the many results without it."""
+    cohort, settings = many(24, 6), read(published=False)
+    before = replace(
+        cohort,
+        records=tuple(
+            replace(one, value=one.value * np.array([1e3, 1e3, 1, 1, 1, 1]))
+            for one in cohort.records
+        ),
+    )
+    plans = [Plan(one, settings, None, ("observations",)) for one in (cohort, before)]
+    assert told_alike(cohort, ruler_of(plans[0])) == ()
+    (note,) = told_alike(before, ruler_of(plans[1]))
+    assert note.startswith("33% of the results of hb lie more than 6 spreads")
+    assert told_alike(before, LogLinearModel()) == ()
 
 
 def scored(squares: list[float], inside: float, curve: float) -> Division:
@@ -226,6 +278,41 @@ def test_a_baseline_that_learns_nothing_is_no_measure_of_speed() -> None:
     assert "nothing to compare" in _needed({**one, "baseline_learns": False})
     said = {**one, "baseline_learns": True, "observations_aim_reached": True}
     assert _needed(said).endswith("7.0 times fewer, aim 2: reached")
+    steps = {"baseline": 0, "prior": 0, "ratio": 0.0, "aim_reached": False}
+    assert _steps({"steps": steps}).startswith("nothing to compare")
+
+
+def test_names_of_groups_are_no_formulas_and_no_columns(tmp_path: Path) -> None:
+    row = {"attribute": "income", "group": r"$\frac to $40k|a", "patients": 3}
+    row |= {"rmse": {"prior": 1.0}, "share_made_worse": 0.5, "worse_than_own_fit": False}
+    found = {"cohort": {"name": "c"}, "methods": {"prior": {"label": "prior"}}, "groups": [row]}
+    assert figures._groups(found, tmp_path / "groups.png").exists()
+    assert _groups(found)[-1].startswith(r"| income: $\frac to $40k\|a | 3 |")
+
+
+def test_hundreds_of_results_at_one_time_are_computed_a_few_patients_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A sensor whose times are whole days: pieces are bounded, and change no forecast."""
+    wide = [torch.zeros(128, 2016)] * 2
+    pieces = [len(one) for one, _ in forecasting._pieces(wide)]
+    assert sum(pieces) == 128 and max(pieces) * 2016**2 <= forecasting.PAIRS
+    cohort = many(3, 240)
+    records = [replace(one, days=np.repeat([0.0, 1.0], 120)) for one in cohort.records]
+    model = TrajectoryModel(cohort.channels, Scales([Scale(True, 7.0, 0.1)]), 0.01)
+    prior, every = flatten(model.initial_prior(), model.prior_layout), np.array([True])
+    scaled = scaled_records(model, records)
+    (part,) = items(records, scaled, 1, every, "visits")
+    assert part.times.shape == (3, 240)  # what is known is worked on once a patient
+    known = known_alone(records, scaled, [0, 1], every, "visits")
+    rates, steps = (0.05, 0.15), (0, 1, 3)
+    whole = by_prior(model, prior, part)
+    tuned = fine_tuned(model, np.zeros(2), known, every, rates, steps)
+    monkeypatch.setattr(forecasting, "PAIRS", 1)
+    np.testing.assert_allclose(by_prior(model, prior, part), whole, rtol=1e-9)
+    again = fine_tuned(model, np.zeros(2), known, every, rates, steps)
+    assert again.shape == (2, 3, 6, 2)
+    np.testing.assert_allclose(again, tuned, rtol=1e-9)
 
 
 def test_groups_double() -> None:
