@@ -18,12 +18,12 @@ from pathlib import Path
 from audit.bundle_archive import read_archive
 from audit.bundle_index import (
     INDEX,
-    MAX_FILE_BYTES,
     MAX_FILES,
     MAX_TOTAL_BYTES,
     OBJECTS,
     PATHS,
     FileEntry,
+    limit_of,
     parse_index,
 )
 from audit.car import CarObjects
@@ -147,7 +147,7 @@ def _read_plain(path: Path, name: str) -> bytes:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise BundleUnusable(f"{name!r} is not a plain file")
-        data = file.read(min(status.st_size, MAX_FILE_BYTES) + 1)
-    if len(data) > MAX_FILE_BYTES:
-        raise BundleUnusable(f"{name!r} is larger than {MAX_FILE_BYTES} bytes")
+        data = file.read(min(status.st_size, limit_of(name)) + 1)
+    if len(data) > limit_of(name):
+        raise BundleUnusable(f"{name!r} is larger than {limit_of(name)} bytes")
     return data

@@ -17,11 +17,11 @@ from typing import BinaryIO
 
 from audit.bundle_index import (
     INDEX,
-    MAX_FILE_BYTES,
     MAX_FILES,
     MAX_TOTAL_BYTES,
     OBJECTS,
     PATHS,
+    limit_of,
 )
 from audit.car import CarObjects
 from audit.errors import AuditError, BundleUnusable
@@ -123,7 +123,7 @@ def _check_name(name: str) -> None:
 
 
 def _limit(name: str) -> int:
-    return MAX_OBJECTS_BYTES if name == OBJECTS else MAX_FILE_BYTES
+    return MAX_OBJECTS_BYTES if name == OBJECTS else limit_of(name)
 
 
 def _read(file: BinaryIO, size: int, path: Path) -> bytes:

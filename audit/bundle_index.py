@@ -22,8 +22,12 @@ ABOUT = (
     " network: `assent verify THIS --trust-block HASH`."
 )
 """The one text that `about` may hold: a text of the sender's own could name a hash to trust."""
-MAX_FILES = 100_000
+MAX_FILES = 50_000
 MAX_FILE_BYTES = 256 << 20
+MAX_PARSED_BYTES = 8 << 20
+"""Of a file that is one JSON value before it is anything else: a value of small parts takes fifty
+times as many bytes in memory. An index of MAX_FILES has fewer, and proofs and code have far fewer.
+"""
 MAX_TOTAL_BYTES = 1 << 30
 """Of all files but objects.car: they stay in memory while a study is verified."""
 
@@ -34,6 +38,12 @@ PATHS = re.compile(
 """Every file that a bundle may hold beside bundle.json and objects.car: all lower case, so that no
 two are the same file on any file system.
 """
+
+
+def limit_of(name: str) -> int:
+    """How many bytes a file may have, by its path; objects.car has a limit of its own."""
+    is_parsed = name == INDEX or (name.startswith("chain/") and name != "chain/events.json")
+    return MAX_PARSED_BYTES if is_parsed else MAX_FILE_BYTES
 
 
 @dataclass(frozen=True)
@@ -138,7 +148,7 @@ def _entry(path: str, value: Any) -> FileEntry:
     fields.members(value, ("sha256", "bytes"), f"files[{path!r}]")
     return FileEntry(
         fields.bytes32(value["sha256"], f"files[{path!r}].sha256"),
-        fields.integer(value["bytes"], f"files[{path!r}].bytes", 0, MAX_FILE_BYTES),
+        fields.integer(value["bytes"], f"files[{path!r}].bytes", 0, limit_of(path)),
     )
 
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from audit import canonical_json
-from audit.bundle_index import INDEX, MAX_FILE_BYTES, OBJECTS, PATHS, FileEntry, Index
+from audit.bundle_index import INDEX, OBJECTS, PATHS, FileEntry, Index, limit_of
 from audit.car import write_car
 from audit.cid import sha256
 from audit.errors import AuditError
@@ -79,7 +79,7 @@ def write_bundle(
         raise AuditError(f"the bundle folder {folder} is not empty; give an absent or empty one")
     files = {**evidence.to_files(), ABI: interfaces(), **documents}
     for path, data in files.items():
-        if not PATHS.fullmatch(path) or len(data) > MAX_FILE_BYTES:
+        if not PATHS.fullmatch(path) or len(data) > limit_of(path):
             raise AuditError(f"a bundle cannot hold {path!r} of {len(data)} bytes")
     target = folder.absolute()
     target.parent.mkdir(parents=True, exist_ok=True)

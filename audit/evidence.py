@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from audit import canonical_json, fields
+from audit.bundle_index import MAX_PARSED_BYTES
 from audit.errors import NotCanonical, ProofInvalid
 from audit.proofs import MAX_PROOF_NODES
 from chain.events import CONTRACT_NAMES, ContractName, EventRecord
@@ -149,7 +150,10 @@ def _nodes(value: Any, where: str) -> tuple[bytes, ...]:
 def _records(data: bytes) -> Collection[EventRecord]:
     try:
         return EventLog(data)
-    except NotCanonical:  # then this says what is wrong with it
+    except NotCanonical:
+        if len(data) > MAX_PARSED_BYTES:
+            raise
+        # says what is wrong with it
         events = canonical_json.loads(data, EVENTS)
         return fields.array(events, EVENTS, _record, MAX_EVENTS)
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from audit import canonical_json, fields
 from audit.cid import cid_of_large, cid_of_sha256, digest_of, is_cid_of_large, sha256_of_cid
 from audit.errors import AuditError, ManifestInvalid
-from audit.unixfs import is_large
+from audit.unixfs import BLOCK_BYTES, is_large
 from chain.messages import Commitment, Round, Terms, terms_hash
 
 SCHEMA = "assent-manifest-2"
@@ -239,6 +239,8 @@ def parse(data: bytes) -> Manifest:
 
     Raises NotCanonical or ManifestInvalid, which names the missing, unknown or mistyped field.
     """
+    if len(data) > BLOCK_BYTES:
+        raise ManifestInvalid(f"a manifest has at most {BLOCK_BYTES} bytes, not {len(data)}")
     value = canonical_json.loads(data, "manifest")
     try:
         return _parse(value)

@@ -424,7 +424,10 @@ contract StudyRegistry is IStudyRegistry, RunningHash, EIP712, AccessManaged {
     {
         reviewer = Signers.accountOf(signer);
         if (!_isReviewer[studyId][reviewer]) revert RegistryNotReviewer(studyId, reviewer);
-        if (!Signers.signedFor(reviewer, signer, digest, signature)) revert RegistrySignatureInvalid(reviewer);
+        if (
+            !Signers.signedFor(reviewer, signer, digest, signature)
+                || !Signers.isToldApart(signer, digest, signature)
+        ) revert RegistrySignatureInvalid(reviewer);
     }
 
     function _known(uint64 studyId) private view returns (Study storage study_) {

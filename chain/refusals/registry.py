@@ -122,7 +122,8 @@ class RegistrySignatureInvalid(ContractRefused):
     account: Address
     says = (
         "The signature is not {account}'s over what the contract expects: check key, study, the "
-        "version's terms and expiry and, for a suspension or a replacement, the current count."
+        "version's terms and expiry and, for a suspension or a replacement, the current count. A "
+        "contract account's signature must not have 65 bytes, which are a key's."
     )
 
 

@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
+
 import {IStudyRegistry, Standing, Study, Terms} from "../interfaces/IStudyRegistry.sol";
 import {StudyFixture} from "./StudyFixture.t.sol";
+
+/// @dev A reviewer's account that takes any signature.
+contract AnySignature is IERC1271 {
+    function isValidSignature(bytes32, bytes calldata) external pure returns (bytes4) {
+        return IERC1271.isValidSignature.selector;
+    }
+}
 
 /// @title What an approval says, how long it holds, and how it is renewed
 contract ApprovalTest is StudyFixture {
@@ -55,6 +64,23 @@ contract ApprovalTest is StudyFixture {
         assertFalse(registry.isUsable(studyId));
         _approve(1, 1);
         assertTrue(registry.isUsable(studyId));
+    }
+
+    /// 65 bytes in an event are a key's, or who recomputes signatures would call a whole study forged.
+    function test_AContractsApprovalIsNotTakenForAKeys() external {
+        (address key, address seat) = (vm.addr(reviewerKeys[1]), address(new AnySignature()));
+        uint40 until = clock + 300 days;
+        bytes memory own = _sign(reviewerKeys[1], _approvalDigest(1, until));
+        bytes memory others = _sign(STRANGER_KEY, _approvalDigest(1, until));
+        vm.etch(key, seat.code);
+        bytes memory invalid = abi.encodeWithSelector(IStudyRegistry.RegistrySignatureInvalid.selector, key);
+        vm.expectRevert(invalid);
+        registry.approve(studyId, 1, until, abi.encodePacked(key), others);
+        vm.expectRevert(invalid);
+        registry.approve(studyId, 1, until, abi.encodePacked(key), new bytes(65));
+        registry.approve(studyId, 1, until, abi.encodePacked(key), own);
+        registry.approve(studyId, 1, until + 1, abi.encodePacked(key), bytes.concat(others, hex"00"));
+        assertEq(registry.approvalOf(studyId, 1, key), uint256(until) + 1);
     }
 
     /// Approvals that ran out while others were awaited do not count.

@@ -180,6 +180,25 @@ contract BarsTest is LedgerFixture {
         );
     }
 
+    /// What a delivery on record does not protect from: docs/contracts.md, known limits.
+    function test_ARoundThatIsBrokenOffTakesNoDeliveryOnRecord() external {
+        uint32 round = _sealedRound();
+        address site = hospitals[2].account;
+        vm.prank(_coordinator());
+        ledger.abort(studyId, round);
+        _recordFails(
+            round,
+            2,
+            "masked",
+            abi.encodeWithSelector(IRoundLedger.LedgerWrongState.selector, studyId, round, RoundState.Aborted)
+        );
+        _tickTo(ledger.round(studyId, round).deliveryDeadline);
+        _bar(round, 2);
+        assertEq(uint256(ledger.chargedAborts(studyId)), 1);
+        _readmit(2);
+        assertEq(uint256(ledger.barredFor(studyId, site)), 0);
+    }
+
     function test_AReadmissionIsNotUndoneByTheSameAccusation() external {
         uint32 round = _undelivered();
         _bar(round, 2);

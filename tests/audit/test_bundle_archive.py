@@ -14,7 +14,7 @@ import pytest
 from audit import bundle_archive
 from audit.bundle import read_bundle
 from audit.bundle_archive import write_archive
-from audit.bundle_index import INDEX, OBJECTS
+from audit.bundle_index import OBJECTS
 from audit.errors import AuditError, BundleUnusable
 from audit.verify import verify_folder
 from tests.audit.conftest import Written
@@ -146,13 +146,13 @@ def test_a_size_that_is_not_there_or_beyond_the_limits_is_refused(
     packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bomb has to be as large as what it makes."""
-    entry = tarfile.TarInfo(f"bundle/{INDEX}")
+    entry = tarfile.TarInfo("bundle/chain/events.json")
     entry.size = 200 << 20
     bomb = entry.tobuf(tarfile.USTAR_FORMAT) + b"{}"
     refused(packed, tmp_path, bomb, "ends too early")
     entry.size = 8 << 30
     refused(packed, tmp_path, entry.tobuf(tarfile.GNU_FORMAT), "does not begin a file")
-    monkeypatch.setattr(bundle_archive, "MAX_FILE_BYTES", 10)
+    monkeypatch.setattr(bundle_archive, "limit_of", lambda name: 10)
     refused(packed, tmp_path, packed.read_bytes(), "larger than 10 bytes")
     monkeypatch.undo()
     monkeypatch.setattr(bundle_archive, "MAX_TOTAL_BYTES", 10_000)

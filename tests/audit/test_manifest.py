@@ -69,3 +69,8 @@ def test_each_missing_unknown_or_mistyped_field_is_refused(manifest: bytes) -> N
 def test_other_bytes_are_no_manifest(data: bytes) -> None:
     with pytest.raises((ManifestInvalid, NotCanonical)):
         parse(data)
+
+
+def test_a_manifest_that_would_take_much_memory_is_not_read() -> None:
+    with pytest.raises(ManifestInvalid, match="at most"):
+        parse(b"[" + b"[]," * 400_000 + b"[]]")

@@ -193,6 +193,21 @@ def test_whoever_is_given_its_deployment_refuses_it(invented: Invented) -> None:
         Chain.connect(invented.rpc_url, invented.deployment)
 
 
+@pytest.mark.parametrize(
+    ("member", "name"), [("consent_token", "ConsentToken"), ("ledger", "RoundLedger")]
+)
+def test_one_contract_from_elsewhere_is_enough(
+    member: str, name: ev.ContractName, invented: Invented, moving_world: World
+) -> None:
+    """Its code is the known one, and nothing but its address tells how it began."""
+    honest, told = moving_world.deployment, invented.deployment
+    codes = honest.code_hashes | {name: told.code_hashes[name]}
+    changes: dict[str, Any] = {member: told.address(name), "code_hashes": codes}
+    mixed = dataclasses.replace(honest, **changes)
+    with pytest.raises(WrongOrigin, match=name):
+        Chain.connect(invented.rpc_url, mixed)
+
+
 @pytest.mark.parametrize("member", ["maker", "authority"])
 def test_another_origin_than_the_real_one_is_found(
     member: str, bundle: Bundle, written: Written

@@ -43,7 +43,7 @@ FILES: dict[str, tuple[str, bytes]] = {
     "zeros": ("chain/events.json", bytes(8 * DEEP)),
     "length of RLP": ("chain/header.rlp", b"\xff" + b"\xff" * 8 + bytes(100)),
     "deep RLP": ("chain/header.rlp", b"\xc1" * DEEP + b"\xc0"),
-    "long RLP": ("chain/header.rlp", rlp.encode([b"\0" * 100] * 100_000)),
+    "long RLP": ("chain/header.rlp", rlp.encode([b"\0" * 100] * 30_000)),
 }
 
 
@@ -134,6 +134,7 @@ def cases(bundle: Bundle, accounts: Sequence[LocalAccount], folder: Path) -> dic
     for name, text in {
         "index of a million files": b'{"files":{' + b",".join(b'"%d":0' % n for n in range(DEEP)),
         "deep index": b"[" * DEEP,
+        "index of empty arrays": b"[" + b"[]," * 20 * DEEP + b"[]]",
         "empty index": b"",
     }.items():
         (written(bundle, place(name)) / INDEX).write_bytes(text)
