@@ -115,8 +115,13 @@ class ObjectStore:
         if leaves is None:
             if is_cid_of_large(cid):
                 raise ObjectCorrupt(f"{cid} is no file as objects are kept here: its root differs")
+            if len(block) > BLOCK_BYTES:
+                raise ObjectCorrupt(f"{cid} is a block of {len(block)} bytes: no object is one")
             return block
-        return b"".join([self._get_block(cid_of_sha256(leaf.sha256)) for leaf in leaves])
+        blocks = [self._get_block(cid_of_sha256(leaf.sha256)) for leaf in leaves]
+        if [len(block) for block in blocks] != [leaf.size for leaf in leaves]:
+            raise ObjectCorrupt(f"the blocks of {cid} have other sizes than its root says")
+        return b"".join(blocks)
 
     def cid_of(self, digest: bytes) -> str:
         """The CID of an object that the node holds, by the 32 bytes that name it; that of a raw
