@@ -185,12 +185,13 @@ class RoundDriver:
             held = time.monotonic() - sealed_at < self.pacing.close_after_seconds
             if not missing and not held:
                 return
-            withheld = [site for site in missing if site in self._inbox.silent]
-            if withheld or (missing and self._inbox.all_answered):
-                self._keep_undelivered(missing if self._inbox.all_answered else withheld)
+            if missing and self._inbox.all_answered:
+                # Not before, for a code is not signed: one member could give it in another's name,
+                # and have that one barred while its delivery was on the way.
+                self._keep_undelivered(missing)
                 raise self._aborted(
                     "DeliveryWithheld",
-                    f"sealed but not delivered: {withheld or missing}; codes: {self._inbox.codes}",
+                    f"sealed but not delivered: {missing}; codes: {self._inbox.codes}",
                     again=True,
                 )
             if missing and time_at(looks.head) >= sealed.delivery_deadline:

@@ -1,0 +1,86 @@
+"""What a member's node may answer that is no answer: the round goes on without it, or ends by name,
+and nobody else pays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from audit.unixfs import BLOCK_BYTES, MAX_OBJECT_BYTES, root_of
+from chain.messages import RoundState
+from federation.app.coordinator import MaskedDelivery
+from federation.app.reply import WithheldCode
+from federation.app.round_driver import RoundAborted
+from tests.federation.processes import phases
+from tests.small_federation import DESIGN, SmallFederation, small_federation
+
+LIAR, ACCUSED = "site-1", "site-3"
+
+
+@pytest.fixture(scope="module")
+def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallFederation]:
+    """Three sites of which two make a round."""
+    design = replace(DESIGN, min_sites=2, tolerated_colluders=0, rounds=20)
+    folder = tmp_path_factory.mktemp("federation")
+    with small_federation(folder, patients=2, granting=2, design=design) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def nothing_under_way(federation: SmallFederation) -> Iterator[None]:
+    """A test that fails leaves no round to the next one."""
+    yield
+    ledger = federation.coordinator().chain.ledger
+    last = ledger.round_count(federation.study_id)
+    if federation.state(last) in (RoundState.OPEN, RoundState.SEALED):
+        ledger.abort(federation.study_id, last)
+
+
+def sealed_round(federation: SmallFederation) -> tuple[int, dict[str, MaskedDelivery]]:
+    """A sealed round, and what each site delivers to it."""
+    number = federation.open_round()
+    with federation.sites_at(number) as parts:
+        federation.until_committed(number)
+        federation.coordinator().chain.ledger.seal(federation.study_id, number)
+        return number, {site: MaskedDelivery(*part.result()) for site, part in parts.items()}
+
+
+@pytest.mark.parametrize(
+    "masked",
+    [root_of(bytes(2 * BLOCK_BYTES)), bytes(MAX_OBJECT_BYTES + 1)],
+    ids=["the root of a large object", "more than an object holds"],
+)
+def test_bytes_that_no_object_can_be_stop_nothing(
+    federation: SmallFederation, masked: bytes
+) -> None:
+    number, good = sealed_round(federation)
+    bad = MaskedDelivery(masked, good[LIAR].signature)
+    batches = iter([[bad], list(good.values())])
+    federation.driver(number, lambda: (next(batches, []), [], False)).run()
+    assert phases(federation, number).count("delivery-refused") == 1
+    assert federation.state(number) == RoundState.CLOSED
+
+
+def test_who_withholds_in_another_site_s_name_does_not_end_the_round_for_it(
+    federation: SmallFederation,
+) -> None:
+    """Nobody signs that they withhold: so only who has sent nothing in the end is written down."""
+    number, good = sealed_round(federation)
+    accused = federation.keys[ACCUSED].public.account
+    rest = [delivery for site, delivery in good.items() if site not in (LIAR, ACCUSED)]
+    looks = iter(
+        [
+            ([], [], False),
+            (rest, [(accused, WithheldCode.FAILED)], False),  # the liar's answer comes first
+            ([good[ACCUSED]], [], True),
+        ]
+    )
+    driver = federation.driver(number, lambda: next(looks))
+    with pytest.raises(RoundAborted, match="DeliveryWithheld"):
+        driver.run()
+    liar = federation.keys[LIAR].public.account
+    assert federation.coordinator().undelivered() == (number, [liar])
+    federation.coordinator().keep_undelivered(0, [])
