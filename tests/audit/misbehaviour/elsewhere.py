@@ -183,8 +183,8 @@ ELSEWHERE = (
         "withheld-in-another-s-name",
         Who.SITE,
         "says in another site's name that it withholds, to have that one barred",
-        "the coordinator's part of the app: only who sent nothing is written down",
-        "undelivered",
+        "the coordinator's part of the app: only who sent nothing by the deadline is barred",
+        "DeliveryDeadlinePassed",
         _REPLIES + "test_who_withholds_in_another_site_s_name_does_not_end_the_round_for_it",
     ),
     Elsewhere(
@@ -226,6 +226,14 @@ ELSEWHERE = (
         BY_LEDGER,
         "BarsDeliveryRecorded",
         _BARS + "test_a_delivery_goes_on_record_shortly_before_the_deadline_and_saves_the_site",
+    ),
+    Elsewhere(
+        "round-ended-to-bar-who-could-not-deliver",
+        Who.COORDINATOR,
+        "aborts a round as soon as it is sealed, so that no delivery can go on record, and bars",
+        BY_LEDGER,
+        "BarsExcused",
+        _BARS + "test_who_ends_a_round_before_its_deliveries_are_due_can_have_nobody_barred_for_it",
     ),
     Elsewhere(
         "silence-after-the-seal",
