@@ -177,6 +177,9 @@ class RoundDriver:
         sealed = self._ledger.round(self._study, self.round_number)
         self._seal_digest = sealed.seal_digest
         while True:
+            # Known before the look: reading one member's reply may take as long as it likes, and
+            # what the others have sent by then is taken at the next.
+            late = time_at(looks.head) >= sealed.delivery_deadline
             self._inbox.look()
             if looks.may_differ():
                 self._refuse_if_hopeless()
@@ -186,7 +189,6 @@ class RoundDriver:
                 return
             # Not before, whatever was answered: no code is signed, so one member could give it in
             # another's name, and who ends a round early can have nobody barred for it.
-            late = time_at(looks.head) >= sealed.delivery_deadline
             if missing and late and bar_undelivered(self.coordinator, self.round_number, missing):
                 raise self._aborted(
                     "DeliveryDeadlinePassed",

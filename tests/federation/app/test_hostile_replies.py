@@ -78,13 +78,14 @@ def test_who_withholds_in_another_site_s_name_does_not_end_the_round_for_it(
             ([good[ACCUSED]], [], True),
         ]
     )
-    sealed = federation.chain.ledger.round(federation.study_id, number)
+    deadline = federation.chain.ledger.round(federation.study_id, number).delivery_deadline
 
     def replies() -> tuple[list[MaskedDelivery], list[tuple[str, WithheldCode]], bool]:
-        last = ([], [], True)
-        if (look := next(looks, None)) is None:
-            federation.advance(sealed.delivery_deadline - federation.chain.head().timestamp)
-        return look or last
+        if (look := next(looks, None)) is not None:
+            return look
+        if (left := deadline - federation.chain.head().timestamp) > 0:
+            federation.advance(left)
+        return [], [], True
 
     with pytest.raises(RoundAborted, match="DeliveryDeadlinePassed"):
         federation.driver(number, replies).run()
@@ -93,3 +94,21 @@ def test_who_withholds_in_another_site_s_name_does_not_end_the_round_for_it(
         federation.keys[LIAR].public.account: number
     }
     federation.readmit(LIAR)
+
+
+def test_what_came_while_another_reply_was_being_read_is_taken_after_the_deadline(
+    federation: SmallFederation,
+) -> None:
+    """A member that announces a reply and never sends it keeps the coordinator from looking."""
+    number, good = sealed_round(federation)
+    sealed = federation.chain.ledger.round(federation.study_id, number)
+    looks = iter([False, True])
+
+    def replies() -> tuple[list[MaskedDelivery], list[tuple[str, WithheldCode]], bool]:
+        reads_for_long = next(looks, None)
+        if reads_for_long:
+            federation.advance(sealed.delivery_deadline - federation.chain.head().timestamp)
+        return [] if reads_for_long is not None else list(good.values()), [], False
+
+    federation.driver(number, replies).run()
+    assert federation.state(number) == RoundState.CLOSED
