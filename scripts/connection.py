@@ -32,18 +32,12 @@ DeploymentFile = Annotated[
         "--deployment",
         metavar="FILE",
         envvar="ASSENT_DEPLOYMENT",
-        help="Which contracts on which chain: the coordinator's deployment file.",
+        help="Which contracts on which chain: the deployment file, as the sites have it.",
     ),
 ]
 MaybeRpc = Annotated[
     str | None,
     typer.Option(metavar="URL", envvar="ASSENT_RPC", help="A chain node that you trust."),
-]
-MaybeDeploymentFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--deployment", metavar="FILE", envvar="ASSENT_DEPLOYMENT", help="The deployment file."
-    ),
 ]
 Ipfs = Annotated[
     str,

@@ -45,7 +45,9 @@ def say(text: str = "", style: str = "") -> None:
 
 
 def say_command(line: str) -> None:
-    """A command line to copy, on stdout: indented, and never broken by us."""
+    """A command line to copy, on stdout: indented, and never broken by us. Paths and other words
+    that a shell could take apart are the caller's to quote (`shlex`).
+    """
     _out().print(plain(f"  {line}"), soft_wrap=True)
 
 

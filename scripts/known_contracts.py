@@ -1,4 +1,4 @@
-"""The contracts that a reader of a bundle knows the study to live in."""
+"""What a reader of a bundle knows of the study: its contracts and its number."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ from scripts.deployment_file import read_deployment
 if TYPE_CHECKING:
     from audit.manifest import Contracts
 
-KnownDeployment = Annotated[
-    Path | None,
+
+KnownStudy = Annotated[
+    int | None,
     typer.Option(
-        "--deployment",
-        metavar="FILE",
-        envvar="ASSENT_DEPLOYMENT",
-        help="The deployment file that you compared with a site's. The bundle must be of its"
-        " contracts; without it the bundle's own word says which they are.",
+        "--study",
+        min=1,
+        metavar="NUMBER",
+        help="The number of the study that you ask about: anybody may propose another in the same"
+        " contracts. Without it the bundle's own word says which it is of.",
     ),
 ]
 
 
-def known_contracts(deployment: Path | None) -> Contracts | None:
-    """Those of a deployment file; None without one. Raises BadInput."""
+def known_contracts(deployment: Path) -> Contracts:
+    """Those of a deployment file. Raises BadInput."""
     from audit.manifest import Contracts
 
-    if deployment is None:
-        return None
     known = read_deployment(deployment)
     return Contracts(known.chain_id, known.registry, known.consent_token, known.ledger)

@@ -82,10 +82,11 @@ class _Deferred(click.Command):
         parent: click.Context | None = None,
         **extra: Any,
     ) -> click.Context:
-        return _load(self._target).make_context(info_name, args, parent, **extra)
+        return loaded(self._target).make_context(info_name, args, parent, **extra)
 
 
-def _load(target: str) -> click.Command:
+def loaded(target: str) -> click.Command:
+    """The command that a `Command.target` names, as it is called and shown."""
     module, _, name = target.partition(":")
     found = getattr(importlib.import_module(module), name)
     if not isinstance(found, typer.Typer):

@@ -8,19 +8,36 @@ from typing import Annotated
 
 import typer
 
-from scripts.connection import DeploymentFile, Rpc
 from scripts.console import BadInput, say, warn
+from scripts.deployment_file import read_deployment
 
 _POLL_SECONDS = 0.5
 
 
 def serve(
-    rpc: Rpc,
-    deployment: DeploymentFile,
+    # The service's own settings come before those of a person's commands on the same machine.
+    rpc: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            envvar=["ASSENT_API_RPC_URL", "ASSENT_RPC"],
+            help="JSON-RPC address of a chain node you trust.",
+        ),
+    ],
+    deployment: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE",
+            envvar=["ASSENT_API_DEPLOYMENT", "ASSENT_DEPLOYMENT"],
+            help="Which contracts on which chain: the deployment file.",
+        ),
+    ],
     ipfs: Annotated[
         str | None,
         typer.Option(
-            metavar="MULTIADDR", envvar="ASSENT_IPFS", help="API of an IPFS node, for documents."
+            metavar="MULTIADDR",
+            envvar=["ASSENT_API_IPFS", "ASSENT_IPFS"],
+            help="API of an IPFS node, for documents.",
         ),
     ] = None,
     database: Annotated[
@@ -51,8 +68,12 @@ def serve(
         str | None,
         typer.Option(metavar="URL", help="The origin that browsers use; https unless local."),
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8800,
+    host: Annotated[
+        str, typer.Option(envvar="ASSENT_API_HOST", help="Address to listen on.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, envvar="ASSENT_API_PORT", help="Port to listen on.")
+    ] = 8800,
     logs: Annotated[Path, typer.Option(metavar="FOLDER", help="Where logs go.")] = Path("logs"),
 ) -> None:
     """Serve consent and audit over HTTP, until Ctrl-C.
@@ -103,14 +124,10 @@ def serve(
 
 def _refuse_unusable(deployment: Path, host: str, port: int) -> None:
     """What would end the service's processes a while after their start, said at once."""
-    from chain.deployment import Deployment
     from scripts.local.settings import PortTaken
     from stack.ports import is_free
 
-    try:
-        Deployment.load(deployment)
-    except ValueError as error:
-        raise BadInput(f"--deployment: {error}") from None
+    read_deployment(deployment)
     # Else the program that listens there would answer for ours.
     if not is_free(port, host):
         raise PortTaken(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +18,7 @@ from scripts.console import (
     warn,
     warn_of_loading,
 )
-from scripts.local.options import StateFolder, layout_of
+from scripts.local.options import StateFolder, layout_to_fill
 
 if TYPE_CHECKING:
     from scripts.local.layout import Layout
@@ -63,7 +64,7 @@ def up(
     from scripts.local.running import alone_with, recorded, stop_everything, strays
     from scripts.local.settings import refuse_taken_ports, settled
 
-    layout = layout_of(state)
+    layout = layout_to_fill(state)
     layout.make()
     with alone_with(layout):
         settings = settled(layout.settings, chain, sites, deployer_key, confirmations)
@@ -134,7 +135,7 @@ def _show(layout: Layout, settings: Settings, json_: bool) -> None:
     exports = {"ASSENT_RPC": rpc_url(settings), "ASSENT_DEPLOYMENT": layout.deployment}
     exports |= {"ASSENT_IPFS": ipfs_api(settings), "ASSENT_API": service_url(settings)}
     for name, value in exports.items():
-        say_command(f"export {name}={value}")
+        say_command(f"export {name}={shlex.quote(str(value))}")
     for persona, lines in commands.items():
         say(f"{persona}:", "cyan")
         for line in lines:

@@ -26,11 +26,6 @@ from study.claims import standings
 from study.evidence_facts import EvidenceFacts
 from study.report_parts import BoardReport, Facts, Part, Section, Table, Text
 
-_WHOSE = (
-    " That it is evidence of your study, of its contracts and its reviewers, is the bundle's own"
-    " word: compare those among the identifiers with what a site has, or give --deployment."
-)
-
 
 def board_report(facts: EvidenceFacts) -> BoardReport:
     """Everything it says; of a bundle without a history, the verdict and the checks alone."""
@@ -72,7 +67,7 @@ def _verdict(facts: EvidenceFacts) -> str:
         faults = f" {count} fault{'s are' if count > 1 else ' is'} on record." if count else ""
         return (
             f"All {len(report.checks)} checks hold, up to block {report.block_number}"
-            f" ({_when(report.block_time)}).{faults}{'' if report.compared else _WHOSE}"
+            f" ({_when(report.block_time)}).{faults}"
         )
     number = len(report.failed)
     words = (
@@ -100,7 +95,6 @@ def _holds(facts: EvidenceFacts) -> Section:
         ("block", f"{report.block_number}, {_when(report.block_time)}"),
         ("block hash", "0x" + report.block_hash.hex()),
         ("trusted", "yes: it is the hash that the reader gave" if report.trusted else "NO"),
-        ("contracts", f"{'' if report.compared else 'NOT '}compared with a deployment file"),
         ("source", "the study's bundle alone, with no network; times are the chain's"),
     )
     return Section("Up to when this holds", (Facts(rows),))

@@ -1,4 +1,7 @@
-"""Structured logs: one JSON object a line, on standard error, with nothing about a person."""
+"""Structured logs: one JSON object a line, on standard output, with nothing about a person.
+
+What libraries have to say goes to standard error, in the same form.
+"""
 
 from __future__ import annotations
 

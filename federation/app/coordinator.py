@@ -113,6 +113,14 @@ class Coordinator:
         if folder.exists():
             folder.rmdir()
 
+    def takes(self, name: str) -> bool:
+        """Whether a file of this name was in the folder; it is not any more."""
+        try:
+            (self.folder / name).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
     def note(self, round_number: int, phase: str, **facts: Any) -> None:
         """Appends one line to ``progress.jsonl``, which the study's operator watches."""
         line = {"time": round(time.time(), 3), "round": round_number, "phase": phase, **facts}

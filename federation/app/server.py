@@ -17,7 +17,7 @@ def main(grid: Grid, context: Context) -> None:
     """Runs the rounds that the run configuration asks for.
 
     Run configuration: ``rounds`` (int), ``reruns`` (int), ``sites-wait-seconds``,
-    ``seal-after-seconds`` and ``close-after-seconds`` (float).
+    ``seal-after-seconds`` and ``close-after-seconds`` (float), ``stop-file`` (str).
     """
     config = context.run_config
     coordinator = Coordinator.from_environment()
@@ -31,5 +31,6 @@ def main(grid: Grid, context: Context) -> None:
             seal_after_seconds=float(config["seal-after-seconds"]),
             close_after_seconds=float(config["close-after-seconds"]),
         ),
+        stop_file=str(config["stop-file"]),
     )
     ConsentedRounds(coordinator, recipe_of(coordinator, terms), schedule).start(grid)

@@ -42,12 +42,15 @@ class Schedule:
         reruns: how often an aborted round may be run again, in all.
         sites_wait_seconds: how long to wait for sites to connect before each round.
         pacing: how long a round is held open.
+        stop_file: name of a file in the coordinator's folder; once it is there, no further round is
+            opened. "" for none.
     """
 
     rounds: int
     reruns: int = 3
     sites_wait_seconds: float = 60.0
     pacing: Pacing = field(default_factory=Pacing)
+    stop_file: str = ""
 
 
 class ConsentedRounds(Strategy):
@@ -94,7 +97,8 @@ class ConsentedRounds(Strategy):
     def start(  # type: ignore[override]
         self, grid: Grid, initial_arrays: ArrayRecord | None = None, **_: object
     ) -> Result:
-        """Finishes a round left sealed by an earlier process, then runs the schedule.
+        """Finishes a round left sealed by an earlier process, then runs the schedule, unless it is
+        told to stop: a round under way is brought to its end, for a sealed one is paid for.
 
         Raises:
             CannotOpen, SitesMissing, RoundAborted, chain.errors.ChainError.
@@ -102,7 +106,7 @@ class ConsentedRounds(Strategy):
         self._finish_earlier_round(grid)
         reruns = self._schedule.reruns
         closed = 0
-        while closed < self._schedule.rounds:
+        while closed < self._schedule.rounds and not self._told_to_stop():
             try:
                 self._run_round(grid, is_last=closed + 1 == self._schedule.rounds)
                 closed += 1
@@ -111,6 +115,12 @@ class ConsentedRounds(Strategy):
                     raise
                 reruns -= 1
         return Result()
+
+    def _told_to_stop(self) -> bool:
+        told = bool(self._schedule.stop_file) and self._coordinator.takes(self._schedule.stop_file)
+        if told:
+            self._coordinator.note(0, "stopped")
+        return told
 
     def _finish_earlier_round(self, grid: Grid) -> None:
         """Finishes what a process that died left behind; a sealed round is paid for already.

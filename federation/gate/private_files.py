@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from pathlib import Path
 
@@ -82,13 +83,19 @@ def write_private_file(path: Path, data: bytes) -> None:
 
     Raises:
         FileExistsError: there is one; secrets are never overwritten.
+        OSError: it could not be written, on a full disk for instance; there is no file.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with open(os.open(path, flags, 0o600), "wb") as file:  # noqa: PTH123
-        os.fchmod(file.fileno(), 0o600)
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    handle = os.open(path, flags, 0o600)
+    try:
+        with open(handle, "wb") as file:  # noqa: PTH123
+            os.fchmod(file.fileno(), 0o600)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink()  # else it would be taken for a secret, and be in the way of the next one
+        raise
     sync_folder(path.parent)
 
 
@@ -115,4 +122,5 @@ def _require_own(path: Path, status: os.stat_result, mode: str) -> None:
     if status.st_uid != os.geteuid():
         raise PrivateFileUnsafe(f"{path} belongs to another user; give it to the site's user")
     if stat.S_IMODE(status.st_mode) & 0o077:
-        raise PrivateFileUnsafe(f"{path} is open to other users; run: chmod {mode} {path}")
+        command = f"chmod {mode} {shlex.quote(str(path))}"
+        raise PrivateFileUnsafe(f"{path} is open to other users; run: {command}")

@@ -14,12 +14,17 @@ logs/, run/    what the running site writes; not in backups
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 from chain.deployment import Deployment
 from federation.gate.keys import SiteKeys
-from federation.gate.private_files import make_private_folder, require_private_folder
+from federation.gate.private_files import (
+    PrivateFileUnsafe,
+    make_private_folder,
+    require_private_folder,
+)
 from federation.gate.records.store import RecordStore
 from federation.gate.site import SiteFolderInvalid
 
@@ -65,7 +70,12 @@ def require_site_folder(folder: Path) -> Path:
         SiteFolderInvalid: there are no keys in it.
     """
     found = Path(folder).absolute()
-    require_private_folder(found)
+    try:
+        require_private_folder(found)
+    except PrivateFileUnsafe:
+        # Whoever mistypes a name must not be told to close that folder to its other users.
+        if not found.is_dir() or not os.access(found, os.X_OK) or (found / "keys").is_dir():
+            raise
     if not (found / "keys").is_dir():
         raise SiteFolderInvalid(f"{found} is no site's folder; make one with `assent site init`")
     return found

@@ -101,4 +101,4 @@ def _tell(study: int, found: FetchedCheckpoint, out: Path, checked: bool, json_:
     say(f"Wrote {out}. To load it:")
     say_command("from pathlib import Path")
     say_command("from audit.checkpoint import read")
-    say_command(f'prior = read(Path("{out}").read_bytes()).arrays()')
+    say_command(f"prior = read(Path({str(out)!r}).read_bytes()).arrays()")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -38,8 +39,8 @@ def demo(
     console.print("deployment.json")
     console.print("Verify the bundle yourself, on any machine and with no network:")
     say_command(
-        f"assent verify {out}/bundle --trust-block 0x{outcome.trust_block.hex()}"
-        f" --deployment {out}/deployment.json"
+        f"assent verify {shlex.quote(f'{out}/bundle')} --trust-block 0x{outcome.trust_block.hex()}"
+        f" --deployment {shlex.quote(f'{out}/deployment.json')} --study {outcome.study_id}"
     )
     if not outcome.verified:
         raise typer.Exit(1)

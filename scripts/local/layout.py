@@ -94,11 +94,29 @@ class Layout:
     def log(self, name: str) -> Path:
         return self.logs / f"{name}.log"
 
+    @property
+    def holds_something_else(self) -> bool:
+        """Whether the folder is there and was filled by anything but `make` and what follows it.
+
+        Raises:
+            NotADirectoryError
+        """
+        if self.settings.is_file() or not self.state.exists():
+            return False
+        return not {one.name for one in self.state.iterdir()} <= {
+            one.name for one in self._first_folders
+        }
+
     def make(self) -> None:
         """Makes the folders that must exist before anything starts."""
         self.state.mkdir(parents=True, exist_ok=True)
         self.state.chmod(0o700)
-        for folder in (
+        for folder in (*self._first_folders, self.temporary):
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+    @property
+    def _first_folders(self) -> tuple[Path, ...]:
+        return (
             self.people,
             self.logs,
             self.superlink,
@@ -106,6 +124,4 @@ class Layout:
             self.service,
             self.state / "sites",
             self.fork_server_socket.parent,
-            self.temporary,
-        ):
-            folder.mkdir(mode=0o700, exist_ok=True)
+        )

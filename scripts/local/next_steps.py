@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from shlex import quote
+
 from scripts.local.layout import Layout
 from scripts.local.settings import Settings
 
@@ -12,9 +15,12 @@ def next_commands(layout: Layout, settings: Settings, study: int | None) -> dict
     Words in capitals are the reader's to fill in. Nobody but the named accounts holds ether, so
     what patients and reviewers sign is carried by the relayer.
     """
-    site = layout.site(settings.sites[0])
+    site = _word(layout.site(settings.sites[0]))
     number = "STUDY" if study is None else str(study)
-    carrier = f"--carrier-key {layout.people / 'relayer.key'}"
+    carrier = f"--carrier-key {_word(layout.people / 'relayer.key')}"
+    reviewer = _word(layout.people / "reviewer-1.key")
+    coordinator = f"--coordinator {_word(layout.coordinator)} --app {_word(layout.app)}"
+    state = _word(layout.state)
     return {
         "site engineer": [
             f"assent site load {site} EXPORT",
@@ -26,10 +32,10 @@ def next_commands(layout: Layout, settings: Settings, study: int | None) -> dict
         ],
         "reviewer": [
             f"assent irb show {number}",
-            f"assent irb suspend {number} --key {layout.people / 'reviewer-1.key'} {carrier}",
+            f"assent irb suspend {number} --key {reviewer} {carrier}",
         ],
         "coordinator": [
-            f"assent study run {number} --coordinator {layout.coordinator} --app {layout.app}",
+            f"assent study run {number} {coordinator}",
             f"assent study bundle {number} BUNDLE",
         ],
         "app developer": [
@@ -38,7 +44,12 @@ def next_commands(layout: Layout, settings: Settings, study: int | None) -> dict
         ],
         "everyone": [
             f"assent study show {number}",
-            f"assent status --state {layout.state}",
-            f"assent down --state {layout.state}",
+            f"assent status --state {state}",
+            f"assent down --state {state}",
         ],
     }
+
+
+def _word(path: Path) -> str:
+    """A path as one word of a shell's line."""
+    return quote(str(path))

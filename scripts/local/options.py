@@ -31,6 +31,23 @@ def layout_of(state: Path | None) -> Layout:
     return Layout(Path(base).absolute() / "assent")
 
 
+def layout_to_fill(state: Path | None) -> Layout:
+    """As `layout_of`. Raises BadInput when something else is there: it would be closed to all other
+    users, and files of ours would lie among those of others.
+    """
+    layout = layout_of(state)
+    try:
+        strange = layout.holds_something_else
+    except NotADirectoryError:
+        raise BadInput(f"--state: {layout.state} is no folder; name another one") from None
+    if strange:
+        raise BadInput(
+            f"--state: {layout.state} is neither empty nor a state of `assent up`, which has an"
+            " up.json: name a new folder, or restore that file"
+        )
+    return layout
+
+
 def existing_layout(state: Path | None) -> Layout:
     """As `layout_of`. Raises BadInput when no `assent up` was ever run there."""
     layout = layout_of(state)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from scripts.acts import write_act
 from scripts.connection import DeploymentFile, Rpc, connect
 from scripts.console import BadInput, JsonOption, say, show_json
+from scripts.deployment_file import read_deployment
 from scripts.json_file import read_json
 from scripts.patient.revoking import TokenId, token_number
-
-if TYPE_CHECKING:
-    from chain.deployment import Deployment
 
 PublicKey = Annotated[
     Path,
@@ -51,8 +49,9 @@ def passkey(public_key: PublicKey, deployment: DeploymentFile, json_: JsonOption
     from chain.messages import account_of_signer
     from chain.passkeys import passkey_signer
 
+    verifier = read_deployment(deployment).webauthn_verifier
     try:
-        signer = passkey_signer(_deployment(deployment).webauthn_verifier, public_key.read_bytes())
+        signer = passkey_signer(verifier, public_key.read_bytes())
     except ValueError as error:
         raise BadInput(f"{public_key}: {error}") from None
     address = account_of_signer(signer)
@@ -83,16 +82,7 @@ def assemble(
         read_json(typed_data),
         public_key.read_bytes(),
         read_json(assertion),
-        _deployment(deployment).webauthn_verifier,
+        read_deployment(deployment).webauthn_verifier,
         None if enrolment is None else EnrolmentFile.load(enrolment),
     )
     write_act(act, out)
-
-
-def _deployment(path: Path) -> Deployment:
-    from chain.deployment import Deployment
-
-    try:
-        return Deployment.load(path)
-    except ValueError as error:
-        raise BadInput(f"--deployment: {error}") from None

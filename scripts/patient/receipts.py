@@ -92,7 +92,7 @@ def open_receipt(
     file: Annotated[Path, typer.Argument(help="A receipt, sealed or open.", metavar="FILE")],
     rpc: Rpc,
     deployment: DeploymentFile,
-    receipt_key: ReceiptKeyFile | None = None,
+    receipt_key: ReceiptKeyFile = None,
     out: Annotated[
         Path | None, typer.Option(metavar="OUT.json", help="Write the open receipt here.")
     ] = None,

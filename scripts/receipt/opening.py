@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SEALED_SCHEMA = "assent-sealed-receipt-1"
 MAX_BYTES = 1 << 20
 ReceiptKeyFile = Annotated[
-    Path,
+    Path | None,
     typer.Option("--receipt-key", metavar="FILE", help="What `receipt-key` made (mode 600)."),
 ]
 

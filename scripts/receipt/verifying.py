@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scripts.connection import connect
+from scripts.connection import DeploymentFile, MaybeRpc, connect
 from scripts.console import BadInput, JsonOption, say, show_json
 from scripts.receipt.opening import ReceiptKeyFile, opened_receipt
 from scripts.trusted_block import TrustBlock
@@ -20,28 +20,14 @@ if TYPE_CHECKING:
 
 def verify(
     receipt: Annotated[Path, typer.Argument(help="A receipt, sealed or open.", metavar="FILE")],
+    deployment: DeploymentFile,
     bundle: Annotated[
         Path | None,
         typer.Option(metavar="BUNDLE", help="Check it offline, against a study's bundle."),
     ] = None,
     trust_block: TrustBlock = "",
-    rpc: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            envvar="ASSENT_RPC",
-            help="Check it online: JSON-RPC address of a chain node you trust.",
-        ),
-    ] = None,
-    deployment: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            envvar="ASSENT_DEPLOYMENT",
-            help="Which contracts on which chain; a bundle must be of them.",
-        ),
-    ] = None,
-    receipt_key: ReceiptKeyFile | None = None,
+    rpc: MaybeRpc = None,
+    receipt_key: ReceiptKeyFile = None,
     json_: JsonOption = False,
 ) -> None:
     """Say what a receipt proves: what a hospital committed to about a patient in one round.
@@ -52,17 +38,15 @@ def verify(
     """
     if bundle is not None:
         found, words = _offline(receipt, bundle, trust_block, deployment, receipt_key)
-    elif rpc and deployment:
+    elif rpc:
         found, words = _online(receipt, rpc, deployment, receipt_key)
     else:
-        raise BadInput(
-            "name what to check it against: --bundle and --trust-block, or --rpc and --deployment"
-        )
+        raise BadInput("name what to check it against: --bundle and --trust-block, or --rpc")
     show_json(_to_json(found, words)) if json_ else say(words)
 
 
 def _offline(
-    file: Path, bundle: Path, trust_block: str, deployment: Path | None, receipt_key: Path | None
+    file: Path, bundle: Path, trust_block: str, deployment: Path, receipt_key: Path | None
 ) -> _Proven:
     from chain.messages import consent_domain
     from scripts.proven_history import proven_history

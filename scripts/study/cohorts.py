@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.connection import MaybeDeploymentFile, MaybeRpc, StudyNumber, connect
+from scripts.connection import DeploymentFile, MaybeRpc, StudyNumber, connect
 from scripts.console import BadInput, JsonOption, say, show_json
 from scripts.trusted_block import TrustBlock
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def cohorts(
     study: StudyNumber,
     round_: Annotated[int, typer.Argument(min=1, help="Which round.", metavar="ROUND")],
+    deployment: DeploymentFile,
     rpc: MaybeRpc = None,
-    deployment: MaybeDeploymentFile = None,
     bundle: Annotated[
         Path | None,
         typer.Option(metavar="BUNDLE", help="Read it in a bundle instead, offline."),
@@ -65,7 +65,7 @@ def cohorts(
 
 
 def _history(
-    study: int, rpc: str | None, deployment: Path | None, bundle: Path | None, trust_block: str
+    study: int, rpc: str | None, deployment: Path, bundle: Path | None, trust_block: str
 ) -> tuple[StudyState, str]:
     if bundle is not None:
         from scripts.proven_history import proven_history
@@ -74,8 +74,8 @@ def _history(
         if held.study != study:
             raise BadInput(f"{bundle} is of study {held.study}, not {study}")
         return history, f"as of block {held.block_number}"
-    if rpc is None or deployment is None:
-        raise BadInput("name --rpc and --deployment, or a --bundle")
+    if rpc is None:
+        raise BadInput("name what to read it from: --rpc, or --bundle")
     from study.overview import replay
 
     chain = connect(rpc, deployment)

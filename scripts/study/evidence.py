@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -56,7 +57,8 @@ def bundle(
     say(f"Wrote {out}, as of block {number}:")
     say(block)
     say(f"Ask two sites what their own nodes say: `assent study block {number}`. Then:")
-    say_command(f"assent verify {out} --trust-block HASH")
+    known = ["--trust-block", "HASH", "--deployment", deployment, "--study", study]
+    say_command(shlex.join(map(str, ["assent", "verify", out, *known])))
 
 
 def _gather(

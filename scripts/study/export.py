@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from scripts.connection import DeploymentFile
 from scripts.console import BadInput, JsonOption, say, show_json, warn
-from scripts.known_contracts import KnownDeployment, known_contracts
+from scripts.known_contracts import KnownStudy, known_contracts
 from scripts.study.beside_bundle import require_beside
 from scripts.trusted_block import TrustBlock, hash_of
 
@@ -19,8 +20,9 @@ def export(
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="A new folder for what is written.")
     ],
+    deployment: DeploymentFile,
     trust_block: TrustBlock = "",
-    deployment: KnownDeployment = None,
+    study: KnownStudy = None,
     json_: JsonOption = False,
 ) -> None:
     """Write a study's evidence as an RO-Crate: the bundle, its provenance (PROV), its metadata.
@@ -36,7 +38,8 @@ def export(
         raise BadInput(f"{out} is there already: name a new folder")
     require_beside(out, bundle)
     warn(f"Verifying {bundle} ...")
-    facts = read_facts(bundle, hash_of(trust_block), contracts=known_contracts(deployment))
+    known = known_contracts(deployment)
+    facts = read_facts(bundle, hash_of(trust_block), known, study=study)
     if not facts.report.ok or facts.study is None:
         warn(
             f"{len(facts.report.failed)} of {len(facts.report.checks)} checks do not hold, so"

@@ -74,8 +74,9 @@ nav ol { columns: 2; } footer { margin-top: 3rem; color: #444; font-size: .9rem;
 {% elif kind == "Quote" %}<h3>{{ part.caption }}</h3><blockquote>{{ part.words }}</blockquote>
 {% endif %}{% endfor %}{% endfor %}
 </main>
-<footer>Made from the study's bundle by <code>assent study report</code>. Anyone with the bundle and
-the block's hash can make it again, and <code>assent verify</code> shows every check.</footer>
+<footer>Made from the study's bundle by <code>assent study report</code>. Anyone with the bundle,
+the deployment file and the block's hash can make it again, and <code>assent verify</code> shows
+every check.</footer>
 </body>
 </html>
 """

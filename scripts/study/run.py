@@ -40,11 +40,14 @@ def run(
 ) -> None:
     """Run rounds through Flower, with the app that the study approved and no other.
 
-    The SuperLink must have been started with ASSENT_COORDINATOR_DIR set to the same folder. Exits
-    with 1 when the app is not the approved one, or the rounds did not all close.
+    The SuperLink must have been started with ASSENT_COORDINATOR_DIR set to the same folder. It runs
+    the rounds: they go on when this command is killed. Ctrl-C opens no further round, and brings
+    the one under way to its end, since a sealed round is charged; a second Ctrl-C does not wait for
+    that. Exits with 1 when the app is not the approved one, or the rounds did not all close.
     """
     from federation.app.coordinator import CoordinatorConfig
     from federation.planning.running import require_approved_app
+    from scripts.study.stopping import Stopping
     from stack.flower_run import FlowerHome, run_app
 
     config = CoordinatorConfig.load(coordinator)
@@ -59,10 +62,14 @@ def run(
         require_approved_app(chain, study, folder)
         before = chain.ledger.last_closed(study)
         warn(f"Running. Progress: {coordinator / 'progress.jsonl'}, log: {log}")
-        outcome = run_app(
-            folder, FlowerHome(home), log, run_config={"rounds": rounds, "reruns": reruns}
-        )
+        with Stopping(coordinator, folder) as stopping:
+            settings: dict[str, int | str] = {"rounds": rounds, "reruns": reruns}
+            settings |= stopping.run_config
+            outcome = run_app(folder, FlowerHome(home), log, run_config=settings)
     last = chain.ledger.last_closed(study)
+    if stopping.was_heard and outcome.succeeded:
+        warn(f"Stopped. Round {last} is the newest that is closed.")
+        raise KeyboardInterrupt
     if json_:
         show_json(
             {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.connection import MaybeDeploymentFile, MaybeRpc, StudyNumber, connect
+from scripts.connection import DeploymentFile, MaybeRpc, StudyNumber, connect
 from scripts.console import BadInput, JsonOption, say, show_json, show_table, warn
 from scripts.known_contracts import known_contracts
 from scripts.trusted_block import TrustBlock, hash_of
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 def withdrawals(
     study: StudyNumber,
+    deployment: DeploymentFile,
     rpc: MaybeRpc = None,
-    deployment: MaybeDeploymentFile = None,
     bundle: Annotated[
         Path | None,
         typer.Option(metavar="BUNDLE", help="Work it out of a bundle instead, offline."),
@@ -34,8 +34,8 @@ def withdrawals(
     code = 0
     if bundle is not None:
         found, code = _of_bundle(study, bundle, trust_block, deployment)
-    elif rpc is None or deployment is None:
-        raise BadInput("name --rpc and --deployment, or a --bundle")
+    elif rpc is None:
+        raise BadInput("name what to read it from: --rpc, or --bundle")
     else:
         found = _of_node(study, rpc, deployment)
     if json_:
@@ -54,7 +54,7 @@ def _of_node(study: int, rpc: str, deployment: Path) -> list[Withdrawal]:
 
 
 def _of_bundle(
-    study: int, bundle: Path, trust_block: str, deployment: Path | None
+    study: int, bundle: Path, trust_block: str, deployment: Path
 ) -> tuple[list[Withdrawal], int]:
     from audit.verify import verify_folder
 

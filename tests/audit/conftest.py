@@ -29,14 +29,21 @@ from tests.world import World, deployed
 
 @dataclass(frozen=True)
 class Written:
-    """A bundle's folder, the block that a reader may trust, the keys of all who took part, and what
-    their sites could disclose.
+    """A bundle's folder, the block that a reader may trust and the deployment file that he has, the
+    keys of all who took part, and what their sites could disclose.
     """
 
     folder: Path
     trust_block: bytes
+    deployment: Path
     accounts: tuple[LocalAccount, ...]
     disclosures: tuple[Disclosure, ...]
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Options of a command that reads the bundle: what its reader knows from elsewhere."""
+        block = "0x" + self.trust_block.hex()
+        return "--trust-block", block, "--deployment", str(self.deployment)
 
     def copy(self, to: Path) -> Path:
         return Path(shutil.copytree(self.folder, to))
@@ -65,7 +72,8 @@ def _written(factory: pytest.TempPathFactory, history: Callable[[World], RealStu
         if not kept.exists():
             kept.write_bytes(pickle.dumps(_write(factory.mktemp(name), history)))
     folder, trust_block, keys, cohorts = pickle.loads(kept.read_bytes())
-    return Written(folder, trust_block, tuple(Account.from_key(key) for key in keys), cohorts)
+    accounts = tuple(Account.from_key(key) for key in keys)
+    return Written(folder, trust_block, folder.parent / "deployment.json", accounts, cohorts)
 
 
 def _write(
@@ -75,6 +83,7 @@ def _write(
     with _world_apart(folder) as world:
         study = history(world)
         trust_block = study.write(folder / "bundle")
+        world.deployment.save(folder / "deployment.json")
         keys = [bytes(account.key) for account in world.accounts]
         return folder / "bundle", trust_block, keys, tuple(study.disclosures.values())
 

@@ -196,8 +196,7 @@ def test_the_command_opens_disclosures_and_says_what_does_not_hold(
     (tmp_path / "junk.json").write_text("[]")
 
     def verified(*options: object) -> tuple[int, str]:
-        trusted = ("--trust-block", written.trust_block.hex())
-        code = call(["verify", str(written.folder), *trusted, *map(str, options)])
+        code = call(["verify", str(written.folder), *written.known, *map(str, options)])
         said = capsys.readouterr()
         return code, " ".join((said.out + said.err).split())
 

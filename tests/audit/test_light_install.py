@@ -13,9 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from audit.bundle import read_bundle
-from chain.artifacts import DEPLOYED_NAMES
-from chain.deployment import Deployment
 from stack.binaries import ROOT
 from tests.audit.conftest import Written
 from tests.audit.test_receipts_offline import newest, receipt_of
@@ -84,30 +81,6 @@ def run(python: Path, folder: Path, *arguments: object) -> subprocess.CompletedP
     )
 
 
-def deployment_of(written: Written, folder: Path) -> Path:
-    """A deployment file with the contracts of a bundle; nothing else in it counts here."""
-    contracts = read_bundle(written.folder).contracts
-    nowhere = "0x" + "00" * 20
-    made = Deployment(
-        chain_id=contracts.chain_id,
-        genesis_hash=bytes(32),
-        registry=contracts.registry,
-        consent_token=contracts.consent_token,
-        ledger=contracts.ledger,
-        maker=nowhere,
-        authority=nowhere,
-        consortium=nowhere,
-        p256_verifier=nowhere,
-        webauthn_verifier=nowhere,
-        guardian_accounts=nowhere,
-        block_number=0,
-        code_hashes=dict.fromkeys(DEPLOYED_NAMES, bytes(32)),
-    )
-    path = folder / "deployment.json"
-    made.save(path)
-    return path
-
-
 def test_the_extra_brings_nothing_heavy(laptop: Path) -> None:
     listed = subprocess.run(
         [
@@ -126,9 +99,7 @@ def test_the_extra_brings_nothing_heavy(laptop: Path) -> None:
 
 
 def test_a_study_is_verified_there(laptop: Path, written: Written, tmp_path: Path) -> None:
-    trusted = ("--trust-block", "0x" + written.trust_block.hex())
-    deployment = ("--deployment", deployment_of(written, tmp_path))
-    done = run(laptop, tmp_path, "verify", written.folder, *trusted, *deployment, "--json")
+    done = run(laptop, tmp_path, "verify", written.folder, *written.known, "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
     assert report["ok"] is report["contracts"]["compared"] is True
@@ -139,7 +110,7 @@ def test_a_study_is_verified_there(laptop: Path, written: Written, tmp_path: Pat
 def test_a_receipt_is_verified_there(laptop: Path, written: Written, tmp_path: Path) -> None:
     file = tmp_path / "receipt.json"
     file.write_bytes(receipt_of(newest(written)[0], 0).to_bytes())
-    options = ("--bundle", written.folder, "--trust-block", written.trust_block.hex())
+    options = ("--bundle", written.folder, *written.known)
     done = run(laptop, tmp_path, "receipt", "verify", file, *options)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "committed on the chain" in " ".join(done.stdout.split())
@@ -149,8 +120,7 @@ def test_a_receipt_is_verified_there(laptop: Path, written: Written, tmp_path: P
 def test_a_board_report_and_an_export_are_written_there(
     laptop: Path, written: Written, tmp_path: Path, what: str
 ) -> None:
-    trusted = ("--trust-block", "0x" + written.trust_block.hex())
-    command = ("study", what, written.folder, *trusted, "--out", tmp_path / "out", "--json")
+    command = ("study", what, written.folder, *written.known, "--out", tmp_path / "out", "--json")
     done = run(laptop, tmp_path, *command)
     assert done.returncode == 0, done.stdout + done.stderr
     assert all(Path(file).stat().st_size for file in json.loads(done.stdout)["files"])
@@ -158,8 +128,7 @@ def test_a_board_report_and_an_export_are_written_there(
 
 
 def test_withdrawals_are_worked_out_there(laptop: Path, written: Written, tmp_path: Path) -> None:
-    trusted = ("--trust-block", "0x" + written.trust_block.hex())
-    command = ("study", "withdrawals", "1", "--bundle", written.folder, *trusted)
+    command = ("study", "withdrawals", "1", "--bundle", written.folder, *written.known)
     done = run(laptop, tmp_path, *command)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "bounded" in done.stdout and done.stderr.strip() == "[]"
@@ -170,12 +139,11 @@ def test_no_command_loads_anything_heavy_where_it_is_installed(
 ) -> None:
     file = tmp_path / "receipt.json"
     file.write_bytes(receipt_of(newest(written)[0], 0).to_bytes())
-    trusted = ("--trust-block", written.trust_block.hex())
     for arguments in (
-        ("verify", written.folder, *trusted, "--deployment", deployment_of(written, tmp_path)),
-        ("receipt", "verify", file, "--bundle", written.folder, *trusted),
-        ("study", "report", written.folder, *trusted, "--out", tmp_path / "report"),
-        ("study", "export", written.folder, *trusted, "--out", tmp_path / "crate"),
+        ("verify", written.folder, *written.known),
+        ("receipt", "verify", file, "--bundle", written.folder, *written.known),
+        ("study", "report", written.folder, *written.known, "--out", tmp_path / "report"),
+        ("study", "export", written.folder, *written.known, "--out", tmp_path / "crate"),
     ):
         done = subprocess.run(
             [sys.executable, "-c", ALONE, *map(str, arguments)],

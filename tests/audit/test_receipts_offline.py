@@ -133,13 +133,12 @@ def test_the_command_says_it_offline_from_a_folder_or_a_file(desk: Desk, written
     file.write_bytes(receipt_of(shown, 0).to_bytes())
     packed = desk.folder / "study.tar"
     write_archive(written.folder, packed)
-    trusted = ("--trust-block", "0x" + written.trust_block.hex())
     for bundle in (written.folder, packed):
-        code, words = desk.verify(file, "--bundle", bundle, *trusted)
+        code, words = desk.verify(file, "--bundle", bundle, *written.known)
         assert code == 0, words
         assert "committed on the chain" in words
         assert "As of block" in words
-    code, words = desk.verify(file, "--bundle", packed, *trusted, "--json")
+    code, words = desk.verify(file, "--bundle", packed, *written.known, "--json")
     assert code == 0
     told = json.loads(words)
     assert "committed on the chain" in told.pop("proves")
@@ -158,22 +157,21 @@ def test_the_command_says_it_offline_from_a_folder_or_a_file(desk: Desk, written
 def test_a_reviewer_learns_the_roots_that_receipts_are_compared_with(
     desk: Desk, written: Written, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    trusted = ("--trust-block", "0x" + written.trust_block.hex())
+    deployed = ("--bundle", str(written.folder), "--deployment", str(written.deployment))
+    options = ("--bundle", str(written.folder), *written.known)
     roots = {(one.round_number, one.site): receipt_of(one, 0).root for one in newest(written)}
     for number in (1, 3):
-        line = ["study", "cohorts", "1", str(number), "--bundle", str(written.folder), *trusted]
-        assert call([*line, "--json"]) == 0
+        assert call(["study", "cohorts", "1", str(number), *options, "--json"]) == 0
         found = json.loads(capsys.readouterr().out)
         assert {one["site"]: one["cohort_root"] for one in found["cohorts"]} == {
             site: "0x" + root.hex() for (of, site), root in roots.items() if of == number
         }
         assert all(one["sealed_in"] for one in found["cohorts"])
     assert found["state"] == "retired"
-    line = ["study", "cohorts", "1", "1", "--bundle", str(written.folder), "--trust-block"]
-    assert call([*line, "ab" * 32]) == 1
+    assert call(["study", "cohorts", "1", "1", *deployed, "--trust-block", "ab" * 32]) == 1
     assert "nothing is said" in " ".join(capsys.readouterr().out.split())
     for number, study in (("77", "1"), ("1", "2")):
-        assert call(["study", "cohorts", study, number, *line[4:], trusted[1]]) == 2
+        assert call(["study", "cohorts", study, number, *options]) == 2
 
 
 def test_an_encrypted_receipt_is_opened_with_the_patients_key(
@@ -188,7 +186,7 @@ def test_an_encrypted_receipt_is_opened_with_the_patients_key(
     members = {"token_id": str(receipt.token_id), "round": receipt.round_number}
     file.write_text(json.dumps({"schema": SEALED_SCHEMA, **members, "sealed": "0x" + sealed.hex()}))
     write_private_file(private, b"0x" + key.private_bytes_raw().hex().encode())
-    options = ("--bundle", written.folder, "--trust-block", written.trust_block.hex())
+    options = ("--bundle", written.folder, *written.known)
     assert desk.verify(file, *options)[0] == 2
     code, words = desk.verify(file, *options, "--receipt-key", private)
     assert (code, "committed on the chain" in words) == (0, True)
@@ -199,13 +197,16 @@ def test_nothing_is_believed_of_a_bundle_that_is_not_proven(
 ) -> None:
     file = desk.folder / "receipt.json"
     file.write_bytes(receipt_of(newest(written)[0], 0).to_bytes())
-    code, words = desk.verify(file)
+    deployed = ("--deployment", written.deployment)
+    code, words = desk.verify(file, *deployed)
     assert (code, "--bundle and --trust-block" in words) == (2, True)
-    code, words = desk.verify(file, "--bundle", written.folder)
+    bundled = (*deployed, "--bundle", written.folder)
+    code, words = desk.verify(file, *bundled)
     assert (code, "ask two sites" in words) == (2, True)
-    code, words = desk.verify(file, "--bundle", written.folder, "--trust-block", "00" * 32)
+    code, words = desk.verify(file, *bundled, "--trust-block", "00" * 32)
     assert (code, "anchor" in words, "committed on the chain" in words) == (1, True, False)
-    code, words = desk.verify(file, "--bundle", desk.folder, "--trust-block", "00" * 32)
+    elsewhere = ("--bundle", desk.folder, "--trust-block", "00" * 32)
+    code, words = desk.verify(file, *deployed, *elsewhere)
     assert (code, INDEX in words or "no place" in words) == (2, True)
     history, checks = prove_history(
         with_records(bundle, records_of(bundle)[:-1]), written.trust_block
@@ -215,7 +216,7 @@ def test_nothing_is_believed_of_a_bundle_that_is_not_proven(
 
 
 def test_a_receipt_that_proves_nothing_says_why(desk: Desk, written: Written) -> None:
-    options = ("--bundle", written.folder, "--trust-block", written.trust_block.hex())
+    options = ("--bundle", written.folder, *written.known)
     file = desk.folder / "receipt.json"
     raw = json.loads(receipt_of(newest(written)[0], 0).to_bytes())
     for data, code, why in (

@@ -65,14 +65,15 @@ class Made:
 
 @pytest.fixture(scope="module")
 def made(written: Written, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    folder, trusted = tmp_path_factory.mktemp("made"), "0x" + written.trust_block.hex()
+    folder = tmp_path_factory.mktemp("made")
     for what in ("report", "export"):
-        command = ("study", what, str(written.folder), "--trust-block", trusted)
+        command = ("study", what, str(written.folder), *written.known)
         answer = assent(*command, "--out", str(folder / what), "--json")
         assert answer.code == 0, answer.words
         assert answer.json["ok"]
         assert all(Path(file).stat().st_size for file in answer.json["files"])
-    facts = read_facts(written.folder, written.trust_block).study
+    contracts = read_bundle(written.folder).contracts
+    facts = read_facts(written.folder, written.trust_block, contracts).study
     assert facts is not None
     return Made(folder / "report", folder / "export", facts.state, facts, written.trust_block)
 
@@ -244,7 +245,9 @@ def test_the_crate_tells_each_round_from_checkpoint_to_checkpoint(made: Made) ->
 
 
 def test_the_report_says_what_the_bundle_says(made: Made, page: str, written: Written) -> None:
-    words, report = words_of(page), verify_folder(written.folder, made.block)
+    contracts = read_bundle(written.folder).contracts
+    words = words_of(page)
+    report = verify_folder(written.folder, made.block, contracts=contracts)
     assert "The evidence holds" in words
     assert f"All {len(report.checks)} checks hold" in words
     versions = made.state.history.versions
@@ -353,8 +356,7 @@ def test_a_document_that_was_not_approved_is_not_repeated(written: Written, tmp_
     copy = written.copy(tmp_path / "bundle")
     for version in (copy / "documents").iterdir():
         (version / "dpia").write_bytes(b"Nothing to worry about.")
-    trusted = ("--trust-block", "0x" + written.trust_block.hex())
-    answer = assent("study", "report", str(copy), *trusted, "--out", str(tmp_path / "report"))
+    answer = assent("study", "report", str(copy), *written.known, "--out", str(tmp_path / "report"))
     assert answer.code == 1
     page = (tmp_path / "report/report.html").read_text(encoding="utf-8")
     assert "Nothing to worry about" not in page and "A protocol, as plain text." in page
@@ -370,10 +372,9 @@ def test_no_patient_is_in_any_of_it(made: Made, page: str) -> None:
 
 
 def test_the_same_bundle_makes_the_same_files(made: Made, written: Written, tmp_path: Path) -> None:
-    trusted = "0x" + made.block.hex()
     for what, before in (("report", made.report), ("export", made.crate)):
         again = tmp_path / what
-        command = ("study", what, str(made.crate / BUNDLE), "--trust-block", trusted)
+        command = ("study", what, str(made.crate / BUNDLE), *written.known)
         assert assent(*command, "--out", str(again)).code == 0
         for file in before.iterdir():
             assert (again / file.name).read_bytes() == file.read_bytes(), file.name
@@ -387,8 +388,7 @@ def test_what_does_not_hold_is_said_on_top_and_ends_with_one(
     data = bytearray(objects.read_bytes())
     data[-1] ^= 1
     objects.write_bytes(data)
-    trusted = ("--trust-block", "0x" + written.trust_block.hex())
-    answer = assent("study", "report", str(copy), *trusted, "--out", str(tmp_path / "report"))
+    answer = assent("study", "report", str(copy), *written.known, "--out", str(tmp_path / "report"))
     assert answer.code == 1
     assert "DOES NOT HOLD" in answer.words
     words = words_of((tmp_path / "report/report.html").read_text(encoding="utf-8"))
@@ -397,7 +397,7 @@ def test_what_does_not_hold_is_said_on_top_and_ends_with_one(
     assert rest.index("What does not hold") < rest.index("objects.cid") < rest.index("block hash")
     pages = pdf_words(tmp_path / "report/report.pdf").count("THIS EVIDENCE DOES NOT HOLD")
     assert pages >= 5, "on top and at the foot of each page"
-    refused = assent("study", "export", str(copy), *trusted, "--out", str(tmp_path / "crate"))
+    refused = assent("study", "export", str(copy), *written.known, "--out", str(tmp_path / "crate"))
     assert refused.code == 1
     assert "nothing is written" in refused.words
     assert not (tmp_path / "crate").exists()
@@ -406,8 +406,7 @@ def test_what_does_not_hold_is_said_on_top_and_ends_with_one(
 def test_a_fault_that_nobody_recorded_is_told_without_its_patient(
     contested: Written, tmp_path: Path
 ) -> None:
-    trusted = "0x" + contested.trust_block.hex()
-    command = ("study", "report", str(contested.folder), "--trust-block", trusted)
+    command = ("study", "report", str(contested.folder), *contested.known)
     assert assent(*command, "--out", str(tmp_path)).code == 1
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "the receipt of token (withheld)" in page
@@ -422,7 +421,8 @@ def test_events_that_give_no_history_leave_the_verdict_alone(
 ) -> None:
     copy = written.copy(tmp_path / "bundle")
     (copy / "chain/events.json").write_bytes(b"[]")
-    answer = assent("study", "report", str(copy), "--out", str(tmp_path / "report"))
+    deployed = ("--deployment", written.deployment)
+    answer = assent("study", "report", str(copy), *deployed, "--out", str(tmp_path / "report"))
     assert answer.code == 1
     page = (tmp_path / "report/report.html").read_text(encoding="utf-8")
     assert "THIS EVIDENCE DOES NOT HOLD" in page and "ask two sites" in page
@@ -431,16 +431,18 @@ def test_events_that_give_no_history_leave_the_verdict_alone(
 
 def test_nothing_is_written_into_a_bundle(written: Written, tmp_path: Path) -> None:
     for what in ("report", "export"):
-        answer = assent("study", what, str(written.folder), "--out", str(written.folder / "out"))
+        command = ("study", what, written.folder, *written.known)
+        answer = assent(*command, "--out", written.folder / "out")
         assert answer.code == 2
         assert "in the bundle" in answer.words
     assert not (written.folder / "out").exists()
 
 
 def test_verify_tells_a_missing_hash_from_another_one(written: Written) -> None:
-    bare = assent("verify", str(written.folder))
+    deployed = ("--deployment", written.deployment)
+    bare = assent("verify", written.folder, *deployed)
     assert bare.code == 1 and "The bundle is not anchored" in bare.words
-    other = assent("verify", str(written.folder), "--trust-block", "0x" + "ab" * 32)
+    other = assent("verify", written.folder, *deployed, "--trust-block", "0x" + "ab" * 32)
     assert other.code == 1 and "does not end with the block that you trust" in other.words
     assert "not charged" in other.words, "of the round that was aborted before its seal"
     assert re.search(
@@ -449,15 +451,14 @@ def test_verify_tells_a_missing_hash_from_another_one(written: Written) -> None:
 
 
 def test_a_verdict_says_what_it_does_not_cover(page: str, written: Written) -> None:
-    """Noise that nobody outside a hospital sees, contracts nobody compared, and what came later."""
-    verdict = assent("verify", written.folder, "--trust-block", written.trust_block.hex())
+    """Noise that nobody outside a hospital sees, and what came later."""
+    verdict = assent("verify", written.folder, *written.known)
     assert verdict.code == 0
     assert "What came later is not in it." in verdict.words
     assert "by the ledger's charges" in verdict.words
     told = words_of(page)
     assert "with the noise on which epsilon rests" in told
     assert "that every hospital limited what one record counts, and added its noise" in told
-    assert "is the bundle's own word: compare those among the identifiers" in told
 
 
 def test_a_report_counts_the_replays_that_it_is_given(
@@ -473,8 +474,7 @@ def test_a_report_counts_the_replays_that_it_is_given(
     domain = consent_domain(bundle.contracts.chain_id, bundle.contracts.consent_token)
     signed = SignedReplay.sign(replayed(bundle, state, 1, site), domain, key)
     file.write_bytes(signed.to_bytes())
-    trusted = ("--trust-block", "0x" + written.trust_block.hex())
-    command = ("study", "report", str(written.folder), *trusted, "--replay", str(file))
+    command = ("study", "report", str(written.folder), *written.known, "--replay", str(file))
     assert assent(*command, "--out", str(tmp_path / "out")).code == 0
     words = words_of((tmp_path / "out/report.html").read_text(encoding="utf-8"))
     assert "by the sites' word: 1 of 19 sealed" in words
@@ -497,11 +497,12 @@ def test_a_block_of_a_time_that_no_calendar_has_does_not_hold_and_is_no_defect(
     fields = rlp.decode(bundle.files["chain/header.rlp"])
     fields[11] = b"\xff" * 32
     hostile = on_disk(forged(bundle, {"chain/header.rlp": rlp.encode(fields)}), tmp_path / "bundle")
-    told = assent("verify", hostile)
+    deployed = ("--deployment", written.deployment)
+    told = assent("verify", hostile, *deployed)
     assert told.code == 1
     assert f"second {2**256 - 1}" in told.words
-    assert assent("study", "report", hostile, "--out", tmp_path / "report").code == 1
-    assert assent("study", "export", hostile, "--out", tmp_path / "crate").code == 1
+    assert assent("study", "report", hostile, *deployed, "--out", tmp_path / "report").code == 1
+    assert assent("study", "export", hostile, *deployed, "--out", tmp_path / "crate").code == 1
 
 
 def test_forged_terms_whose_privacy_cannot_be_reckoned_leave_the_verdict(
@@ -510,7 +511,8 @@ def test_forged_terms_whose_privacy_cannot_be_reckoned_leave_the_verdict(
     forgery = Forgery(read_bundle(written.folder), written.accounts)
     amended(forgery, tolerated_colluders=3)
     hostile = on_disk(forgery.proven(), tmp_path / "bundle")
-    answer = assent("study", "report", hostile, "--out", tmp_path / "report")
+    deployed = ("--deployment", written.deployment)
+    answer = assent("study", "report", hostile, *deployed, "--out", tmp_path / "report")
     assert answer.code == 1
     page = (tmp_path / "report/report.html").read_text(encoding="utf-8")
     assert "THIS EVIDENCE DOES NOT HOLD" in page

@@ -43,7 +43,7 @@ def test_deep_nesting_is_no_plan(deep: Path) -> None:
 
 @pytest.mark.parametrize("command", ["report", "export"])
 def test_a_link_to_itself_is_no_bundle(loop: Path, tmp_path: Path, command: str) -> None:
-    assert assent("study", command, loop, "--out", tmp_path / "out").code == 2
+    assert assent("study", command, loop, "--deployment", loop, "--out", tmp_path / "out").code == 2
     assert assent("demo", "--out", loop).code == 2
 
 
@@ -51,5 +51,6 @@ def test_a_link_into_a_bundle_leads_into_it(tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
     bundle.mkdir()
     (tmp_path / "link").symlink_to(bundle)
-    refused = assent("study", "report", bundle, "--out", tmp_path / "link" / "report")
+    command = ("study", "report", bundle, "--deployment", tmp_path / "deployment.json")
+    refused = assent(*command, "--out", tmp_path / "link" / "report")
     assert (refused.code, "lies in the bundle" in refused.words) == (2, True)

@@ -7,13 +7,15 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import click
 import pytest
 
 from scripts.command_line import COMMANDS
 from scripts.exit_codes import EXIT_CODE_OF, exit_code_of, message_of
-from scripts.lazy import Command
+from scripts.lazy import Command, loaded
 from scripts.site.app import COMMANDS as SITE_COMMANDS
 from stack.binaries import ROOT
 from tests.hospital import assent
@@ -54,6 +56,32 @@ def test_every_command_explains_itself(name: str) -> None:
     assert shown.code == 0
     assert "FOLDER" in shown.out
     assert "site's folder" in shown.words or "folder to make" in shown.words
+
+
+def test_every_argument_and_option_of_every_command_is_explained() -> None:
+    def parameters(group: click.Command, path: str) -> Iterator[tuple[str, click.Parameter]]:
+        for name, under in getattr(group, "commands", {}).items():
+            yield from parameters(under, f"{path} {name}")
+        yield from ((path, one) for one in group.params)
+
+    def commands(table: Mapping[str, Command], path: str) -> Iterator[tuple[str, click.Command]]:
+        for name, command in table.items():
+            module, _, found = command.target.partition(":")
+            inside = getattr(importlib.import_module(module), "COMMANDS", None)
+            if found == "app" and inside:
+                yield from commands(inside, f"{path} {name}")
+            else:
+                yield f"{path} {name}", loaded(command.target)
+
+    every = dict(commands(COMMANDS, "assent"))
+    assert len(every) > 70
+    silent = [
+        f"{at}: {one.name}"
+        for path, command in every.items()
+        for at, one in parameters(command, path)
+        if not getattr(one, "help", None)
+    ]
+    assert silent == []
 
 
 @pytest.mark.parametrize("arguments", [[], ["bogus"], ["site"], ["site", "bogus"], ["--bogus"]])

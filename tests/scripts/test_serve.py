@@ -11,6 +11,7 @@ import sys
 import urllib.request
 
 import psutil
+import pytest
 
 from stack.ports import free_port
 from tests.desk import Desk, desk
@@ -25,13 +26,18 @@ def line(desk: Desk, *options: str) -> list[str]:
 def test_it_serves_until_ctrl_c_and_leaves_nothing(desk: Desk) -> None:
     desk.write_key("serving", desk.world.accounts[31])
     port = free_port()
-    options = ["--relayer-key", "serving.key", "--port", str(port), "--database", "serve.db"]
+    options = ["--relayer-key", "serving.key", "--database", "serve.db"]
     desk.write_key("webhooks", desk.world.accounts[32])
     options += ["--webhook-key", "webhooks.key"]
     with subprocess.Popen(
         line(desk, *options),
         cwd=desk.folder,
-        env={**os.environ, **desk.environment, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={
+            **os.environ,
+            **desk.environment,
+            "ASSENT_API_PORT": str(port),
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -55,6 +61,15 @@ def test_a_webhook_key_that_others_can_read_is_refused(desk: Desk) -> None:
     desk.write_key("open", desk.world.accounts[33]).chmod(0o644)
     refused = desk.assent("serve --webhook-key open.key")
     assert (refused.code, "webhook_keys: open.key is open to others" in refused.words) == (2, True)
+
+
+def test_the_services_own_settings_are_heard_and_come_first(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (desk.folder / "half.json").write_text('{"chain_id": 31337, "genesis')
+    monkeypatch.setenv("ASSENT_API_DEPLOYMENT", "half.json")
+    refused = desk.assent("serve")
+    assert (refused.code, "half.json is not a deployment file" in refused.words) == (2, True)
 
 
 def test_a_port_in_use_and_half_a_deployment_file_are_said_at_once(desk: Desk) -> None:

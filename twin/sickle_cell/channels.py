@@ -24,7 +24,9 @@ class Result:
 
     y = (ln(shift + max(value, least)) - ln(centre)) / spread: ``centre`` (with the shift) and
     ``spread`` make y about 1 in size on treatment; ``least`` keeps a value at or below what can be
-    measured from having no logarithm; ``residual``, SD of ln(value) of one result.
+    measured from having no logarithm; ``most``, the greatest value that a site accepts
+    (docs/records.md), and 100 % or 10 points where there is no more; ``residual``, SD of ln(value)
+    of one result.
     """
 
     channel: Channel
@@ -32,6 +34,7 @@ class Result:
     spread: float
     residual: float
     least: float
+    most: float
     shift: float = 0.0
 
 
@@ -42,6 +45,7 @@ RESULTS: Final = (
         spread=0.7,
         residual=f.HBF_RESIDUAL,
         least=0.1,
+        most=100.0,
     ),
     Result(
         Channel(
@@ -54,6 +58,7 @@ RESULTS: Final = (
         spread=0.1,
         residual=f.MCV_RESIDUAL,
         least=30.0,
+        most=200.0,
     ),
     Result(
         Channel("haemoglobin", "718-7", "g/dL", "Hemoglobin [Mass/volume] in Blood"),
@@ -61,6 +66,7 @@ RESULTS: Final = (
         spread=0.14,
         residual=f.HAEMOGLOBIN_RESIDUAL,
         least=1.0,
+        most=30.0,
     ),
     Result(
         Channel(
@@ -70,6 +76,7 @@ RESULTS: Final = (
         spread=0.45,
         residual=f.NEUTROPHILS_RESIDUAL,
         least=0.05,
+        most=500.0,
     ),
     Result(
         Channel(
@@ -82,6 +89,7 @@ RESULTS: Final = (
         spread=0.5,
         residual=f.PAIN_RESIDUAL,
         least=0.0,
+        most=10.0,
         shift=1.0,
     ),
 )
@@ -105,6 +113,7 @@ _LOG_CENTRE = torch.tensor(
 )
 _SPREAD = torch.tensor([*(r.spread for r in RESULTS), 1.0, 1.0], dtype=torch.float64)
 _LEAST = torch.tensor([*(r.least for r in RESULTS), 0.2, 1.0], dtype=torch.float64)
+_MOST = torch.tensor([result.most for result in RESULTS], dtype=torch.float64)
 _SHIFT = torch.tensor([*(r.shift for r in RESULTS), 0.0, 0.0], dtype=torch.float64)
 
 
@@ -124,6 +133,11 @@ def log_of(channel: Tensor, scaled_value: Tensor) -> Tensor:
 def shift_of(channel: Tensor) -> Tensor:
     """What is added to a value before its logarithm is taken: 1 for pain, which may be 0."""
     return _SHIFT[channel]
+
+
+def most_of(channel: Tensor) -> Tensor:
+    """The greatest value of a result."""
+    return _MOST[channel]
 
 
 def spread_of(channel: Tensor) -> Tensor:

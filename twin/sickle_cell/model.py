@@ -27,6 +27,7 @@ from twin.sickle_cell.channels import (
     RESULTS,
     WEIGHT,
     log_of,
+    most_of,
     scaled,
     scaled_logs,
     shift_of,
@@ -256,7 +257,9 @@ class SickleCellModel:
         generator: np.random.Generator,
         draws: int = 1,
     ) -> FloatArray:
-        """Draws go through the model itself, not through its line; pain below 0 is 0."""
+        """Draws go through the model itself, not through its line. Pain below 0 is 0, and what is
+        above the most that there can be (`channels.Result`) is that: nothing else bounds HbF.
+        """
         codes = self._results(times, channel)
         parameters = generator.multivariate_normal(
             twin.mean, twin.covariance, size=draws, method="cholesky"
@@ -266,7 +269,8 @@ class SickleCellModel:
         logs = vmap(lambda z: physiology.expected_logs(z, exposure, codes))
         found = scaled_logs(codes, logs(torch.tensor(parameters)))
         values = torch.exp(log_of(codes, found + torch.tensor(noise))) - shift_of(codes)
-        return np.asarray(torch.clamp(values, min=0.0).numpy(), dtype=np.float64)
+        possible = torch.minimum(torch.clamp(values, min=0.0), most_of(codes))
+        return np.asarray(possible.numpy(), dtype=np.float64)
 
     def course(self, twin: Twin, times: FloatArray) -> Blood:
         """What the twin's mean parameters expect at these times (years), without noise: the five

@@ -24,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from twin.prior import Layout, Prior, unflatten
+from twin.prior import Layout, Prior, require_prior_of, unflatten
 from twin.protocol import Channel, Prediction, Twin, tensors
 from twin.series import PatientSeries, empty_series
 from twin.trajectory.scale import Scales
@@ -235,7 +235,8 @@ class TrajectoryModel:
         return mean + moved, torch.clamp(variance, min=1e-12)
 
     def adapt(self, prior: Prior, observations: PatientSeries) -> TrajectoryTwin:
-        """Raises ValueError when a channel is not one of the model's."""
+        """Raises ValueError when a channel is not one of the model's, or the prior is not of it."""
+        require_prior_of(self.name, self.prior_layout, prior)
         p = tensors(prior)
         rows = self._rows_of(observations.times, observations.channel)
         covariance = self._covariance(p)

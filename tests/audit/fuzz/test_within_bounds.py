@@ -70,7 +70,7 @@ def test_the_command_says_so_without_a_stack_trace(
 ) -> None:
     argv = [sys.executable, "-m", "scripts.main", "verify", str(hostile[name])]
     ran = subprocess.run(
-        [*argv, "--trust-block", written.trust_block.hex()],
+        [*argv, *written.known],
         env=environment(),
         cwd=ROOT,
         capture_output=True,

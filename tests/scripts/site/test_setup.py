@@ -53,6 +53,23 @@ def test_a_folder_open_to_others_is_refused(tmp_path: Path) -> None:
     assert f"{folder} is open to other users; run: chmod 700" in refused.err
 
 
+def test_nobody_is_told_to_close_a_folder_that_is_not_a_sites(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o755)
+    mistyped = assent("site", "keys", folder)
+    assert mistyped.code == 2
+    assert "is no site's folder; make one with `assent site init`" in mistyped.words
+    assert "chmod" not in mistyped.words
+
+
+def test_the_command_that_closes_a_folder_can_be_pasted(tmp_path: Path) -> None:
+    folder = tmp_path / "a site"
+    assert assent("site", "init", folder).code == 0
+    folder.chmod(0o755)
+    assert f"run: chmod 700 '{folder}'" in assent("site", "keys", folder).words
+
+
 def test_registering_enters_the_public_keys_and_may_be_repeated(hospital: Hospital) -> None:
     public = assent("site", "keys", hospital.folder, "--json").json
     assert hospital.register().code == 0

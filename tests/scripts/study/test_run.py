@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from chain.messages import RoundState
 from federation.gate.records.datasets.pbcseq import read_pbcseq, split_sites
 from federation.gate.records.datasets.pbcseq_files import write_fhir
 from federation.gate.records.store import RecordStore
@@ -16,6 +22,7 @@ from scripts.local.federation import LocalFederation
 from scripts.local.layout import Layout
 from stack.process import ProcessGroup
 from tests.hospital import Answer, assent
+from tests.small_federation import until
 
 PATIENTS = 2
 
@@ -70,9 +77,37 @@ def test_a_study_from_its_plan_to_a_verified_round(
         assert mistyped.code == 2
         assert "your node has no block 99999999: its newest is" in mistyped.words
         must(f"study documents {study} documents")
+
+        a_run_that_is_interrupted_opens_no_further_round(local, study)
     assert (tmp_path / "documents" / "checkpoint-1.safetensors").is_file()
     verified = must(f"verify bundle --trust-block {block['hash']} --json").json
     assert [one["state"] for one in verified["rounds"]] == ["closed"]
+
+
+def a_run_that_is_interrupted_opens_no_further_round(local: LocalFederation, study: int) -> None:
+    """Ctrl-C once its first round is open; every round is charged, so none may follow."""
+    ledger, folder = local.connect().ledger, local.layout.coordinator
+    first = ledger.round_count(study) + 1
+    line = [sys.executable, "-m", "scripts.main", "study", "run", str(study)]
+    with subprocess.Popen(
+        [*line, "--coordinator", str(folder), "--rounds", "7", "--json"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        until(lambda: ledger.round_count(study) >= first)
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate()
+    last = ledger.round_count(study)
+    assert run.returncode == 130, err
+    assert last < first + 6
+    assert ledger.round(study, last).state == RoundState.CLOSED
+    assert f"Stopped. Round {last} is the newest that is closed." in err
+    assert json.loads(out)["error"]["kind"] == "Interrupted"
+    assert not list(folder.glob("stop-*"))
+    again = must(f"study run {study} --coordinator {folder} --rounds 1 --json").json
+    assert again["last_closed"] == last + 1 == ledger.round_count(study)
 
 
 def everyone_consents(local: LocalFederation, name: str) -> None:
