@@ -222,23 +222,27 @@ def _read(data: bytes) -> Checkpoint:
     )
     check_layout(layout)
 
-    def numbers(name: str, dtype: str) -> NDArray[Any]:
+    def numbers(name: str, dtype: str, count: int) -> NDArray[Any]:
         start, stop = header[name]["data_offsets"]
         if type(start) is not int or type(stop) is not int or not 0 <= start <= stop <= len(body):
             raise CheckpointInvalid(f"tensor {name!r} lies outside the file")
+        # Before anything is copied: a thousand arrays may all name one large part of the file.
+        if stop - start != 8 * count:
+            raise CheckpointInvalid(f"tensor {name!r} does not hold {count} numbers")
         return np.frombuffer(body[start:stop], dtype=dtype)
 
-    prior = np.concatenate([numbers(f"prior.{name}", "<f8") for name, _ in layout]).astype(
-        np.float64
-    )
-    powers = numbers("adam.powers", "<f8")
+    prior = np.concatenate(
+        [numbers(f"prior.{name}", "<f8", prod(shape)) for name, shape in layout]
+    ).astype(np.float64)
+    size = size_of(layout)
+    powers = numbers("adam.powers", "<f8", 2)
     return Checkpoint(
         prior=prior,
-        first_moment=numbers("adam.first_moment", "<f8").astype(np.float64),
-        second_moment=numbers("adam.second_moment", "<f8").astype(np.float64),
+        first_moment=numbers("adam.first_moment", "<f8", size).astype(np.float64),
+        second_moment=numbers("adam.second_moment", "<f8", size).astype(np.float64),
         beta1_power=float(powers[0]),
         beta2_power=float(powers[1]),
-        step=int(numbers("adam.step", "<i8")[0]),
+        step=int(numbers("adam.step", "<i8", 1)[0]),
         layout=layout,
         model=fields.text(metadata["model"], "model"),
     )

@@ -55,8 +55,10 @@ abstract contract Bars is IBars, Rounds, RunningHash, EIP712 {
         // What Proceed compares is cleared by a commitment to a later round: from its opening on, any withdrawal excuses.
         LateRevocation policy = number == _lines[studyId].count ? rules.lateRevocation : LateRevocation.Abandon;
         Standing memory standing = registry.standing(studyId);
+        // Nobody can deliver to an aborted round, nor put a delivery on record: who ends it early accuses nobody.
         if (
-            standing.suspensions != _lines[studyId].sealedSuspensions || standing.currentVersion != current.version
+            _lines[studyId].endedEarly == number || standing.suspensions != _lines[studyId].sealedSuspensions
+                || standing.currentVersion != current.version
                 || !_isCurrent(studyId, _lines[studyId].commitments[number][site], current, policy, site)
         ) revert BarsExcused(studyId, number, site);
         _bar(studyId, number, site);

@@ -146,7 +146,10 @@ contract RoundLedger is Rollbacks {
         if (state != RoundState.Open && state != RoundState.Sealed) revert LedgerWrongState(studyId, number, state);
         Standing memory standing = registry.standing(studyId);
         reason = _abortReason(studyId, number, current, standing.currentVersion);
-        if (state == RoundState.Sealed) _countAbort(studyId, standing.suspensions);
+        if (state == RoundState.Sealed) {
+            _countAbort(studyId, standing.suspensions);
+            if (block.timestamp < current.deliveryDeadline) _lines[studyId].endedEarly = number;
+        }
         current.state = RoundState.Aborted;
         _record(studyId, Aborted.selector, abi.encode(number, reason));
     }

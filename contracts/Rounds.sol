@@ -12,7 +12,8 @@ import {Zcdp} from "./Zcdp.sol";
 abstract contract Rounds is IRoundLedger, Budget {
     /// @dev What is kept for one study. `count` is the newest round's number; `lastSealed` and `lastClosed` may be 0.
     /// `aborts` counts the sealed rounds aborted while the study had been suspended `abortsSuspensions` times; at the last
-    /// seal it had been suspended `sealedSuspensions` times. `lastClosed` goes back in a rollback.
+    /// seal it had been suspended `sealedSuspensions` times. `lastClosed` goes back in a rollback. `endedEarly` is the
+    /// last sealed round that was aborted before its delivery deadline.
     struct Line {
         uint32 count;
         uint32 lastSealed;
@@ -21,6 +22,7 @@ abstract contract Rounds is IRoundLedger, Budget {
         uint32 abortsSuspensions;
         uint32 sealedSuspensions;
         uint32 rollbacks;
+        uint32 endedEarly;
         mapping(uint32 round => Round) rounds;
         mapping(uint32 round => address[]) members;
         mapping(uint32 round => mapping(address site => Commitment)) commitments;

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import ipfshttpclient
 import ipfshttpclient.exceptions
+import requests
 
 from audit.cid import cid_of, cid_of_large, cid_of_sha256, is_cid_of_large, sha256, sha256_of_cid
 from audit.errors import AuditError
@@ -27,6 +28,16 @@ from audit.unixfs import (
 # Of an argument that ipfshttpclient hands to urllib3; nothing that a user could act on.
 warnings.filterwarnings("ignore", "The 'strict' parameter", FutureWarning)
 
+# What comes of a node that is away, breaks off in the middle of an answer, or answers what is none
+# of IPFS: the library lets some of it through as it comes from HTTP and from its own parsing.
+_AWAY = (
+    ipfshttpclient.exceptions.Error,
+    requests.RequestException,
+    ValueError,
+    TypeError,
+    LookupError,
+)
+
 _ON_THIS_MACHINE = ("/ip4/127.", "/ip6/::1/")
 
 
@@ -35,7 +46,7 @@ class ObjectStoreError(Exception):
 
 
 class ObjectStoreUnreachable(ObjectStoreError):
-    """The IPFS node does not answer."""
+    """The IPFS node does not answer, or not as one."""
 
 
 class ObjectMissing(ObjectStoreError):
@@ -77,7 +88,7 @@ class ObjectStore:
             raise ObjectStoreError(f"this cannot be stored: {error}") from error
         try:
             stored = self._add(data) if is_large(len(data)) else self._put_block(data)
-        except ipfshttpclient.exceptions.Error as error:
+        except _AWAY as error:
             raise self._unreachable(cid, error) from error
         if stored != cid:
             raise ObjectCorrupt(f"IPFS stored object {cid} under another name, {stored}")
@@ -115,8 +126,13 @@ class ObjectStore:
         if leaves is None:
             if is_cid_of_large(cid):
                 raise ObjectCorrupt(f"{cid} is no file as objects are kept here: its root differs")
+            if len(block) > BLOCK_BYTES:
+                raise ObjectCorrupt(f"{cid} is a block of {len(block)} bytes: no object is one")
             return block
-        return b"".join([self._get_block(cid_of_sha256(leaf.sha256)) for leaf in leaves])
+        blocks = [self._get_block(cid_of_sha256(leaf.sha256)) for leaf in leaves]
+        if [len(block) for block in blocks] != [leaf.size for leaf in leaves]:
+            raise ObjectCorrupt(f"the blocks of {cid} have other sizes than its root says")
+        return b"".join(blocks)
 
     def cid_of(self, digest: bytes) -> str:
         """The CID of an object that the node holds, by the 32 bytes that name it; that of a raw
@@ -140,7 +156,7 @@ class ObjectStore:
             data: bytes = self._client.block.get(cid, opts={"offline": "true"})
         except ipfshttpclient.exceptions.ErrorResponse as error:
             raise ObjectMissing(f"IPFS node {self._api} does not hold object {cid}") from error
-        except ipfshttpclient.exceptions.Error as error:
+        except _AWAY as error:
             raise self._unreachable(cid, error) from error
         if sha256(data) != digest:
             raise ObjectCorrupt(f"IPFS node {self._api} returned bytes that are not object {cid}")
@@ -161,12 +177,11 @@ class ObjectStore:
     def _size(self, cid: str) -> int | None:
         """Bytes of a block; None when the node does not have it."""
         try:
-            found = self._client.block.stat(cid, opts={"offline": "true"})
+            return int(self._client.block.stat(cid, opts={"offline": "true"})["Size"])
         except ipfshttpclient.exceptions.ErrorResponse:
             return None
-        except ipfshttpclient.exceptions.Error as error:
+        except _AWAY as error:
             raise self._unreachable(cid, error) from error
-        return int(found["Size"])
 
     def _unreachable(self, cid: str, error: Exception) -> ObjectStoreUnreachable:
         return ObjectStoreUnreachable(

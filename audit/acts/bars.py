@@ -26,6 +26,9 @@ def barred_by_coordinator(history: History, event: ev.Barred, moment: Moment) ->
     require(moment.time >= facts.opened.delivery_deadline, "the delivery deadline is yet to come")
     require(is_member(facts, event.site), f"{event.site} is no member of round {event.round}")
     require(event.site not in facts.deliveries, f"the delivery of {event.site} is on record")
+    ended, due = facts.aborted_at, facts.opened.delivery_deadline
+    early = ended is not None and ended.time < due
+    require(not early, f"round {event.round} ended before its deliveries were due, which excuses")
     again = (event.round, event.site) in history.was_barred
     require(not again, f"{event.site} was barred for round {event.round} before")
     standing = history.standings[-1]

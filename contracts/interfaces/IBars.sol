@@ -23,9 +23,9 @@ interface IBars {
     function recordDelivery(uint64 studyId, uint32 round, bytes32 maskedHash) external;
 
     /// @notice The coordinator names a member of the last sealed round that did not deliver. After the delivery deadline,
-    /// unless the round closed, the delivery is on record, a consent was withdrawn at the site since it committed, or the
-    /// study was suspended or amended since the seal. A withdrawal that comes too late for a round under Proceed is no
-    /// excuse until the next round is open.
+    /// unless the round closed or was aborted before that deadline, the delivery is on record, a consent was withdrawn at
+    /// the site since it committed, or the study was suspended or amended since the seal. A withdrawal that comes too late
+    /// for a round under Proceed is no excuse until the next round is open.
     /// A barred site's commitments are refused until a reviewer readmits it.
     function bar(uint64 studyId, uint32 round, address site) external;
 

@@ -180,25 +180,6 @@ contract BarsTest is LedgerFixture {
         );
     }
 
-    /// What a delivery on record does not protect from: docs/contracts.md, known limits.
-    function test_ARoundThatIsBrokenOffTakesNoDeliveryOnRecord() external {
-        uint32 round = _sealedRound();
-        address site = hospitals[2].account;
-        vm.prank(_coordinator());
-        ledger.abort(studyId, round);
-        _recordFails(
-            round,
-            2,
-            "masked",
-            abi.encodeWithSelector(IRoundLedger.LedgerWrongState.selector, studyId, round, RoundState.Aborted)
-        );
-        _tickTo(ledger.round(studyId, round).deliveryDeadline);
-        _bar(round, 2);
-        assertEq(uint256(ledger.chargedAborts(studyId)), 1);
-        _readmit(2);
-        assertEq(uint256(ledger.barredFor(studyId, site)), 0);
-    }
-
     function test_AReadmissionIsNotUndoneByTheSameAccusation() external {
         uint32 round = _undelivered();
         _bar(round, 2);
@@ -280,6 +261,28 @@ contract BarsTest is LedgerFixture {
         _revoke(_firstToken(2));
         _tickTo(ledger.round(studyId, round).deliveryDeadline);
         _bar(round, 2);
+    }
+
+    /// Nobody could put a delivery on record any more: whoever ended the round so early has nobody barred for it.
+    function test_NobodyIsBarredForARoundThatWasEndedBeforeItsDeliveriesWereDue() external {
+        uint32 round = _sealedRound();
+        uint40 due = ledger.round(studyId, round).deliveryDeadline;
+        _tickTo(due - 1);
+        vm.prank(_coordinator());
+        ledger.abort(studyId, round);
+        _recordFails(
+            round,
+            2,
+            "masked",
+            abi.encodeWithSelector(IRoundLedger.LedgerWrongState.selector, studyId, round, RoundState.Aborted)
+        );
+        _tickTo(due);
+        address site = hospitals[2].account;
+        _barFails(round, 2, abi.encodeWithSelector(IBars.BarsExcused.selector, studyId, round, site));
+
+        uint32 next = _undelivered();
+        _bar(next, 2);
+        _barFails(round, 2, abi.encodeWithSelector(IBars.BarsNotLastSealed.selector, studyId, round));
     }
 
     /// A withdrawal before the deadline excuses its site for good, whatever happens in the rounds after.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -113,31 +112,6 @@ class Coordinator:
             path.unlink()
         if folder.exists():
             folder.rmdir()
-
-    def keep_undelivered(self, round_number: int, sites: Sequence[str]) -> None:
-        """Writes down which members of the newest sealed round sent nothing; none to forget."""
-        if sites:
-            data = json.dumps({"round": round_number, "sites": list(sites)}).encode()
-            _write_durably(self._undelivered, data)
-        else:
-            self._undelivered.unlink(missing_ok=True)
-
-    def undelivered(self) -> tuple[int, list[str]]:
-        """What `keep_undelivered` wrote: the round and its members; (0, []) for none."""
-        try:
-            kept = json.loads(self._undelivered.read_bytes())
-            return int(kept["round"]), [str(site) for site in kept["sites"]]
-        except FileNotFoundError:
-            return 0, []
-        except (ValueError, KeyError, TypeError) as error:
-            raise CoordinatorFolderInvalid(
-                f"{self._undelivered} is damaged ({error}); remove it: sites that did not deliver"
-                " to the last sealed round then stay unbarred"
-            ) from error
-
-    @property
-    def _undelivered(self) -> Path:
-        return self.folder / "undelivered.json"
 
     def takes(self, name: str) -> bool:
         """Whether a file of this name was in the folder; it is not any more."""

@@ -6,6 +6,7 @@ that was *asked* (never the sender that a reply names), and ends when all have a
 to be gone, or the time is up.
 """
 
+import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from flwr.app import Message
 from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
 from flwr.supercore.inflatable.inflatable_utils import ObjectPushError
+from google.protobuf.message import DecodeError
+
+log = logging.getLogger("assent.coordinator")
 
 SECONDS_BETWEEN_NODE_LISTS = 1.0
 
@@ -29,6 +33,10 @@ _NO_ANSWER = frozenset(
         ErrorCode.REPLY_MESSAGE_UNAVAILABLE,
     }
 )
+
+# What a node can have Flower raise while its reply is read: bytes that are no record, a message
+# without content, a name that is no text.
+_UNREADABLE = (DecodeError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 class ExchangeError(Exception):
@@ -115,7 +123,7 @@ class Exchange:
 
     def _pull(self) -> list[tuple[int, Message]]:
         come = []
-        for message in self._grid.pull_messages(list(self._waiting)):
+        for message in self._pull_readable():
             node = self._waiting.pop(message.metadata.reply_to_message_id, None)
             if node is None:
                 continue
@@ -127,6 +135,18 @@ class Exchange:
             else:
                 self.errors[node] = NodeError(message.error.code, str(message.error.reason))
         return come
+
+    def _pull_readable(self) -> list[Message]:
+        """The replies that have come; none at all when one of them cannot be read.
+
+        Flower does not say whose that is, and hands out no reply twice: whoever's was read together
+        with it is waited for until the time is up. A site's delivery is on record by then.
+        """
+        try:
+            return list(self._grid.pull_messages(list(self._waiting)))
+        except _UNREADABLE as error:
+            log.error("a reply cannot be read (%s): it counts as silence", type(error).__name__)
+            return []
 
     def _drop_nodes_that_left(self) -> list[tuple[int, Message]]:
         """Stop waiting for nodes that the SuperLink no longer lists (a stopped SuperNode)."""

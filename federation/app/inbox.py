@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from audit.cid import digest_of
+from audit.errors import AuditError
 from chain.messages import Delivery, Domain, RoundState, Terms, ledger_domain, recover
 from federation.app.coordinator import Coordinator, MaskedDelivery
 from federation.app.reply import WithheldCode
@@ -21,7 +22,8 @@ class Inbox:
 
     Attributes:
         deliveries: the first good delivery of each member, by site; kept on disk before it counts.
-        silent: codes of sites that will not deliver.
+        silent: codes that answers gave in a site's name, for people to read: nobody signs one, so
+            any node can say it of any site.
         all_answered: whether nobody is left to wait for.
     """
 
@@ -63,10 +65,11 @@ class Inbox:
         self._early = []
 
     def _signer(self, delivery: MaskedDelivery, seal_digest: bytes) -> str:
-        digest = Delivery(seal_digest, digest_of(delivery.masked)).digest(self._domain())
+        """Who signed it; "" for nobody, or when the bytes are none that could be kept."""
         try:
-            return recover(digest, delivery.signature)
-        except ValueError:
+            message = Delivery(seal_digest, digest_of(delivery.masked))
+            return recover(message.digest(self._domain()), delivery.signature)
+        except (AuditError, ValueError):
             return ""
 
     def _domain(self) -> Domain:

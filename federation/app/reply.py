@@ -6,11 +6,13 @@ does, only one of these codes.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 from flwr.app import ConfigRecord, RecordDict
 
 _RECORD = "assent"
+_ADDRESS = re.compile(r"0x[0-9A-Fa-f]{40}")
 
 
 class WithheldCode(StrEnum):
@@ -73,10 +75,12 @@ def read_delivery(content: RecordDict) -> tuple[bytes, bytes] | None:
 
 
 def read_withheld(content: RecordDict) -> tuple[str, WithheldCode]:
-    """Site and code of a reply without a delivery; anything unreadable is FAILED."""
+    """The site that a reply without a delivery names, "" for none, and its code; anything
+    unreadable is FAILED. Neither is signed.
+    """
     record = content.get(_RECORD)
     if isinstance(record, ConfigRecord):
         site, code = record.get("site"), record.get("code")
-        if isinstance(site, str) and code in set(WithheldCode):
-            return site, WithheldCode(str(code))
+        if isinstance(site, str) and isinstance(code, str) and code in set(WithheldCode):
+            return site if _ADDRESS.fullmatch(site) else "", WithheldCode(code)
     return "", WithheldCode.FAILED

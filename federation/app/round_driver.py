@@ -23,7 +23,7 @@ from chain.errors import (
 )
 from chain.messages import Closure, RoundState, Terms, ledger_domain
 from federation.app.barring import bar_undelivered
-from federation.app.chain_facts import Looks, chain_time, in_force, time_at
+from federation.app.chain_facts import Looks, chain_time, time_at
 from federation.app.coordinator import Coordinator
 from federation.app.inbox import Inbox, Replies
 from federation.app.opening import barred_sites
@@ -108,7 +108,6 @@ class RoundDriver:
         except RoundAborted:
             self._abort_on_chain()
             self.coordinator.destroy_deliveries(self.round_number)
-            bar_undelivered(self.coordinator)
             raise
 
     def _until_sealed(self) -> None:
@@ -178,6 +177,9 @@ class RoundDriver:
         sealed = self._ledger.round(self._study, self.round_number)
         self._seal_digest = sealed.seal_digest
         while True:
+            # Known before the look: reading one member's reply may take as long as it likes, and
+            # what the others have sent by then is taken at the next.
+            late = time_at(looks.head) >= sealed.delivery_deadline
             self._inbox.look()
             if looks.may_differ():
                 self._refuse_if_hopeless()
@@ -185,26 +187,15 @@ class RoundDriver:
             held = time.monotonic() - sealed_at < self.pacing.close_after_seconds
             if not missing and not held:
                 return
-            withheld = [site for site in missing if site in self._inbox.silent]
-            if withheld or (missing and self._inbox.all_answered):
-                self._keep_undelivered(missing if self._inbox.all_answered else withheld)
+            # Not before, whatever was answered: no code is signed, so one member could give it in
+            # another's name, and who ends a round early can have nobody barred for it.
+            if missing and late and bar_undelivered(self.coordinator, self.round_number, missing):
                 raise self._aborted(
-                    "DeliveryWithheld",
-                    f"sealed but not delivered: {withheld or missing}; codes: {self._inbox.codes}",
+                    "DeliveryDeadlinePassed",
+                    f"no delivery from {missing}; codes: {self._inbox.codes}",
                     again=True,
                 )
-            if missing and time_at(looks.head) >= sealed.delivery_deadline:
-                self._keep_undelivered(missing)
-                raise self._aborted(
-                    "DeliveryDeadlinePassed", f"no delivery from {missing}", again=True
-                )
             time.sleep(self.pacing.poll_seconds)
-
-    def _keep_undelivered(self, missing: list[str]) -> None:
-        """For `bar_undelivered`, unless sites had to withhold: the study itself was stopped."""
-        version = self._ledger.round(self._study, self.round_number).version
-        if in_force(self._chain, self._study, version):
-            self.coordinator.keep_undelivered(self.round_number, missing)
 
     def _refuse_if_hopeless(self) -> None:
         current = self._current(self._members)

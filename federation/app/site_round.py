@@ -19,6 +19,7 @@ from audit.privacy import site_variance
 from audit.recipe import Recipe
 from audit.recipe import parse as parse_recipe
 from chain.errors import (
+    LedgerAttemptNotNext,
     LedgerDeadlinePassed,
     LedgerEpochMoved,
     LedgerKeyReused,
@@ -149,6 +150,10 @@ class SiteRound:
                 continue
             except LedgerSiteBarred:
                 continue  # since we looked; looking again says for which round
+            except LedgerAttemptNotNext:
+                # Another process of this site, which was asked twice, was quicker.
+                if not self._is_current():
+                    continue
             except LedgerWrongState as error:
                 raise Withheld(WithheldCode.NOT_OPEN, str(error)) from error
             except LedgerDeadlinePassed as error:

@@ -20,7 +20,6 @@ from audit.recipe import Recipe
 from audit.recipe import parse as parse_recipe
 from chain.events import Opened
 from chain.messages import RoundState, Terms
-from federation.app.barring import bar_undelivered
 from federation.app.coordinator import Coordinator
 from federation.app.exchange import ExchangeError
 from federation.app.inbox import Replies
@@ -151,7 +150,6 @@ class ConsentedRounds(Strategy):
 
     def _run_round(self, grid: Grid, *, is_last: bool) -> None:
         coordinator = self._coordinator
-        bar_undelivered(coordinator)
         try:
             refuse_unless_openable(coordinator.chain, coordinator.config.study_id)
         except CannotOpen as refusal:

@@ -39,9 +39,9 @@ def eventful_study(world: World) -> RealStudy:
 
     second = study.commit_and_seal()
     study.revoke(patients[two.address].pop())
-    study.chain.ledger.abort(study.number, second)
     world.pass_time(1800)
     study.chain.ledger.bar(study.number, second, three.address)
+    study.chain.ledger.abort(study.number, second)
     study.come_back(one, away[1])
     change_committee(study)
     study.suspend_and_resume()

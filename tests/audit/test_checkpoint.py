@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import tracemalloc
+
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -96,6 +99,25 @@ def test_a_truncated_file_is_refused_at_every_length():
     for length in range(len(data)):
         with pytest.raises((CheckpointInvalid, NotCanonical)):
             checkpoint.read(data[:length])
+
+
+def test_arrays_that_all_name_the_whole_file_are_refused_before_they_are_copied():
+    """A file of 3 MB could make two gigabytes of whoever reads it: gate, reviewer, verifier."""
+    layout = [[f"a{index}", [1]] for index in range(300)]
+    body = bytes(8 * 40_000)
+    names = [f"prior.{name}" for name, _ in layout]
+    names += ["adam.first_moment", "adam.second_moment", "adam.powers", "adam.step"]
+    tensor = {"data_offsets": [0, len(body)], "dtype": "F64", "shape": [1]}
+    metadata = {"layout": json.dumps(layout), "model": "m", "schema": checkpoint.SCHEMA}
+    header = json.dumps({"__metadata__": metadata, **dict.fromkeys(names, tensor)}).encode()
+    data = len(header).to_bytes(8, "little") + header + body
+    tracemalloc.start()
+    try:
+        with pytest.raises(CheckpointInvalid):
+            checkpoint.read(data)
+        assert tracemalloc.get_traced_memory()[1] < 10 * len(data)
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])

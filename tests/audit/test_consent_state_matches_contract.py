@@ -62,8 +62,8 @@ NAMED: dict[str, tuple[list[Act], list[str]]] = {
     ),
     "rounds that end in every way, epochs that move in each, bars, faults and readmissions": (
         [
-            *(ONE, ONE, TWO, TWO, SEALED, ("revoke", 0), CLOSED, ("abort",), ("wait", 2000)),
-            *(("bar", 0), ("bar", 1), SEALED, ("readmit", 1), ("round", "committed"), ("abort",)),
+            *(ONE, ONE, TWO, TWO, SEALED, ("revoke", 0), CLOSED, ("wait", 2000), ("bar", 0)),
+            *(("bar", 1), ("abort",), SEALED, ("readmit", 1), ("round", "committed"), ("abort",)),
             *(("fault", 0), ("readmit", 0), ("readmit", 1), SEALED, ("abort",), ROUND),
             *(("suspend",), ("resume",), CLOSED, ("revoke", 1), ("version", "looser")),
             *(ONE, TWO, SEALED, CLOSED),
@@ -85,6 +85,14 @@ NAMED: dict[str, tuple[list[Act], list[str]]] = {
             *(("bar", 0), ("bar", 1), ("readmit", 0), ("readmit", 1), ("readmit", 1)),
         ],
         ["BarsExcused", "BarsExcused", "BarsExcused", "BarsAlreadyBarred", "BarsNotBarred"],
+    ),
+    "nobody is barred for a round that ended before its deliveries were due, but for the next": (
+        [
+            *(ONE, ONE, TWO, TWO, SEALED, ("abort",), ("wait", 2000), ("bar", 0), ("bar", 1)),
+            *(("suspend",), ("resume",), SEALED, ("bar", 0), ("wait", 2000), ("bar", 0)),
+            *(("abort",), ("bar", 1)),
+        ],
+        ["BarsExcused", "BarsExcused", "LedgerTooEarly"],
     ),
     "under Proceed, an excuse outlasts the next round's commitments": (
         [

@@ -102,10 +102,12 @@ def test_a_readmission_lifts_no_later_bar_of_the_same_round_or_another(world: Wo
     study = Study(world)
     ledger, number, reviewers = study.ledger, study.number, world.reviewers
     site = world.sites[0]
-    first = study.aborted()
-    study.carry(Challenge(number, first, site.address, 0), reviewers[0])
+    first = study.sealed()
     world.pass_time(1800)
     ledger.bar(number, first, site.address)
+    ledger.abort(number, first)
+    study.carry(Challenge(number, first, site.address, 0), reviewers[0])
+    world.pass_time(1800)
     lifting = Readmission(number, site.address, 1)
     study.carry(lifting, reviewers[0])
     assert ledger.fault(number, first, site.address, 0).event(Barred).times == 2
@@ -113,7 +115,7 @@ def test_a_readmission_lifts_no_later_bar_of_the_same_round_or_another(world: Wo
         study.carry(lifting, reviewers[0])  # whoever kept it
     study.carry(Readmission(number, site.address, 2), reviewers[0])
 
-    second = study.aborted()
+    second = study.sealed()
     world.pass_time(1800)
     assert ledger.bar(number, second, site.address).event(Barred).times == 3
     for times in (1, 2):

@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from audit.cid import cid_of, cid_of_large, cid_of_sha256, digest_of
-from audit.unixfs import BLOCK_BYTES, MAX_OBJECT_BYTES, blocks_of, root_of
+from audit.cid import cid_of, cid_of_large, cid_of_sha256, digest_of, sha256
+from audit.unixfs import (
+    BLOCK_BYTES,
+    MAX_OBJECT_BYTES,
+    Leaf,
+    blocks_of,
+    root_of,
+    root_of_leaves,
+)
 from ipfs.objects import ObjectCorrupt, ObjectMissing, ObjectStore, ObjectStoreError
 from stack.binaries import ipfs_binary
 from tests.kubo import kubo_api
@@ -89,3 +96,30 @@ def test_the_root_of_an_object_is_not_taken_for_one(store: ObjectStore) -> None:
         store.put(root_of(LARGE))
     with pytest.raises(ObjectStoreError, match="at most"):
         store.put(bytes(MAX_OBJECT_BYTES + 1))
+
+
+def test_a_root_that_says_other_sizes_than_its_blocks_have_is_of_no_object(
+    api: str, store: ObjectStore, tmp_path: Path
+) -> None:
+    """Its 32 bytes would name what `digest_of` gives another name, and no bundle could hold it."""
+    parts = [b"the beginning, ", b"and the end"]
+    said = (BLOCK_BYTES, len(parts[1]))
+    root = root_of_leaves(Leaf(sha256(part), size) for part, size in zip(parts, said, strict=True))
+    for block in (*parts, root):
+        put_block(api, tmp_path, block)
+    for cid in (cid_of_sha256(sha256(root)), cid_of_large(sha256(root))):
+        with pytest.raises(ObjectCorrupt, match="other sizes"):
+            store.get(cid)
+
+
+def test_a_raw_block_over_1_mib_is_no_object(api: str, store: ObjectStore, tmp_path: Path) -> None:
+    block = bytes(BLOCK_BYTES + 1)
+    put_block(api, tmp_path, block)
+    with pytest.raises(ObjectCorrupt, match="no object is one"):
+        store.get(cid_of_sha256(sha256(block)))
+
+
+def put_block(api: str, folder: Path, block: bytes) -> None:
+    """As whoever runs an IPFS node can."""
+    (folder / "block").write_bytes(block)
+    command(api, "block", "put", "--cid-codec=raw", "--allow-big-block", str(folder / "block"))

@@ -7,6 +7,8 @@ from tests.audit.misbehaviour.kinds import Elsewhere, NotDetectable, Who
 _GATE = "tests/federation/gate/test_gate.py::"
 _LIES = "tests/federation/app/test_lies.py::"
 _REORGANISATIONS = "tests/federation/app/test_reorganisations.py::"
+_REPLIES = "tests/federation/app/test_hostile_replies.py::"
+_FLOWER = "tests/federation/gate/fork_server/test_federation.py::"
 _BARS = "tests/federation/app/test_bars.py::"
 _SIGN_IN = "tests/api/signin/test_passkeys.py::"
 _OTHER_DEPLOYMENT = "tests/audit/test_other_deployment.py::"
@@ -171,6 +173,30 @@ ELSEWHERE = (
         _LIES + "test_only_a_members_first_signed_vector_for_this_seal_counts",
     ),
     Elsewhere(
+        "delivery-that-nothing-can-hold",
+        Who.SITE,
+        "delivers bytes that no object can be, to end the coordinator's run",
+        "the coordinator's part of the app",
+        "delivery-refused",
+        _REPLIES + "test_bytes_that_no_object_can_be_stop_nothing",
+    ),
+    Elsewhere(
+        "reply-that-nobody-can-read",
+        Who.SITE,
+        "sends a reply that Flower cannot read, to end the coordinator's run",
+        "the coordinator's part of the app, which takes it for silence",
+        "missing",
+        _FLOWER + "test_a_reply_that_cannot_be_read_is_silence_and_stops_nothing",
+    ),
+    Elsewhere(
+        "withheld-in-another-s-name",
+        Who.SITE,
+        "says in another site's name that it withholds, to have that one barred",
+        "the coordinator's part of the app: only who sent nothing by the deadline is barred",
+        "DeliveryDeadlinePassed",
+        _REPLIES + "test_who_withholds_in_another_site_s_name_does_not_end_the_round_for_it",
+    ),
+    Elsewhere(
         "mask-key-copied-on-its-way",
         Who.SITE,
         "copies the mask key of a commitment on its way and is quicker, to keep another site out",
@@ -209,6 +235,14 @@ ELSEWHERE = (
         BY_LEDGER,
         "BarsDeliveryRecorded",
         _BARS + "test_a_delivery_goes_on_record_shortly_before_the_deadline_and_saves_the_site",
+    ),
+    Elsewhere(
+        "round-ended-to-bar-who-could-not-deliver",
+        Who.COORDINATOR,
+        "aborts a round as soon as it is sealed, so that no delivery can go on record, and bars",
+        BY_LEDGER,
+        "BarsExcused",
+        _BARS + "test_who_ends_a_round_before_its_deliveries_are_due_can_have_nobody_barred_for_it",
     ),
     Elsewhere(
         "silence-after-the-seal",

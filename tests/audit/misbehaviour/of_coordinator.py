@@ -303,6 +303,16 @@ def barred_site_let_in(f: Forgery) -> None:
 
 
 @forged(
+    COORDINATOR,
+    "bars a site for a round that it ended before deliveries were due",
+    "events.replay",
+)
+def barred_for_a_round_ended_early(f: Forgery) -> None:
+    aborted = f.entries.pop(f.place(ev.Aborted, round=2))
+    f.insert(f.place(ev.Barred), aborted.event)
+
+
+@forged(
     COORDINATOR, "opens a round although aborted rounds paused the study", "round.aborts", "round 3"
 )
 def round_of_a_paused_study(f: Forgery) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -17,6 +17,7 @@ from flwr.serverapp import Grid
 
 from chain.errors import (
     BarsDeliveryRecorded,
+    BarsExcused,
     ChallengeTooLate,
     LedgerApprovalExpires,
     LedgerPausedByAborts,
@@ -50,7 +51,6 @@ from federation.gate.status import read_status
 from stack import rpc
 from tests.federation.app.undelivered import (
     SILENT,
-    Part,
     account,
     answer_of,
     barred_for,
@@ -82,7 +82,6 @@ def test_a_member_that_delivers_nothing_is_barred_until_a_reviewer_readmits_it(
     assert federation.state(number) == RoundState.ABORTED
     assert barred_for(federation) == number
     assert "barred" in phases(federation, number)
-    assert federation.coordinator().undelivered() == (0, [])
 
     # The next round does not wait for it, and it computes nothing.
     following = federation.open_round()
@@ -105,23 +104,41 @@ def test_a_member_that_delivers_nothing_is_barred_until_a_reviewer_readmits_it(
     assert account(federation) in members
 
 
-def test_who_said_no_early_is_barred_when_the_deadline_has_come(
+def test_who_says_no_early_is_waited_for_and_barred_when_the_deadline_has_come(
     federation: SmallFederation,
 ) -> None:
+    """Ended before, the round could have nobody barred, and the next one would be spoiled alike."""
+    coordinator, site = federation.coordinator(), account(federation)
     with undelivered_round(federation, WithheldCode.FAILED) as (number, driving):
+        until(lambda: phases(federation, number).count("delivered") == 2)
+        assert not bar_undelivered(coordinator, number, [site]), "too early, and not for good"
+        assert federation.state(number) == RoundState.SEALED and not driving.done()
+        federation.advance(until_too_late(federation, number))
         aborted = driving.exception()
-    assert isinstance(aborted, RoundAborted) and aborted.reason == "DeliveryWithheld"
-    coordinator = federation.coordinator()
-    assert barred_for(federation) == 0
-    assert coordinator.undelivered() == (number, [account(federation)])
-    assert bar_undelivered(coordinator) == []  # not yet, and still written down
-    federation.advance(until_too_late(federation, number))
-    assert bar_undelivered(coordinator) == [account(federation)]
+    assert isinstance(aborted, RoundAborted) and f"{site}: FAILED" in str(aborted)
     assert barred_for(federation) == number
-    assert coordinator.undelivered() == (0, [])
     federation.readmit(SILENT)
-    coordinator.keep_undelivered(number, [account(federation)])
-    assert bar_undelivered(coordinator) == []  # once is all
+    assert bar_undelivered(coordinator, number, [site])  # once is all
+    assert barred_for(federation) == 0
+
+
+def test_who_ends_a_round_before_its_deliveries_are_due_can_have_nobody_barred_for_it(
+    federation: SmallFederation,
+) -> None:
+    """The coordinator seals and aborts: nobody can deliver, nor put a delivery on record."""
+    number = federation.open_round()
+    ledger, study = federation.coordinator().chain.ledger, federation.study_id
+    with federation.sites_at(number) as parts:
+        federation.until_committed(number)
+        ledger.seal(study, number)
+        ledger.abort(study, number)
+        for part in parts.values():
+            part.exception()
+    with pytest.raises(NothingToRecord, match="aborted"):
+        record_delivery(federation.folder(SILENT), number)
+    federation.advance(until_too_late(federation, number))
+    with pytest.raises(BarsExcused):
+        ledger.bar(study, number, account(federation))
     assert barred_for(federation) == 0
 
 
@@ -130,52 +147,30 @@ def test_who_withheld_because_a_consent_was_withdrawn_is_not_barred(
 ) -> None:
     holder = federation.holders[SILENT][0]
     with undelivered_round(federation, WithheldCode.CONSENT_CHANGED) as (number, driving):
-        assert isinstance(driving.exception(), RoundAborted)
-    federation.revoke(holder)
+        until(lambda: phases(federation, number).count("delivered") == 2)
+        federation.revoke(holder)
+        assert isinstance(aborted := driving.exception(), RoundAborted)
     try:
+        assert aborted.reason == "ConsentChanged"
         federation.advance(until_too_late(federation, number))
-        assert bar_undelivered(federation.coordinator()) == []
+        assert bar_undelivered(federation.coordinator(), number, [account(federation)])
         assert barred_for(federation) == 0
         assert phases(federation, number)[-1] == "not-barred"
-        assert federation.coordinator().undelivered() == (0, [])
     finally:
         federation.grant(SILENT, holder.record_id)
 
 
-def test_who_is_written_down_is_not_barred_once_the_study_was_suspended_since_the_seal(
+def test_nobody_is_barred_once_the_study_was_suspended_since_the_seal(
     federation: SmallFederation,
 ) -> None:
-    with undelivered_round(federation, WithheldCode.FAILED) as (number, driving):
-        assert isinstance(driving.exception(), RoundAborted)
-    assert federation.coordinator().undelivered() == (number, [account(federation)])
-    federation.suspend()
-    federation.resume()
-    federation.advance(until_too_late(federation, number))
-    assert bar_undelivered(federation.coordinator()) == []
-    assert barred_for(federation) == 0
-    assert phases(federation, number)[-1] == "not-barred"
-    assert federation.coordinator().undelivered() == (0, [])
-
-
-def test_nobody_is_written_down_when_the_study_itself_was_stopped(
-    federation: SmallFederation,
-) -> None:
-    number = federation.open_round()
-    with federation.sites_at(number) as parts, ThreadPoolExecutor(1) as pool:
-        federation.until_committed(number)
-        federation.coordinator().chain.ledger.seal(federation.study_id, number)
-        for part in parts.values():
-            part.result()
+    with undelivered_round(federation) as (number, driving):
+        until(lambda: phases(federation, number).count("delivered") == 2)
         federation.suspend()
-        try:
-            lost: Part = Future()
-            driving = pool.submit(federation.drive, number, parts | {SILENT: lost})
-            federation.advance(until_too_late(federation, number))
-            assert isinstance(driving.exception(), RoundAborted)
-        finally:
-            federation.resume()
-    assert bar_undelivered(federation.coordinator()) == []
+        federation.resume()
+        federation.advance(until_too_late(federation, number))
+        assert isinstance(driving.exception(), RoundAborted)
     assert barred_for(federation) == 0
+    assert "not-barred" in phases(federation, number)
 
 
 def test_a_delivery_goes_on_record_shortly_before_the_deadline_and_saves_the_site(
@@ -325,9 +320,11 @@ def test_a_suspended_study_says_who_has_to_resume_it(federation: SmallFederation
 def test_too_many_aborted_rounds_pause_the_study_until_reviewers_have_looked(
     federation: SmallFederation,
 ) -> None:
-    with undelivered_round(federation, WithheldCode.FAILED) as (_, driving):
+    with undelivered_round(federation) as (number, driving):
+        until(lambda: phases(federation, number).count("delivered") == 2)
+        federation.coordinator().chain.ledger.abort(federation.study_id, number)
+        federation.advance(until_too_late(federation, number))
         driving.exception()
-    federation.coordinator().keep_undelivered(0, [])
     aborts = federation.chain.ledger.charged_aborts(federation.study_id)
     assert aborts >= 1
     federation.change_terms(max_charged_aborts=aborts)

@@ -12,16 +12,17 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from flwr.app import Context, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 from flwr.supercore.task_identity import TaskIdentity
 
+from chain.clients.base import Receipt
 from chain.errors import LedgerCannotAbort
 from chain.events import Aborted
-from chain.messages import AbortReason, RoundState
+from chain.messages import AbortReason, Commitment, RoundState
 from federation.app.client import train
 from federation.app.coordinator import MaskedDelivery
 from federation.app.reply import WithheldCode, order, read_delivery, read_withheld
@@ -217,6 +218,39 @@ def test_a_site_that_died_before_it_sent_sends_the_same_bytes(
         assert (hashlib.sha256(masked).digest(), signature) == recorded
         federation.drive(number, others | {"site-1": again})
     assert federation.state(number) == RoundState.CLOSED
+
+
+class AskedTwice:
+    """A site's ledger; another process of the site commits while this one is about to."""
+
+    def __init__(self, site: Site, study: int, number: int) -> None:
+        self._ledger = site.chain.ledger
+        self._quicker = SiteRound(Site(site.folder), study, number)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    def commit(self, study: int, number: int, commitment: Commitment) -> Receipt:
+        self._quicker._commit_until_current()
+        return self._ledger.commit(study, number, commitment)
+
+
+def test_a_site_that_is_asked_twice_at_once_takes_part_all_the_same(
+    federation: SmallFederation,
+) -> None:
+    """As when its node was away for a while and is ordered the round once more."""
+    study, number = federation.study_id, federation.open_round()
+
+    def slower_part() -> tuple[bytes, bytes]:
+        site = Site(federation.folder("site-1"))
+        site.chain.ledger = AskedTwice(site, study, number)  # type: ignore[assignment]
+        return SiteRound(site, study, number).run()
+
+    with federation.sites_at(number, ("site-2", "site-3")) as parts, ThreadPoolExecutor(1) as pool:
+        slower = pool.submit(slower_part)
+        federation.drive(number, parts | {"site-1": slower})
+    assert federation.state(number) == RoundState.CLOSED
+    assert federation.commitments(number)["site-1"].attempt == 1
 
 
 def test_suspension_in_mid_round_stops_the_seal(federation: SmallFederation) -> None:

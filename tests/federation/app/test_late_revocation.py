@@ -44,7 +44,7 @@ def test_a_withdrawal_before_the_commit_deadline_still_binds_a_round_sealed_earl
 
         patient = threading.Thread(target=withdraw)
         patient.start()
-        with pytest.raises(RoundAborted, match=r"ConsentChanged|DeliveryWithheld"):
+        with pytest.raises(RoundAborted, match="ConsentChanged"):
             proceeding.drive(number, parts, Pacing(close_after_seconds=2.0))
         patient.join()
 

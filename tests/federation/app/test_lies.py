@@ -127,10 +127,12 @@ def test_a_round_with_a_refused_delivery_cannot_close(federation: SmallFederatio
             closure.sign(coordinator.account, ledger.domain),
         )
     assert refusal.value.site == federation.keys["site-1"].public.account
-    with pytest.raises(RoundAborted, match="DeliveryWithheld"):
+    federation.advance(DESIGN.commit_seconds + DESIGN.seal_seconds + DESIGN.delivery_seconds)
+    with pytest.raises(RoundAborted, match="DeliveryDeadlinePassed"):
         federation.driver(number, lambda: (tampered, [], True)).run()
     assert federation.state(number) == RoundState.ABORTED
     assert federation.coordinator().deliveries(number) == {}
+    federation.readmit("site-1")
 
 
 def test_a_cohort_that_the_chain_does_not_bear_out_and_an_early_seal_are_refused(

@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from flwr.app import Error, Message, RecordDict
+from flwr.app import ConfigRecord, Error, Message, RecordDict
 from flwr.supercore.task_identity import TaskIdentity
 
 from federation.app.orders import Orders
 from federation.app.reply import WithheldCode, delivered, order, withheld
 
 STUDY, ROUND = 1, 2
+SITE = "0x" + "5A" * 20
 SIGNED = (b"masked", b"signature")
 
 
@@ -86,7 +87,7 @@ def test_a_site_that_was_asked_early_is_not_asked_again_at_the_opening() -> None
 
 
 @pytest.mark.parametrize(
-    "nothing", [withheld("0xsite", WithheldCode.NOT_OPEN), REFUSED], ids=["not open", "refused"]
+    "nothing", [withheld(SITE, WithheldCode.NOT_OPEN), REFUSED], ids=["not open", "refused"]
 )
 @pytest.mark.parametrize("opened_before", [True, False])
 def test_an_early_order_that_came_to_nothing_is_given_once_more(
@@ -113,7 +114,31 @@ def test_any_other_answer_to_an_early_order_stands() -> None:
     orders = orders_of(superlink)
     orders.send_early()
     orders.send()
-    superlink.answer(7, withheld("0xsite", WithheldCode.BARRED))
-    assert orders.look() == ([], [("0xsite", WithheldCode.BARRED)], True)
+    superlink.answer(7, withheld(SITE, WithheldCode.BARRED))
+    assert orders.look() == ([], [(SITE, WithheldCode.BARRED)], True)
     assert orders.look() == ([], [], True)
     assert superlink.asked == [7]
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ({"site": SITE, "code": [1, 2]}, ("", WithheldCode.FAILED)),
+        ({"site": SITE, "code": "NO_SUCH_CODE"}, ("", WithheldCode.FAILED)),
+        ({"site": SITE, "code": b"BARRED"}, ("", WithheldCode.FAILED)),
+        ({"site": [SITE], "code": "BARRED"}, ("", WithheldCode.FAILED)),
+        ({"site": "\n0x5a: all is well", "code": "BARRED"}, ("", WithheldCode.BARRED)),
+        ({"site": f"{SITE}\n", "code": "BARRED"}, ("", WithheldCode.BARRED)),
+        ({"masked": "text", "signature": b"bytes"}, ("", WithheldCode.FAILED)),
+        ({"masked": [1], "signature": 2.0}, ("", WithheldCode.FAILED)),
+        ({}, ("", WithheldCode.FAILED)),
+    ],
+)
+def test_an_answer_of_any_other_form_is_a_failure_and_no_text_of_it_is_shown(
+    said: dict[str, Any], read: tuple[str, WithheldCode]
+) -> None:
+    superlink = SuperLink(7)
+    orders = orders_of(superlink)
+    orders.send()
+    superlink.answer(7, RecordDict({"assent": ConfigRecord(said)}))
+    assert orders.look() == ([], [read], True)

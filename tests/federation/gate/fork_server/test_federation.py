@@ -35,6 +35,7 @@ import federation.app
 import federation.gate
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.clientapp import ClientApp
+from flwr.supercore.inflatable.inflatable_object import add_header_to_object_body
 
 site = Path(os.environ["ASSENT_SITE_DIR"])
 (site / "loaded").write_text("app code ran")  # MARKER
@@ -46,6 +47,10 @@ def query(message, context):
     (site / "working").write_text(str(os.getpid()))
     if do == f"sleep at {site.parent.name}":
         time.sleep(300)
+    if do == f"garbage from {site.parent.name}":
+        ConfigRecord.deflate = lambda self: add_header_to_object_body(b"\\xff" * 9, self)
+    elif do.startswith("garbage"):
+        time.sleep(3)  # so that it is not read together with the garbage
     report = {
         "site": str(site),
         "pid": os.getpid(),
@@ -279,6 +284,12 @@ def test_a_supernode_lost_in_mid_round_is_missed_and_its_process_ends(
 
     assert (answer["asked"], len(answer["replies"]), answer["missing"]) == (3, 2, 1)
     wait_for("the end of the lost site's process", lambda: not _alive(worker), 30)
+
+
+def test_a_reply_that_cannot_be_read_is_silence_and_stops_nothing(sites: Sites) -> None:
+    answer = sites.run.ask("garbage from north", 2, timeout=15)
+    assert [Path(report["site"]) for report in answer["replies"]] == [sites.folders["south"]]
+    assert (answer["errors"], answer["missing"]) == ([], 1)
 
 
 def test_an_object_whose_storing_was_answered_with_a_no_is_pushed_again(
