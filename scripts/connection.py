@@ -6,7 +6,7 @@ Each can also stand in the environment, so that it need not be typed again.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -64,7 +64,16 @@ CarrierKey = Annotated[
         help="Key file of an account that carries the act and pays for it; --key without it.",
     ),
 ]
-StudyNumber = Annotated[int, typer.Argument(min=1, help="The study's number.", metavar="STUDY")]
+# Numbers as wide as the contracts': a token's, say, is refused as wrong usage.
+LAST_STUDY: Final = 2**64 - 1
+LAST_ROUND: Final = 2**32 - 1
+LAST_VERSION: Final = 2**32 - 1
+StudyNumber = Annotated[
+    int, typer.Argument(min=1, max=LAST_STUDY, help="The study's number.", metavar="STUDY")
+]
+RoundNumber = Annotated[
+    int, typer.Argument(min=1, max=LAST_ROUND, help="The round's number.", metavar="ROUND")
+]
 
 
 def connect(rpc: str, deployment: Path, key_file: Path | None = None) -> Chain:
