@@ -144,6 +144,25 @@ def test_ctrl_c_while_the_program_is_imported_leaves_no_trace(tmp_path: Path, mo
     assert done.stderr.split() in ([], ["assent:", "interrupted"])
 
 
+@pytest.mark.parametrize("ending", ["done", "refused"])
+def test_an_answer_that_cannot_be_written_leaves_no_trace(tmp_path: Path, ending: str) -> None:
+    folder = tmp_path / "site"
+    if ending == "refused":
+        assert assent("site", "init", folder).code == 0
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "scripts.main", "site", "init", folder, "--json"],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    (said,) = done.stderr.splitlines()
+    assert ("No space left" if ending == "done" else "never overwritten") in said
+
+
 def test_a_full_disk_is_told_with_what_to_do() -> None:
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "site.backup")
     told = "site.backup: No space left on device; make room, then run the command again"
