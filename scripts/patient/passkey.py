@@ -12,7 +12,7 @@ from scripts.connection import LAST_ROUND, DeploymentFile, Rpc, connect
 from scripts.console import BadInput, JsonOption, say, show_json
 from scripts.deployment_file import read_deployment
 from scripts.json_file import read_json
-from scripts.patient.revoking import TokenId, token_number
+from scripts.patient.revoking import TokenId, consent_of, token_number
 
 PublicKey = Annotated[
     Path,
@@ -41,6 +41,9 @@ def message(
     from chain.messages import Challenge, Revocation, split_token_id
 
     chain, number = connect(rpc, deployment), token_number(token)
+    consent_of(
+        chain, number
+    )  # a revocation that is signed in advance is needed when it is too late
     study, site, _ = split_token_id(number)
     if round_ is None:
         show_json(Revocation(number).typed_data(chain.consent.domain))

@@ -58,6 +58,8 @@ def test_a_passkey_grants_and_revokes_with_no_wallet_and_no_ether(
         token = granted["token"]
         assert desk.must(f"patient status {token} --json").json["active"] is True
 
+        mistyped = desk.assent(f"patient message {int(token) + 1}")
+        assert (mistyped.code, "There is no consent" in mistyped.words) == (1, True), mistyped
         typed = desk.must(f"patient message {token}").json
         domain, revocation = read_typed_data(typed, Revocation)
         files["revocation"].write_text(json.dumps(typed))
@@ -111,6 +113,15 @@ def test_a_guardian_account_grants_until_its_quarter_and_revokes(
 
     asked = desk.assent(f"patient challenge {token} 1 --key {key} --yes")
     assert asked.code == 2, asked
+    # Nobody would find out before it is carried, when it is too late.
+    for number, whose in ((int(token) + 1, account), (token, Account.create().address)):
+        useless = desk.assent(
+            f"patient sign-revocation {number} {tmp_path}/r.json --key {key}"
+            f" --guardian-account {whose}"
+        )
+        assert useless.code in (1, 2), useless
+        assert not (tmp_path / "r.json").exists()
+    assert "the token belongs to" in useless.words
     desk.must(
         f"patient sign-revocation {token} {tmp_path}/r.json --key {key}"
         f" --guardian-account {account}"
