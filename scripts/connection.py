@@ -20,6 +20,23 @@ if TYPE_CHECKING:
     from chain.chain import Chain
     from ipfs.objects import ObjectStore
 
+
+def require_address(option: str, text: str) -> None:
+    """Raises BadInput unless it is an address with its checksum."""
+    from eth_utils.address import is_checksum_address
+
+    if not is_checksum_address(text):
+        raise BadInput(f"{option}: {text} is not an address with its EIP-55 checksum")
+
+
+def _account(parameter: typer.CallbackParam, value: str | None) -> str | None:
+    """A guardian account as it was typed. Raises BadInput."""
+    if value is not None:
+        option = parameter.opts[0]
+        require_address(option if option.startswith("-") else "ACCOUNT", value)
+    return value
+
+
 Rpc = Annotated[
     str,
     typer.Option(
@@ -54,8 +71,12 @@ GuardianAccount = Annotated[
     str | None,
     typer.Option(
         metavar="ADDRESS",
+        callback=_account,
         help="A minor's guardian account, which holds the token; --key is its acting key.",
     ),
+]
+Account = Annotated[
+    str, typer.Argument(help="The guardian account.", metavar="ACCOUNT", callback=_account)
 ]
 CarrierKey = Annotated[
     Path | None,

@@ -16,9 +16,9 @@ from scripts.connection import (
     Rpc,
     StudyNumber,
     connect,
+    require_address,
 )
 from scripts.console import JsonOption, say, show_json
-from scripts.irb.committee import require_address
 from scripts.keys import read_key
 
 if TYPE_CHECKING:

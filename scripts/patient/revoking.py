@@ -131,7 +131,7 @@ def _revocation(chain: Chain, token: int, key: Path, guardian_account: str | Non
         raise ConsentAlreadyRevoked(token)
     if guardian_account is not None:
         # Else it would be found out when it is carried, which may be years later.
-        if guardian_account.lower() != consent.holder.lower():
+        if guardian_account != consent.holder:
             raise BadInput(f"--guardian-account: the token belongs to {consent.holder}, not to it")
         return guardian_revocation(chain, Revocation(token), guardian_account, read_key(key))
     return signed_by_holder(chain, token, key, Revocation(token), chain.consent.domain)

@@ -7,9 +7,16 @@ from typing import Annotated
 import typer
 
 from scripts.acts import AskedToken
-from scripts.connection import DeploymentFile, KeyFile, RoundNumber, Rpc, StudyNumber, connect
+from scripts.connection import (
+    DeploymentFile,
+    KeyFile,
+    RoundNumber,
+    Rpc,
+    StudyNumber,
+    connect,
+    require_address,
+)
 from scripts.console import JsonOption, say, show_json
-from scripts.irb.committee import require_address
 from scripts.patient.revoking import token_number
 
 

@@ -104,6 +104,10 @@ def test_a_guardian_account_grants_until_its_quarter_and_revokes(
     assert (alone.code, "have the hospital enrol" in alone.words) == (2, True), alone
     stranger = desk.assent(f"{line} --guardian-account {Account.create().address}")
     assert (stranger.code, "no guardian account" in stranger.words) == (2, True), stranger
+    mistyped = desk.assent(f"{line} --guardian-account {account.lower()}")
+    assert (mistyped.code, "--guardian-account: " in mistyped.words) == (2, True), mistyped
+    mistyped = desk.assent(f"patient guardian-sign 999 --revoke 1 --key {key} --out {tmp_path}/n")
+    assert (mistyped.code, "ACCOUNT: 999 is not an address" in mistyped.words) == (2, True)
     wrong = desk.assent(line.replace(str(key), "sponsor.key") + f" --guardian-account {account}")
     assert wrong.code == 1, wrong
     token = desk.must(f"{line} --guardian-account {account}").json["token"]
