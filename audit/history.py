@@ -141,6 +141,7 @@ class ChallengeFacts:
 class History:
     """Everything that the events say. ``reviewers`` as the committee is after all of them.
 
+    ``sites``: the keys of each account that registered, by account, the newest last.
     ``due``: the event that must come next because the contract emits it in the same call.
     ``counters``: the least that each holder's revocation counter can be (acts in other studies,
     which raise it too, are not among the events).
@@ -148,7 +149,7 @@ class History:
 
     study_id: int
     moments: list[Moment] = field(default_factory=list)
-    sites: list[SiteFacts] = field(default_factory=list)
+    sites: dict[str, list[SiteFacts]] = field(default_factory=dict)
     successor: str | None = None
     sponsor: str | None = None
     committees: list[Committee] = field(default_factory=list)
@@ -178,7 +179,7 @@ class History:
         return replace(
             self,
             moments=[*self.moments],
-            sites=[*self.sites],
+            sites=_forked(self.sites),
             committees=[*self.committees],
             versions={**self.versions},
             standings=[*self.standings],

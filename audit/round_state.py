@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -66,10 +67,21 @@ class RoundFacts:
     closed_at: Moment | None = None
     aborted: Aborted | None = None
     aborted_at: Moment | None = None
+    _newest: dict[str, Committing] = field(default_factory=dict)
 
     def fork(self) -> RoundFacts:
         """The same facts, to which events can be added while others read these."""
-        return replace(self, commitments=[*self.commitments], deliveries={**self.deliveries})
+        return replace(
+            self,
+            commitments=[*self.commitments],
+            deliveries={**self.deliveries},
+            _newest={**self._newest},
+        )
+
+    def add(self, committing: Committing) -> None:
+        """One more commitment."""
+        self.commitments.append(committing)
+        self._newest[committing.site] = committing
 
     @property
     def state(self) -> RoundState:
@@ -84,9 +96,9 @@ class RoundFacts:
         """When it was closed or aborted."""
         return self.closed_at or self.aborted_at
 
-    def newest_commitments(self) -> dict[str, Committing]:
+    def newest_commitments(self) -> Mapping[str, Committing]:
         """The last commitment of each site, by site."""
-        return {committing.site: committing for committing in self.commitments}
+        return self._newest
 
     def sealed_commitments(self) -> list[Committing]:
         """The members' commitments in the seal's order; empty before the seal.

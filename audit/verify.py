@@ -12,7 +12,12 @@ from pathlib import Path
 from audit.bundle import Bundle, read_bundle
 from audit.checks.cohorts import check_disclosures
 from audit.checks.context import Context
-from audit.checks.contracts import check_anchor, check_contracts, check_deployment
+from audit.checks.contracts import (
+    check_anchor,
+    check_contracts,
+    check_deployment,
+    check_number,
+)
 from audit.checks.documents import check_documents
 from audit.checks.duties import check_duties
 from audit.checks.files import check_files
@@ -52,6 +57,7 @@ def verify(
     disclosures: Sequence[Disclosure] = (),
     replays: Sequence[SignedReplay] = (),
     contracts: Contracts | None = None,
+    study: int | None = None,
 ) -> Report:
     """Check everything in a bundle.
 
@@ -59,9 +65,9 @@ def verify(
     sites; without it the `anchor` check fails and the others still run. ``disclosures``: cohorts
     that sites have shown to a reviewer. ``replays``: what sites report of replays. ``contracts``:
     those that the reader knows the study to live in; without them the report says that the
-    bundle's own were compared with none.
+    bundle's own were compared with none. ``study``: its number there, where the reader names it.
     """
-    context = _begun(bundle, trust_block, contracts)
+    context = _begun(bundle, trust_block, contracts, study)
     for name, check in _GROUPS:
         with context.record.group(name, "bundle"):
             check(context)
@@ -94,14 +100,17 @@ def verify(
 
 
 def prove_history(
-    bundle: Bundle, trust_block: bytes | None, contracts: Contracts | None = None
+    bundle: Bundle,
+    trust_block: bytes | None,
+    contracts: Contracts | None = None,
+    study: int | None = None,
 ) -> tuple[StudyState | None, tuple[Check, ...]]:
     """The study's history alone, for a question about one act in it: what the trusted block's
     storage proves that happened, and the checks that show it. Believe it when all of them hold.
 
-    ``contracts``: as `verify` takes them.
+    ``contracts``, ``study``: as `verify` takes them.
     """
-    context = _begun(bundle, trust_block, contracts)
+    context = _begun(bundle, trust_block, contracts, study)
     for name, check in (("contracts", check_contracts), ("history", check_history)):
         with context.record.group(name, "bundle"):
             check(context)
@@ -114,18 +123,23 @@ def verify_folder(
     disclosures: Sequence[Disclosure] = (),
     replays: Sequence[SignedReplay] = (),
     contracts: Contracts | None = None,
+    study: int | None = None,
 ) -> Report:
     """`read_bundle` of a folder or of one file, then `verify`. Raises BundleUnusable."""
-    return verify(read_bundle(path), trust_block, disclosures, replays, contracts)
+    return verify(read_bundle(path), trust_block, disclosures, replays, contracts, study)
 
 
-def _begun(bundle: Bundle, trust_block: bytes | None, contracts: Contracts | None) -> Context:
-    """What ties a bundle to what its reader knows from elsewhere: a block and a deployment."""
+def _begun(
+    bundle: Bundle, trust_block: bytes | None, contracts: Contracts | None, study: int | None
+) -> Context:
+    """What ties a bundle to what its reader knows from elsewhere: block, deployment and study."""
     context = Context(bundle)
     with context.record.group("anchor", "chain/header.rlp"):
         check_anchor(context, trust_block)
     if contracts is not None:
         check_deployment(context, contracts)
+    if study is not None:
+        check_number(context, study)
     return context
 
 

@@ -1,14 +1,28 @@
-"""The contracts that a reader of a bundle knows the study to live in."""
+"""What a reader of a bundle knows of the study: its contracts and its number."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from scripts.deployment_file import read_deployment
 
 if TYPE_CHECKING:
     from audit.manifest import Contracts
+
+
+KnownStudy = Annotated[
+    int | None,
+    typer.Option(
+        "--study",
+        min=1,
+        metavar="NUMBER",
+        help="The number of the study that you ask about: anybody may propose another in the same"
+        " contracts. Without it the bundle's own word says which it is of.",
+    ),
+]
 
 
 def known_contracts(deployment: Path) -> Contracts:

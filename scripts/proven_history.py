@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from audit.consent_state import StudyState
 
 
-def proven_history(path: Path, trust_block: str, deployment: Path) -> tuple[Bundle, StudyState]:
+def proven_history(
+    path: Path, trust_block: str, deployment: Path, study: int | None = None
+) -> tuple[Bundle, StudyState]:
     """The bundle and its history; when it is not proven it says why and ends with REFUSED.
 
-    ``deployment``: its file; the bundle must be of its contracts.
+    ``deployment``: its file; the bundle must be of its contracts. ``study``: its number, where the
+    reader names it.
 
     Raises:
         BadInput: no block hash was given.
@@ -33,7 +36,7 @@ def proven_history(path: Path, trust_block: str, deployment: Path) -> tuple[Bund
     if trusted is None:
         raise BadInput("a bundle proves nothing by itself: ask two sites for its block's hash")
     held = read_bundle(path)
-    history, checks = prove_history(held, trusted, known_contracts(deployment))
+    history, checks = prove_history(held, trusted, known_contracts(deployment), study)
     failed = [check for check in checks if not check.ok]
     if failed or history is None:
         rows = [(check.name, check.object, check.detail) for check in failed]

@@ -20,7 +20,7 @@ from audit.verify import verify_folder
 from scripts.connection import DeploymentFile
 from scripts.console import BadInput, JsonOption, say, show_facts, show_table, tick
 from scripts.keys import read_x25519
-from scripts.known_contracts import known_contracts
+from scripts.known_contracts import KnownStudy, known_contracts
 from scripts.replay_files import read_replays
 from scripts.trusted_block import TrustBlock, hash_of
 
@@ -32,6 +32,7 @@ def verify(
     bundle: Annotated[Path, typer.Argument(help="The bundle: its folder, or its one file.")],
     deployment: DeploymentFile,
     trust_block: TrustBlock = "",
+    study: KnownStudy = None,
     disclosure: Annotated[
         list[Path] | None,
         typer.Option(
@@ -69,11 +70,12 @@ def verify(
         _opened(disclosure or [], key),
         read_replays(replay or []),
         known_contracts(deployment),
+        study,
     )
     if as_json:
         show_json_of(report)
     else:
-        _show(report, every=every, given=bool(trust_block))
+        _show(report, every=every, given=bool(trust_block), named=study is not None)
     raise typer.Exit(report.exit_code)
 
 
@@ -103,7 +105,7 @@ def _opened(files: Sequence[Path], key: Path | None) -> list[Disclosure]:
     return opened
 
 
-def _show(report: Report, *, every: bool, given: bool) -> None:
+def _show(report: Report, *, every: bool, given: bool, named: bool) -> None:
     show_facts(f"Study {report.study} on chain {report.chain_id}", _whose(report))
     show_table(
         "Rounds",
@@ -150,6 +152,13 @@ def _show(report: Report, *, every: bool, given: bool) -> None:
             f"All {len(report.checks)} checks hold, up to {end}. What came later is not in it.",
             style="green",
         )
+        if not named:
+            say(
+                f"That is so of study {report.study}. Anybody may propose a study in the same"
+                " contracts, with other sites, and with you among its reviewers: see that it is the"
+                " number that you ask about, or give --study.",
+                style="yellow",
+            )
         return
     say(
         f"{len(report.failed)} of {len(report.checks)} checks do not hold, up to {end}.",

@@ -84,9 +84,9 @@ CLAIMS: Final = (
         ("round.charge", "round.room", "budget.storage"),
     ),
     Claim(
-        "no consent was withdrawn that the close had to respect, and a record that came back had"
-        " sat out its rounds",
-        ("round.close-epoch", "withdrawal", "consents.waiting"),
+        "no consent was withdrawn that the close had to respect, a record that came back had"
+        " sat out its rounds, and no grant served twice",
+        ("round.close-epoch", "withdrawal", "consents.waiting", "consents.once"),
     ),
     Claim(
         "the running hashes come out of all events, aborted rounds included: nothing is omitted",
@@ -122,7 +122,11 @@ CLAIMS: Final = (
         "every object and file is there and bound, and none that nothing refers to",
         ("files", "objects", "documents.referenced", "references"),
     ),
-    Claim("the contracts are those of the deployment that you know", ("deployment",)),
+    Claim(
+        "the contracts are those of the deployment that you know, and the study is the one that you"
+        " ask about",
+        ("deployment", "study.number"),
+    ),
     Claim(
         "the contracts began empty: their addresses follow from this release's creation code",
         ("contract.origin",),

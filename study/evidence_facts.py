@@ -161,21 +161,22 @@ def read_facts(
     trust_block: bytes | None,
     contracts: Contracts,
     replays: Sequence[SignedReplay] = (),
+    study: int | None = None,
 ) -> EvidenceFacts:
     """Read and verify a bundle. Raises BundleUnusable.
 
-    ``trust_block``, ``contracts``, ``replays``: as `audit.verify.verify` takes them; the report
-    fails without the first.
+    ``trust_block``, ``contracts``, ``replays``, ``study``: as `audit.verify.verify` takes them; the
+    report fails without the first.
     """
     bundle = read_bundle(path)
-    report = verify(bundle, trust_block, replays=replays, contracts=contracts)
+    report = verify(bundle, trust_block, replays=replays, contracts=contracts, study=study)
     state, _ = prove_history(bundle, trust_block)
     # No privacy: there are no terms, or forged ones whose cost cannot be reckoned.
     if state is None or report.privacy is None or report.block_time is None:
         return EvidenceFacts(bundle, report, None)
     large = frozenset(sha256_of_cid(cid) for cid in bundle.objects if is_cid_of_large(cid))
-    study = study_facts(state.state_at(report.block_number, report.block_time))
-    return EvidenceFacts(bundle, report, replace(study, large=large))
+    facts = study_facts(state.state_at(report.block_number, report.block_time))
+    return EvidenceFacts(bundle, report, replace(facts, large=large))
 
 
 def study_facts(state: StudyState) -> StudyFacts:

@@ -7,7 +7,6 @@ an object or document is named by its CID, so that a reader can find it in the b
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from prov.model import ProvDocument
@@ -95,14 +94,13 @@ class ProvWriter:
                 roles.setdefault(reviewer, set()).add("reviewer")
         if self.history.sponsor:
             roles.setdefault(self.history.sponsor, set()).add("sponsor")
-        keys = Counter(one.site for one in self.history.sites)
         for address, names in roles.items():
             organisation = bool(names & {"site", "coordinator", "sponsor"})
             kind = "prov:Organization" if organisation else "prov:Person"
             said: list[tuple[str, Any]] = [("prov:type", self.document.valid_qualified_name(kind))]
             said += [("assent:role", name) for name in sorted(names)]
-            if keys[address] > 1:
-                said.append(("assent:enrolment_keys", keys[address]))
+            if (keys := len(self.history.sites.get(address, []))) > 1:
+                said.append(("assent:enrolment_keys", keys))
             self.document.agent(f"account:{address}", said)
 
     def _version(self, version: VersionFacts) -> None:

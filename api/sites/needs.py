@@ -104,7 +104,7 @@ class Needs:
         return _yes("no round under way", "the next round can be opened")
 
     def registered(self, site: str) -> PreflightCheck:
-        if site in {one.site for one in self.state.history.sites}:
+        if site in self.state.history.sites:
             return _yes("registered", "the registry has its keys")
         return _no("registered", f"{site} is not", "run `assent site keys FOLDER --register`")
 

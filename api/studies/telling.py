@@ -87,10 +87,10 @@ def _in_words(terms: Terms) -> list[Sentence]:
 
 
 def _site_of(state: StudyState, site: str) -> SiteOfStudy:
-    keys = [facts.enrolment_key for facts in state.history.sites if facts.site == site]
+    registered = state.history.sites.get(site)
     return SiteOfStudy(
         address=site,
-        enrolment_key=keys[-1] if keys else None,
+        enrolment_key=registered[-1].enrolment_key if registered else None,
         barred_for=state.barred_for(site),
         tokens_granted=state.minted_count(site),
         tokens_not_revoked=state.unburned_count(site),

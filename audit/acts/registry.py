@@ -14,21 +14,19 @@ from chain.messages import terms_hash
 
 
 def site_registered(history: History, event: ev.SiteRegistered, moment: Moment) -> None:
-    known = any(entry.site == event.site for entry in history.sites)
-    require(not known, f"site {event.site} is registered twice")
+    require(event.site not in history.sites, f"site {event.site} is registered twice")
     keys = int(event.enrolment_key, 16) != 0 and any(event.noise_secret_hash)
     require(keys, f"site {event.site} lacks a key")
-    history.sites.append(
-        SiteFacts(event.site, event.enrolment_key, event.noise_secret_hash, moment)
-    )
+    facts = SiteFacts(event.site, event.enrolment_key, event.noise_secret_hash, moment)
+    history.sites[event.site] = [facts]
 
 
 def key_rotated(history: History, event: ev.EnrolmentKeyRotated, moment: Moment) -> None:
-    known = [entry for entry in history.sites if entry.site == event.site]
+    known = history.sites.get(event.site, [])
     require(bool(known), f"site {event.site} is not registered")
     require(int(event.enrolment_key, 16) != 0, f"site {event.site} lacks a key")
     secret_hash = known[-1].noise_secret_hash
-    history.sites.append(SiteFacts(event.site, event.enrolment_key, secret_hash, moment))
+    known.append(SiteFacts(event.site, event.enrolment_key, secret_hash, moment))
 
 
 def successor_recorded(history: History, event: ev.SuccessorRecorded, moment: Moment) -> None:

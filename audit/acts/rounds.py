@@ -36,9 +36,10 @@ def round_in(history: History, number: int, *states: RoundState) -> RoundFacts:
 
 def committed(history: History, event: ev.Committed, moment: Moment) -> None:
     facts = round_in(history, event.round, RoundState.OPEN)
-    earlier = sum(committing.site == event.site for committing in facts.commitments)
-    require(event.commitment.attempt == earlier + 1, "it is not the site's next attempt")
-    facts.commitments.append(Committing(moment, event.site, event.commitment))
+    before = facts.newest_commitments().get(event.site)
+    attempts = before.commitment.attempt if before else 0
+    require(event.commitment.attempt == attempts + 1, "it is not the site's next attempt")
+    facts.add(Committing(moment, event.site, event.commitment))
     history.commits.setdefault(event.site, []).append(moment)
 
 

@@ -69,6 +69,17 @@ def check_deployment(context: Context, wanted: Contracts) -> None:
     context.record.add("deployment", "bundle.json", found == wanted, detail)
 
 
+def check_number(context: Context, wanted: int) -> None:
+    """Adds `study.number`: the study is the one that the reader asks about.
+
+    Anybody may propose a study in the very contracts that the reader knows, with sites and a
+    committee of their own, and the reader in it: nobody is asked before.
+    """
+    found = context.bundle.study
+    detail = f"it is of study {found}" + ("" if found == wanted else f", you asked for {wanted}")
+    context.record.add("study.number", "bundle.json", found == wanted, detail)
+
+
 def check_contracts(context: Context) -> None:
     """For each contract adds `contract.origin`, `.address`, `.account`, `.code`, `.immutables` and
     `.storage`.

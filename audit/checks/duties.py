@@ -9,14 +9,18 @@ from audit.history import ChallengeFacts, Token
 from audit.report import Kind
 from audit.round_state import RoundFacts
 from audit.times import utc
+from chain.messages import Grant
 
 
 def check_duties(context: Context) -> None:
-    """Adds `consents.waiting`, `round.bars` for every round and `challenge` for every challenge."""
+    """Adds `consents.waiting`, `consents.once`, `round.bars` for every round, and `challenge` for
+    every challenge.
+    """
     state = context.state
     if state is None:
         return
     _check_waiting(context, state)
+    _check_once(context, state)
     for facts in state.history.rounds.values():
         with context.record.group("round.bars", f"round {facts.number}"):
             _check_bars(context, state, facts)
@@ -51,6 +55,26 @@ def _check_waiting(context: Context, state: StudyState) -> None:
 def _fail_waiting(context: Context, token: Token, over: int, wanted: int) -> None:
     detail = f"its record came back after {over} rounds, {wanted} are to be sat out"
     context.record.fail("consents.waiting", f"token {token.token_id}", detail)
+
+
+def _check_once(context: Context, state: StudyState) -> None:
+    """What a holder signed made one token.
+
+    The contract knows a record by the tag in the site's enrolment: a site that tags a record anew
+    can have one signature serve again, and the holder who then revokes one token leaves the other.
+    """
+    made: dict[Grant, int] = {}
+    twice = 0
+    for tokens in state.history.tokens.values():
+        for token in tokens:
+            first = made.setdefault(token.grant, token.token_id)
+            if first != token.token_id:
+                twice += 1
+                detail = f"its holder's grant had made token {first}, by another enrolment"
+                context.record.fail("consents.once", f"token {token.token_id}", detail)
+    if not twice:
+        detail = f"{len(made)} grants, each of which made one token"
+        context.record.add("consents.once", "ConsentToken", True, detail)
 
 
 def _check_bars(context: Context, state: StudyState, facts: RoundFacts) -> None:

@@ -104,12 +104,10 @@ def _check_sites(context: Context, state: StudyState) -> None:
     """Every site of every version in force was registered before the version was proposed."""
     missing = []
     for version in state.history.versions.values():
-        known = {
-            site.site
-            for site in state.history.sites
-            if site.moment.position < version.proposed.position
-        }
-        missing += [site for site in version.terms.sites if site not in known]
+        for site in version.terms.sites:
+            known = state.history.sites.get(site)
+            if not known or known[0].moment.position > version.proposed.position:
+                missing.append(site)
     for site in sorted(set(missing)):
         context.record.fail("sites", site, "the terms name it, the registry does not know it")
     if not missing:

@@ -6,6 +6,13 @@ import {PRBTest} from "@prb/test/src/PRBTest.sol";
 import {IOrigin} from "../interfaces/IOrigin.sol";
 import {DeployedLedger, DeployedRegistry, DeployedToken, Deployment} from "./Deployment.t.sol";
 
+/// @dev Asks its maker for the next one before it is made itself.
+contract Impatient {
+    constructor(address) {
+        IOrigin(msg.sender).make(hex"60015ff3");
+    }
+}
+
 /// @title What an Origin makes, where, and what it refuses
 contract OriginTest is PRBTest {
     address internal constant AUTHORITY = address(0xA0);
@@ -47,8 +54,18 @@ contract OriginTest is PRBTest {
     }
 
     function test_AnyoneMakesTheSame() public {
+        vm.deal(address(origin), 1);
         vm.prank(address(0xB0B));
         assertEq(origin.make(creations[0]), _at(1));
+    }
+
+    function test_WhatIsMadeMeanwhileIsTheNext() public {
+        hashes[0] = keccak256(type(Impatient).creationCode);
+        hashes[1] = keccak256(hex"60015ff3");
+        origin = IOrigin(Deployment.origin(AUTHORITY, hashes, SALT));
+        assertEq(origin.make(type(Impatient).creationCode), _at(1));
+        assertEq(origin.made(), 2);
+        assertEq(_at(2).code, hex"00");
     }
 
     function test_AnotherOrderIsRefused() public {
@@ -58,6 +75,9 @@ contract OriginTest is PRBTest {
         origin.make(creations[0]);
         _refused(creations[0], 1);
         _refused(creations[2], 1);
+        origin.make(creations[1]);
+        _refused(creations[0], 2);
+        _refused(creations[1], 2);
     }
 
     function testFuzz_AnotherCodeIsRefused(uint256 place, bytes calldata more) public {

@@ -40,7 +40,7 @@ def demo(
     console.print("Verify the bundle yourself, on any machine and with no network:")
     say_command(
         f"assent verify {shlex.quote(f'{out}/bundle')} --trust-block 0x{outcome.trust_block.hex()}"
-        f" --deployment {shlex.quote(f'{out}/deployment.json')}"
+        f" --deployment {shlex.quote(f'{out}/deployment.json')} --study {outcome.study_id}"
     )
     if not outcome.verified:
         raise typer.Exit(1)

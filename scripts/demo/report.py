@@ -85,7 +85,7 @@ def write_report(outcome: Outcome, path: Path) -> None:
         f"<p>{outcome.checks} checks were made with chain, IPFS and Flower stopped. Make them "
         "again:</p>",
         f"<pre><code>assent verify bundle --trust-block 0x{outcome.trust_block.hex()}"
-        " --deployment deployment.json</code></pre>",
+        f" --deployment deployment.json --study {outcome.study_id}</code></pre>",
     ]
     page = (
         '<!doctype html><html lang="en"><meta charset="utf-8">'

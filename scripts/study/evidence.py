@@ -65,8 +65,8 @@ def bundle(
     say(f"Wrote {out}, as of block {number}:")
     say(block)
     say(f"Ask two sites what their own nodes say: `assent study block {number}`. Then:")
-    verify = ["assent", "verify", out, "--trust-block", "HASH", "--deployment", deployment]
-    say_command(shlex.join(map(str, verify)))
+    known = ["--trust-block", "HASH", "--deployment", deployment, "--study", study]
+    say_command(shlex.join(map(str, ["assent", "verify", out, *known])))
 
 
 def _gather(

@@ -10,7 +10,7 @@ import typer
 
 from scripts.connection import DeploymentFile
 from scripts.console import BadInput, JsonOption, say, show_json, warn
-from scripts.known_contracts import known_contracts
+from scripts.known_contracts import KnownStudy, known_contracts
 from scripts.study.beside_bundle import require_beside
 from scripts.trusted_block import TrustBlock, hash_of
 
@@ -22,6 +22,7 @@ def export(
     ],
     deployment: DeploymentFile,
     trust_block: TrustBlock = "",
+    study: KnownStudy = None,
     json_: JsonOption = False,
 ) -> None:
     """Write a study's evidence as an RO-Crate: the bundle, its provenance (PROV), its metadata.
@@ -37,7 +38,8 @@ def export(
         raise BadInput(f"{out} is there already: name a new folder")
     require_beside(out, bundle)
     warn(f"Verifying {bundle} ...")
-    facts = read_facts(bundle, hash_of(trust_block), known_contracts(deployment))
+    known = known_contracts(deployment)
+    facts = read_facts(bundle, hash_of(trust_block), known, study=study)
     if not facts.report.ok or facts.study is None:
         warn(
             f"{len(facts.report.failed)} of {len(facts.report.checks)} checks do not hold, so"

@@ -9,6 +9,7 @@ import typer
 
 from scripts.connection import DeploymentFile
 from scripts.console import BadInput, JsonOption, say, show_json, show_table
+from scripts.known_contracts import KnownStudy
 from scripts.proven_history import proven_history
 from scripts.trusted_block import TrustBlock, hash_of
 
@@ -26,6 +27,7 @@ def replay_draw(
     ],
     deployment: DeploymentFile,
     trust_block: TrustBlock = "",
+    study: KnownStudy = None,
     count: Annotated[
         int, typer.Option(min=1, help="How many contributions to draw, all different.")
     ] = 1,
@@ -42,7 +44,7 @@ def replay_draw(
     digest = hash_of(block_hash, "--hash")
     if digest is None:
         raise BadInput("--hash: name the block's hash; `assent study block` says what a node has")
-    held, state = proven_history(bundle, trust_block, deployment)
+    held, state = proven_history(bundle, trust_block, deployment, study)
     if held.block_number < block:
         raise BadInput(
             f"{bundle} ends with block {held.block_number}: gather one that reaches block {block},"

@@ -9,7 +9,7 @@ import typer
 
 from scripts.connection import DeploymentFile
 from scripts.console import JsonOption, say, show_json, warn
-from scripts.known_contracts import known_contracts
+from scripts.known_contracts import KnownStudy, known_contracts
 from scripts.study.beside_bundle import require_beside
 from scripts.trusted_block import TrustBlock, hash_of
 
@@ -23,6 +23,7 @@ def report(
     ],
     deployment: DeploymentFile,
     trust_block: TrustBlock = "",
+    study: KnownStudy = None,
     replay: Annotated[
         list[Path] | None,
         typer.Option(
@@ -48,12 +49,12 @@ def report(
     require_beside(out, bundle)
     warn(f"Verifying {bundle} ...")
     known, replays = known_contracts(deployment), read_replays(replay or [])
-    facts = read_facts(bundle, hash_of(trust_block), known, replays)
+    facts = read_facts(bundle, hash_of(trust_block), known, replays, study)
     written = board_report(facts)
     parts = (part for section in written.sections for part in section.parts)
     names = [part.name for part in parts if isinstance(part, Figure)]
-    study = facts.study
-    figures = {name: drawing(name, study) for name in names} if study else {}
+    history = facts.study
+    figures = {name: drawing(name, history) for name in names} if history else {}
     svg = {name: as_svg(name, figure) for name, figure in figures.items()}
     out.mkdir(parents=True, exist_ok=True)
     (out / PAGE).write_text(report_page(written, svg), encoding="utf-8")

@@ -1,11 +1,14 @@
-"""The same code at other addresses of one chain, with a study and reviewers of a liar's own."""
+"""A liar's own study: the same code at other addresses of one chain, or the very contracts."""
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from eth_account import Account
+from eth_utils.crypto import keccak
 
 from audit.bundle import read_bundle
 from audit.disclosure import Disclosure
@@ -26,6 +29,17 @@ class Invented:
     disclosure: Disclosure
     ours: Path
     theirs: Path
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A study that only liars approved, where a reader is told to look for theirs."""
+
+    folder: Path
+    trust_block: bytes
+    ours: int
+    theirs: int
+    reader: str
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +73,61 @@ def test_only_the_deployment_tells_it_from_ours(invented: Invented) -> None:
     assert [check.name for check in report.failed] == ["deployment"]
     assert ours.registry in report.failed[0].detail
     assert verify_folder(invented.folder, invented.trust_block, contracts=theirs).ok
+
+
+@pytest.fixture(scope="module")
+def beside(moving_world: World, tmp_path_factory: pytest.TempPathFactory) -> Beside:
+    """In the honest contracts: nobody asks a reviewer before they are named."""
+    ours, folder = RealStudy(moving_world), tmp_path_factory.mktemp("beside")
+    liars = tuple(Account.from_key(keccak(bytes((n,)))) for n in range(2))
+    reader = moving_world.reviewers[0]
+    world = copy.copy(moving_world)
+    world.reviewers = (*liars, reader)
+    theirs = RealStudy(world)
+    for site in world.sites:
+        for _ in range(2):
+            theirs.patient(site)
+    theirs.round()
+    trust_block = theirs.write(folder / "bundle")
+    return Beside(folder / "bundle", trust_block, ours.number, theirs.number, reader.address)
+
+
+def test_only_its_number_tells_a_study_beside_ours(beside: Beside, invented: Invented) -> None:
+    ours = known_contracts(invented.ours)
+    report = verify_folder(beside.folder, beside.trust_block, contracts=ours)
+    assert report.ok and report.compared
+    assert report.committee is not None and beside.reader in report.committee.reviewers
+    asked = verify_folder(beside.folder, beside.trust_block, contracts=ours, study=beside.ours)
+    assert [check.name for check in asked.failed] == ["study.number"]
+    assert f"you asked for {beside.ours}" in asked.failed[0].detail
+    assert verify_folder(beside.folder, beside.trust_block, study=beside.theirs).ok
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "verify {bundle}",
+        "study report {bundle} --out {out}",
+        "study export {bundle} --out {out}",
+        "study replay-draw {bundle} --block 1 --hash {hash}",
+    ],
+)
+def test_every_command_that_is_not_told_the_number_takes_it(
+    command: str, beside: Beside, invented: Invented, tmp_path: Path
+) -> None:
+    block = beside.trust_block.hex()
+    known = ("--trust-block", block, "--deployment", invented.ours)
+    for number, code in ((beside.ours, 1), (beside.theirs, 0)):
+        made = command.format(bundle=beside.folder, out=tmp_path / str(number), hash="0x" + block)
+        answer = assent(*made.split(), *known, "--study", number)
+        assert answer.code == code, answer.out + answer.err
+
+
+def test_without_a_number_it_says_whose_word_it_is(beside: Beside, invented: Invented) -> None:
+    options = ("--trust-block", beside.trust_block.hex(), "--deployment", invented.ours)
+    answer = assent("verify", beside.folder, *options)
+    assert answer.code == 0, answer.err
+    assert f"That is so of study {beside.theirs}." in " ".join(answer.out.split())
 
 
 def test_a_history_of_other_contracts_is_not_believed(invented: Invented) -> None:

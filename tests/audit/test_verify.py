@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_account import Account
 
 from audit import canonical_json
+from audit.cid import sha256
 from audit.privacy import epsilon_bun_steinke, epsilon_canonne_kamath_steinke
 from audit.report import Kind, Report
 from audit.verify import verify_folder
+from chain.events import Granted
 from chain.messages import LateRevocation, Purpose
 from tests.audit.conftest import Written
 from tests.audit.real_study import RealStudy
-from tests.world import World
+from tests.world import PURPOSES, World
 
 
 def test_a_real_bundle_holds_against_the_trusted_block(written: Written) -> None:
@@ -125,6 +129,22 @@ def test_lies_that_the_contracts_accept_are_found(module_world: World, tmp_path:
     names = {name for name, _ in found}
     assert names == {"round.cohort", "outcome.checkpoint", "outcome.manifest-fields"}
     assert {place for name, place in found if name == "outcome.manifest-fields"} == {"round 2"}
+
+
+def test_a_grant_that_a_site_has_serve_twice_is_found(module_world: World, tmp_path: Path) -> None:
+    """The contract knows a record by the tag that its site signs, and so takes one grant twice."""
+    study, world, holder = RealStudy(module_world), module_world, Account.create()
+    enrolment = world.enrol(study.number, world.sites[0], holder.address, "a record")
+    grant = world.grant_for(enrolment)
+    retagged = dataclasses.replace(enrolment, record_tag=sha256(b"the same record, tagged anew"))
+    first, second = (
+        world.carry_grant(grant, holder, one).event(Granted).token_id
+        for one in (enrolment, retagged)
+    )
+    world.revoke(first, holder)
+    assert world.chain().consent.is_consent_active(second, PURPOSES, world.now)
+    found, _ = failed(study, tmp_path / "bundle")
+    assert found == {("consents.once", f"token {second}")}
 
 
 @pytest.mark.parametrize("policy", list(LateRevocation), ids=lambda policy: policy.name.lower())

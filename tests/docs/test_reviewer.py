@@ -174,7 +174,9 @@ def test_what_is_verified_has_a_check_by_that_name(desk: Desk, tmp_path: Path) -
     study.chain.ledger.abort(study.number, study.open())
     trusted = study.write(tmp_path / "bundle")
     shown, contracts = tuple(study.disclosures.values()), read_bundle(tmp_path / "bundle").contracts
-    report = verify_folder(tmp_path / "bundle", trusted, shown, contracts=contracts)
+    report = verify_folder(
+        tmp_path / "bundle", trusted, shown, contracts=contracts, study=study.number
+    )
     assert report.ok, report.failed
     named.remove("rollback")  # none happened in this study
     assert named == named & {check.name for check in report.checks}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 
 import rlp
 from eth_account.signers.local import LocalAccount
+from eth_utils.address import to_checksum_address
 
 from audit import canonical_json
 from audit.bundle import Bundle
@@ -21,10 +24,12 @@ from chain import events as ev
 from tests.audit.fuzz.on_disk import written
 from tests.audit.misbehaviour.forgery import Forgery
 from tests.audit.misbehaviour.of_people import amended
-from tests.audit.tampering import forged
+from tests.audit.tampering import forged, records_of, with_records
 
 DEEP = 1_000_000
 """Levels of nesting."""
+CROWD = 100_000
+"""Events of one kind; a file of the largest size holds nine times as many."""
 
 FILES: dict[str, tuple[str, bytes]] = {
     "deep arrays": ("chain/events.json", b"[" * DEEP + b"]" * DEEP),
@@ -124,6 +129,8 @@ def cases(bundle: Bundle, accounts: Sequence[LocalAccount], folder: Path) -> dic
     for name, checkpoint in CHECKPOINTS.items():
         first = checkpoint or huge_layout()
         written(started(bundle, accounts, first), place(name))
+    for name, events in crowds(bundle).items():
+        written(with_records(bundle, [*records_of(bundle), *events]), place(name))
     for name, text in {
         "index of a million files": b'{"files":{' + b",".join(b'"%d":0' % n for n in range(DEEP)),
         "deep index": b"[" * DEEP,
@@ -142,6 +149,20 @@ def cases(bundle: Bundle, accounts: Sequence[LocalAccount], folder: Path) -> dic
     with (written(bundle, place("sparse file")) / "chain/events.json").open("r+b") as file:
         file.truncate((256 << 20) + 1)
     return made
+
+
+def crowds(bundle: Bundle) -> dict[str, Iterator[ev.EventRecord]]:
+    """Events of which the chain takes any number from anybody: registering needs no permission."""
+    records = records_of(bundle)
+    block, time = records[-1].block_number, records[-1].block_timestamp
+    known = next(e for e in map(ev.decode, records) if isinstance(e, ev.SiteRegistered))
+    rotated = ev.EnrolmentKeyRotated(0, known.site, known.enrolment_key)
+    sites = (to_checksum_address(number.to_bytes(20)) for number in range(1, CROWD + 1))
+    registered = (dataclasses.replace(known, site=site) for site in sites)
+    return {
+        "keys rotated all day": repeat(ev.encode(rotated, block, time), CROWD),
+        "sites registered all day": (ev.encode(event, block, time) for event in registered),
+    }
 
 
 def approved(

@@ -48,6 +48,15 @@ ELSEWHERE = (
         _OTHER_DEPLOYMENT + "test_only_the_deployment_tells_it_from_ours",
     ),
     Elsewhere(
+        "study-beside-ours",
+        Who.COORDINATOR,
+        "proposes another study in the same contracts, with the reader among its reviewers and"
+        " nobody else who is honest, and hands on that study's bundle",
+        "`assent verify` with the study's number",
+        "study.number",
+        _OTHER_DEPLOYMENT + "test_only_its_number_tells_a_study_beside_ours",
+    ),
+    Elsewhere(
         "consents-from-before-the-contracts",
         Who.SPONSOR,
         "deploys the contracts by a constructor of its own, which writes invented consents into"

@@ -161,3 +161,21 @@ def unanswered_challenge(f: Forgery) -> None:
     f.drop(f.place(ev.Answered))
     later = f.state.block.timestamp + 10**6
     f.state.block = replace(f.state.block, timestamp=later)
+
+
+@forged(
+    SITE,
+    "has a patient's grant make a second token, by a second enrolment under another tag",
+    "consents.once",
+    "token",
+)
+def grant_that_serves_twice(f: Forgery) -> None:
+    newest = {
+        entry.event.grant.site: place
+        for place, entry in enumerate(f.entries)
+        if isinstance(entry.event, ev.Granted)
+    }
+    place = min(newest.values())
+    granted = f.entries[place].event
+    tag = sha256(granted.record_tag)
+    f.insert(place + 1, replace(granted, token_id=granted.token_id + 1, record_tag=tag))
