@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
@@ -93,7 +94,12 @@ def run_command_line(arguments: Sequence[str]) -> int:
             )
         _tell(f"assent: {message}")
     if for_program:
-        show_json({"error": {"exit_code": code, "kind": kind, "message": message}})
+        try:
+            show_json({"error": {"exit_code": code, "kind": kind, "message": message}})
+        except (
+            OSError
+        ):  # it may be what has failed; Python writes what is left once more at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
 
 

@@ -6,7 +6,7 @@ Each can also stand in the environment, so that it need not be typed again.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -19,6 +19,23 @@ if TYPE_CHECKING:
 
     from chain.chain import Chain
     from ipfs.objects import ObjectStore
+
+
+def require_address(option: str, text: str) -> None:
+    """Raises BadInput unless it is an address with its checksum."""
+    from eth_utils.address import is_checksum_address
+
+    if not is_checksum_address(text):
+        raise BadInput(f"{option}: {text} is not an address with its EIP-55 checksum")
+
+
+def _account(parameter: typer.CallbackParam, value: str | None) -> str | None:
+    """A guardian account as it was typed. Raises BadInput."""
+    if value is not None:
+        option = parameter.opts[0]
+        require_address(option if option.startswith("-") else "ACCOUNT", value)
+    return value
+
 
 Rpc = Annotated[
     str,
@@ -54,8 +71,12 @@ GuardianAccount = Annotated[
     str | None,
     typer.Option(
         metavar="ADDRESS",
+        callback=_account,
         help="A minor's guardian account, which holds the token; --key is its acting key.",
     ),
+]
+Account = Annotated[
+    str, typer.Argument(help="The guardian account.", metavar="ACCOUNT", callback=_account)
 ]
 CarrierKey = Annotated[
     Path | None,
@@ -64,7 +85,16 @@ CarrierKey = Annotated[
         help="Key file of an account that carries the act and pays for it; --key without it.",
     ),
 ]
-StudyNumber = Annotated[int, typer.Argument(min=1, help="The study's number.", metavar="STUDY")]
+# Numbers as wide as the contracts': a token's, say, is refused as wrong usage.
+LAST_STUDY: Final = 2**64 - 1
+LAST_ROUND: Final = 2**32 - 1
+LAST_VERSION: Final = 2**32 - 1
+StudyNumber = Annotated[
+    int, typer.Argument(min=1, max=LAST_STUDY, help="The study's number.", metavar="STUDY")
+]
+RoundNumber = Annotated[
+    int, typer.Argument(min=1, max=LAST_ROUND, help="The round's number.", metavar="ROUND")
+]
 
 
 def connect(rpc: str, deployment: Path, key_file: Path | None = None) -> Chain:

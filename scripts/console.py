@@ -62,8 +62,8 @@ def warn_of_loading() -> None:
 
 
 def show_json(value: object) -> None:
-    """One JSON object on stdout."""
-    print(json.dumps(value, indent=2, sort_keys=True))
+    """One JSON object on stdout, written when this returns: an OSError would come too late else."""
+    print(json.dumps(value, indent=2, sort_keys=True), flush=True)
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -203,8 +203,10 @@ def read_plan(path: Path) -> Plan:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PlanInvalid(f"{path} cannot be read as UTF-8 text: {error}") from None
+    except OSError as error:
+        raise PlanInvalid(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise PlanInvalid(f"{path} is not UTF-8 text: {error}") from None
     try:
         found = yaml.load(text, Loader=_TextLoader)  # noqa: S506, it makes texts, lists and dicts
     except (yaml.YAMLError, RecursionError) as error:

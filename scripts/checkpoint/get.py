@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.connection import DeploymentFile, Ipfs, Rpc, StudyNumber, connect, open_store
+from scripts.connection import (
+    LAST_ROUND,
+    DeploymentFile,
+    Ipfs,
+    Rpc,
+    StudyNumber,
+    connect,
+    open_store,
+)
 from scripts.console import BadInput, JsonOption, say, say_command, show_facts, show_json
 
 if TYPE_CHECKING:
@@ -20,6 +28,7 @@ def get(
         int | None,
         typer.Argument(
             min=0,
+            max=LAST_ROUND,
             metavar="[ROUND]",
             help="The round; 0 is where the study starts. The newest without it.",
             show_default=False,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from scripts.acts import ActFile, Yes, read_act, require_yes, write_act
-from scripts.connection import DeploymentFile, KeyFile, Rpc, StudyNumber, connect
+from scripts.connection import DeploymentFile, KeyFile, Rpc, StudyNumber, connect, require_address
 from scripts.console import BadInput, JsonOption, say, show_json
 from scripts.keys import make_key, read_key
 
@@ -114,11 +114,3 @@ def submit(
         show_json(facts)
     else:
         say(f"{kind} of study {facts['study']} by {act.account} is on the chain.")
-
-
-def require_address(option: str, text: str) -> None:
-    """Raises BadInput unless it is an address with its checksum."""
-    from eth_utils.address import is_checksum_address
-
-    if not is_checksum_address(text):
-        raise BadInput(f"{option}: {text} is not an address with its EIP-55 checksum")

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.connection import DeploymentFile, Ipfs, Rpc, StudyNumber, connect, open_store
+from scripts.connection import (
+    LAST_VERSION,
+    DeploymentFile,
+    Ipfs,
+    Rpc,
+    StudyNumber,
+    connect,
+    open_store,
+)
 from scripts.console import JsonOption, say, show_facts, show_json, show_table, tick
 from scripts.exit_codes import REFUSED
 
@@ -15,7 +23,8 @@ if TYPE_CHECKING:
     from study.examination import Examination
 
 Version = Annotated[
-    int | None, typer.Option(min=1, help="Which version; the newest proposed without it.")
+    int | None,
+    typer.Option(min=1, max=LAST_VERSION, help="Which version; the newest proposed without it."),
 ]
 ThisApp = Annotated[
     bool,

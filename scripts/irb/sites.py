@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scripts.acts import Offline, Yes, require_yes, write_act
-from scripts.connection import CarrierKey, DeploymentFile, KeyFile, Rpc, StudyNumber, connect
+from scripts.connection import (
+    CarrierKey,
+    DeploymentFile,
+    KeyFile,
+    RoundNumber,
+    Rpc,
+    StudyNumber,
+    connect,
+    require_address,
+)
 from scripts.console import JsonOption, say, show_json
-from scripts.irb.committee import require_address
 from scripts.keys import read_key
 
 if TYPE_CHECKING:
@@ -63,7 +71,7 @@ def readmit(
 
 def challenge(
     study: StudyNumber,
-    round_: Annotated[int, typer.Argument(min=1, help="The round's number.", metavar="ROUND")],
+    round_: RoundNumber,
     site: SiteAccount,
     key: KeyFile,
     rpc: Rpc,

@@ -33,8 +33,11 @@ def layout_of(state: Path | None) -> Layout:
 
 def layout_to_fill(state: Path | None) -> Layout:
     """As `layout_of`. Raises BadInput when something else is there: it would be closed to all other
-    users, and files of ours would lie among those of others.
+    users, and files of ours would lie among those of others; and when its path is too long, before
+    contracts are deployed that nothing could be run with.
     """
+    from federation.gate.fork_server.listener import LONGEST_PATH
+
     layout = layout_of(state)
     try:
         strange = layout.holds_something_else
@@ -44,6 +47,11 @@ def layout_to_fill(state: Path | None) -> Layout:
         raise BadInput(
             f"--state: {layout.state} is neither empty nor a state of `assent up`, which has an"
             " up.json: name a new folder, or restore that file"
+        )
+    if len(os.fsencode(layout.fork_server_socket)) > LONGEST_PATH:
+        raise BadInput(
+            f"--state: {layout.fork_server_socket} would be longer than the {LONGEST_PATH} bytes"
+            " that a Unix socket's path may have; name a folder with a shorter path"
         )
     return layout
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from scripts.acts import Offline, Yes, require_yes, write_act
-from scripts.connection import CarrierKey, DeploymentFile, KeyFile, Rpc, connect
+from scripts.connection import CarrierKey, DeploymentFile, KeyFile, RoundNumber, Rpc, connect
 from scripts.console import JsonOption, say, show_json
 from scripts.patient.revoking import TokenId, signed_by_holder, token_number
 
 
 def challenge(
     token: TokenId,
-    round_: Annotated[int, typer.Argument(min=1, help="The round's number.", metavar="ROUND")],
+    round_: RoundNumber,
     key: KeyFile,
     rpc: Rpc,
     deployment: DeploymentFile,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scripts.acts import Yes, require_yes
-from scripts.connection import DeploymentFile, KeyFile, Rpc, connect
+from scripts.connection import Account, DeploymentFile, KeyFile, Rpc, connect
 from scripts.console import BadInput, JsonOption, say, show_json, warn
 from scripts.json_file import read_json
 from scripts.keys import read_key
@@ -18,8 +18,6 @@ from scripts.patient.revoking import token_number
 if TYPE_CHECKING:
     from chain.guardians import Rotation
     from chain.messages import Domain, Revocation
-
-Account = Annotated[str, typer.Argument(help="The guardian account.", metavar="ACCOUNT")]
 
 
 def guardian_sign(

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from scripts.acts import write_act
-from scripts.connection import DeploymentFile, Rpc, connect
+from scripts.connection import LAST_ROUND, DeploymentFile, Rpc, connect
 from scripts.console import BadInput, JsonOption, say, show_json
 from scripts.deployment_file import read_deployment
 from scripts.json_file import read_json
-from scripts.patient.revoking import TokenId, token_number
+from scripts.patient.revoking import TokenId, consent_of, token_number
 
 PublicKey = Annotated[
     Path,
@@ -26,7 +26,12 @@ def message(
     deployment: DeploymentFile,
     round_: Annotated[
         int | None,
-        typer.Option("--round", min=1, help="A question for the receipt of this round instead."),
+        typer.Option(
+            "--round",
+            min=1,
+            max=LAST_ROUND,
+            help="A question for the receipt of this round instead.",
+        ),
     ] = None,
 ) -> None:
     """Print the EIP-712 typed data of a token's revocation, for a wallet or a passkey to sign.
@@ -36,6 +41,9 @@ def message(
     from chain.messages import Challenge, Revocation, split_token_id
 
     chain, number = connect(rpc, deployment), token_number(token)
+    consent_of(
+        chain, number
+    )  # a revocation that is signed in advance is needed when it is too late
     study, site, _ = split_token_id(number)
     if round_ is None:
         show_json(Revocation(number).typed_data(chain.consent.domain))

@@ -14,7 +14,7 @@ from scripts.keys import read_key
 
 if TYPE_CHECKING:
     from chain.chain import Chain
-    from chain.messages import Challenge, Domain, Revocation
+    from chain.messages import Challenge, Consent, Domain, Revocation
     from chain.signed_act import SignedAct
 
 TokenId = Annotated[str, typer.Argument(help="The token's number.", metavar="TOKEN")]
@@ -91,6 +91,17 @@ def token_number(text: str) -> int:
     return int(text)
 
 
+def consent_of(chain: Chain, token: int) -> Consent:
+    """What is kept of a token, revoked or not. Raises ConsentTokenUnknown."""
+    from chain.errors import ConsentTokenUnknown
+    from chain.solidity import ZERO_ADDRESS
+
+    consent = chain.consent.consent(token)
+    if consent.holder == ZERO_ADDRESS:
+        raise ConsentTokenUnknown(token)
+    return consent
+
+
 def signed_by_holder(
     chain: Chain, token: int, key: Path, message: Revocation | Challenge, domain: Domain
 ) -> SignedAct:
@@ -100,18 +111,12 @@ def signed_by_holder(
         ConsentTokenUnknown: there is no such token.
         BadInput: the key is somebody else's.
     """
-    from chain.errors import ConsentTokenUnknown
     from chain.signed_act import SignedAct
-    from chain.solidity import ZERO_ADDRESS
 
-    consent = chain.consent.consent(token)
-    if consent.holder == ZERO_ADDRESS:
-        raise ConsentTokenUnknown(token)
-    holder = read_key(key)
-    if holder.address != consent.holder:
+    belongs_to, holder = consent_of(chain, token).holder, read_key(key)
+    if holder.address != belongs_to:
         raise BadInput(
-            f"--key: {key} is the key of {holder.address}, and the token belongs to"
-            f" {consent.holder}"
+            f"--key: {key} is the key of {holder.address}, and the token belongs to {belongs_to}"
         )
     return SignedAct.sign(message, domain, holder)
 
@@ -121,8 +126,12 @@ def _revocation(chain: Chain, token: int, key: Path, guardian_account: str | Non
     from chain.messages import Revocation
     from study.other_signers import guardian_revocation
 
-    if chain.consent.consent(token).revoked_at:
+    consent = consent_of(chain, token)
+    if consent.revoked_at:
         raise ConsentAlreadyRevoked(token)
     if guardian_account is not None:
+        # Else it would be found out when it is carried, which may be years later.
+        if guardian_account != consent.holder:
+            raise BadInput(f"--guardian-account: the token belongs to {consent.holder}, not to it")
         return guardian_revocation(chain, Revocation(token), guardian_account, read_key(key))
     return signed_by_holder(chain, token, key, Revocation(token), chain.consent.domain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scripts.connection import DeploymentFile, Rpc, connect
 from scripts.console import JsonOption, say, show_facts, show_json, show_table
-from scripts.patient.revoking import TokenId, token_number
+from scripts.patient.revoking import TokenId, consent_of, token_number
 
 
 def status(token: TokenId, rpc: Rpc, deployment: DeploymentFile, json_: JsonOption = False) -> None:
@@ -16,9 +16,7 @@ def status(token: TokenId, rpc: Rpc, deployment: DeploymentFile, json_: JsonOpti
     was active at the block to which the hospital committed; what it did is for a receipt to prove.
     """
     from audit.times import moment
-    from chain.errors import ConsentTokenUnknown
     from chain.messages import split_token_id
-    from chain.solidity import ZERO_ADDRESS
     from federation.app.chain_facts import chain_time
     from study.consenting import terms_in_force
     from study.data_use_text import (
@@ -29,9 +27,7 @@ def status(token: TokenId, rpc: Rpc, deployment: DeploymentFile, json_: JsonOpti
     from study.overview import replay, rounds_of_token
 
     chain, number = connect(rpc, deployment), token_number(token)
-    consent = chain.consent.consent(number)
-    if consent.holder == ZERO_ADDRESS:
-        raise ConsentTokenUnknown(number)
+    consent = consent_of(chain, number)
     study, site, _ = split_token_id(number)
     now = chain_time(chain)
     active = chain.consent.is_consent_active(number, consent.purposes, now)

@@ -9,7 +9,7 @@ import typer
 
 from scripts.connection import DeploymentFile, Rpc, connect
 from scripts.console import BadInput, JsonOption, say, show_facts, show_json, show_table
-from scripts.patient.revoking import TokenId, token_number
+from scripts.patient.revoking import TokenId, consent_of, token_number
 
 
 def withdrawal(
@@ -28,15 +28,12 @@ def withdrawal(
     record was really counted is for a receipt to prove.
     """
     from audit.withdrawals import withdrawal as ledger_entry
-    from chain.errors import ConsentTokenUnknown
     from chain.messages import split_token_id
-    from chain.solidity import ZERO_ADDRESS
     from study.overview import replay
     from study.withdrawal_text import patient_report
 
     chain, number = connect(rpc, deployment), token_number(token)
-    if chain.consent.consent(number).holder == ZERO_ADDRESS:
-        raise ConsentTokenUnknown(number)
+    consent_of(chain, number)
     study, _, _ = split_token_id(number)
     found = ledger_entry(replay(chain, study), number, chain.head().timestamp)
     if found is None:

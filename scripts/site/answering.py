@@ -9,10 +9,9 @@ from typing import Annotated
 import typer
 
 from scripts.acts import AskedToken
+from scripts.connection import RoundNumber
 from scripts.console import JsonOption, say, show_json, show_table
 from scripts.site.options import Folder, existing_file, open_folder
-
-RoundNumber = Annotated[int, typer.Argument(min=1, help="The round's number.", metavar="ROUND")]
 
 
 def challenges(folder: Folder, json_: JsonOption = False) -> None:

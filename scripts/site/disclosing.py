@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from scripts.connection import RoundNumber
 from scripts.console import BadInput, JsonOption, say, show_json
-from scripts.site.answering import RoundNumber
 from scripts.site.options import Folder, existing_file, open_folder
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scripts.connection import LAST_STUDY, require_address
 from scripts.console import BadInput, JsonOption, say, show_facts, show_json
 from scripts.deployment_file import read_deployment
 from scripts.site.options import Folder, existing_file, open_folder
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def join(
     folder: Folder,
-    study: Annotated[int, typer.Option(min=1, help="The study's number.")],
+    study: Annotated[int, typer.Option(min=1, max=LAST_STUDY, help="The study's number.")],
     deployment: Annotated[Path, typer.Option(help="The coordinator's deployment file.")],
     rpc: Annotated[str, typer.Option(metavar="URL", help="This site's own chain node.")],
     ipfs: Annotated[
@@ -137,11 +138,8 @@ def _settings(superlink: str) -> FlowerSettings:
 
 
 def _refuse_bad_committee(reviewers: list[str], threshold: int) -> None:
-    from eth_utils.address import is_checksum_address
-
     for one in reviewers:
-        if not is_checksum_address(one):
-            raise BadInput(f"--reviewer: {one} is not an address with its EIP-55 checksum")
+        require_address("--reviewer", one)
     if len(set(reviewers)) != len(reviewers):
         raise BadInput("--reviewer: one reviewer is named twice")
     if threshold > len(reviewers):

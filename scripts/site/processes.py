@@ -15,13 +15,13 @@ from chain.alone import alone
 from federation.gate.flower_settings import FlowerSettings
 from federation.gate.fork_server.launch import BIN_FOLDER, INSTALLATION, SOCKET_VARIABLE
 from federation.gate.fork_server.libraries import FIXED_ENVIRONMENT
+from federation.gate.fork_server.listener import LONGEST_PATH
 from federation.gate.site import SITE_DIR
 from stack import running
 from stack.flower import SuperNode
 from stack.process import ManagedProcess
 
 READY_SECONDS = 180.0
-_LONGEST_SOCKET_PATH = 107  # sun_path of <linux/un.h>, less its closing NUL
 
 
 class SiteRunning(Exception):
@@ -143,9 +143,9 @@ def _fork_server(folder: Path, supernode_pid: int) -> ManagedProcess:
 
 def _socket(folder: Path) -> Path:
     path = folder / "run" / "fork-server"
-    if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
+    if len(os.fsencode(path)) > LONGEST_PATH:
         raise SiteRunning(
-            f"{path} is longer than the {_LONGEST_SOCKET_PATH} bytes that a Unix socket's path may"
+            f"{path} is longer than the {LONGEST_PATH} bytes that a Unix socket's path may"
             " have; move the site's folder to a shorter path"
         )
     return path

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
+from scripts.connection import RoundNumber
 from scripts.console import BadInput, JsonOption, say, show_json, warn
 from scripts.exit_codes import REFUSED
 from scripts.patient.revoking import TokenId, token_number
 from scripts.service import Api, open_service
-from scripts.site.answering import RoundNumber
 from scripts.site.options import Folder, open_folder
 
 

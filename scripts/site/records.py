@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scripts.connection import require_address
 from scripts.console import (
     BadInput,
     JsonOption,
@@ -117,8 +118,6 @@ def enrol(
     With --code nobody has to tell an address: the patient's app reads the code, by its QR image or
     typed, and answers through the service, which never sees it (`assent site enrolments`).
     """
-    from eth_utils.address import is_checksum_address
-
     from federation.app.chain_facts import issue_time
     from federation.gate.keys import SiteKeys
     from federation.gate.records.store import RecordStore
@@ -130,8 +129,8 @@ def enrol(
         raise BadInput("name the patient's address with --holder, or make a --code for it")
     if code and out is not None:
         raise BadInput("--out is for --holder: the patient's app fetches what a code gives")
-    if holder is not None and not is_checksum_address(holder):
-        raise BadInput(f"--holder: {holder} is not an address with its EIP-55 checksum")
+    if holder is not None:
+        require_address("--holder", holder)
     config = SiteConfig.load(found)
     with RecordStore.open(found / "records.db") as records:
         records.record(record_id)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scripts.connection import RoundNumber
 from scripts.console import BadInput, JsonOption, say, show_facts, show_json, show_table, warn
 from scripts.exit_codes import REFUSED
-from scripts.site.answering import RoundNumber
 from scripts.site.options import Folder, open_folder
 
 if TYPE_CHECKING:

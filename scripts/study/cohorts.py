@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.connection import DeploymentFile, MaybeRpc, StudyNumber, connect
+from scripts.connection import DeploymentFile, MaybeRpc, RoundNumber, StudyNumber, connect
 from scripts.console import BadInput, JsonOption, say, show_json
 from scripts.trusted_block import TrustBlock
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def cohorts(
     study: StudyNumber,
-    round_: Annotated[int, typer.Argument(min=1, help="Which round.", metavar="ROUND")],
+    round_: RoundNumber,
     deployment: DeploymentFile,
     rpc: MaybeRpc = None,
     bundle: Annotated[

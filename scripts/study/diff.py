@@ -6,14 +6,18 @@ from typing import Annotated
 
 import typer
 
-from scripts.connection import DeploymentFile, Rpc, StudyNumber, connect
+from scripts.connection import LAST_VERSION, DeploymentFile, Rpc, StudyNumber, connect
 from scripts.console import JsonOption, say, show_json, show_table
 
 
 def diff(
     study: StudyNumber,
-    before: Annotated[int, typer.Argument(min=1, help="One version.", metavar="V1")],
-    after: Annotated[int, typer.Argument(min=1, help="A later one.", metavar="V2")],
+    before: Annotated[
+        int, typer.Argument(min=1, max=LAST_VERSION, help="One version.", metavar="V1")
+    ],
+    after: Annotated[
+        int, typer.Argument(min=1, max=LAST_VERSION, help="A later one.", metavar="V2")
+    ],
     rpc: Rpc,
     deployment: DeploymentFile,
     json_: JsonOption = False,

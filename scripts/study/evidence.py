@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.connection import DeploymentFile, Ipfs, Rpc, StudyNumber, connect, open_store
+from scripts.connection import (
+    LAST_VERSION,
+    DeploymentFile,
+    Ipfs,
+    Rpc,
+    StudyNumber,
+    connect,
+    open_store,
+)
 from scripts.console import BadInput, JsonOption, say, say_command, show_json, show_table
 from scripts.counting import Tell, counting
 
@@ -114,7 +122,8 @@ def documents(
     deployment: DeploymentFile,
     ipfs: Ipfs,
     version: Annotated[
-        int | None, typer.Option(min=1, help="Which version; the newest without it.")
+        int | None,
+        typer.Option(min=1, max=LAST_VERSION, help="Which version; the newest without it."),
     ] = None,
     json_: JsonOption = False,
 ) -> None:

@@ -7,15 +7,22 @@ from typing import Annotated
 import typer
 
 from scripts.acts import AskedToken
-from scripts.connection import DeploymentFile, KeyFile, Rpc, StudyNumber, connect
+from scripts.connection import (
+    DeploymentFile,
+    KeyFile,
+    RoundNumber,
+    Rpc,
+    StudyNumber,
+    connect,
+    require_address,
+)
 from scripts.console import JsonOption, say, show_json
-from scripts.irb.committee import require_address
 from scripts.patient.revoking import token_number
 
 
 def fault(
     study: StudyNumber,
-    round_: Annotated[int, typer.Argument(min=1, help="The round's number.", metavar="ROUND")],
+    round_: RoundNumber,
     site: Annotated[str, typer.Argument(help="The site's account.", metavar="SITE")],
     key: KeyFile,
     rpc: Rpc,

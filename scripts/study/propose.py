@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from scripts.connection import DeploymentFile, Ipfs, KeyFile, Rpc, connect, open_store
+from scripts.connection import LAST_STUDY, DeploymentFile, Ipfs, KeyFile, Rpc, connect, open_store
 from scripts.console import JsonOption, say, show_facts, show_json, warn_of_loading
 
 
@@ -19,7 +19,9 @@ def propose(
     ipfs: Ipfs,
     new_version: Annotated[
         int | None,
-        typer.Option(min=1, metavar="STUDY", help="Propose the next version of this study."),
+        typer.Option(
+            min=1, max=LAST_STUDY, metavar="STUDY", help="Propose the next version of this study."
+        ),
     ] = None,
     json_: JsonOption = False,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from scripts.acts import Yes, read_act, require_yes, write_act
-from scripts.connection import DeploymentFile, KeyFile, Rpc, StudyNumber, connect
+from scripts.connection import LAST_ROUND, DeploymentFile, KeyFile, Rpc, StudyNumber, connect
 from scripts.console import BadInput, JsonOption, say, show_json
 from scripts.keys import read_key
 
@@ -18,6 +18,7 @@ To = Annotated[
         "--to",
         metavar="ROUND",
         min=0,
+        max=LAST_ROUND,
         help="The closed round whose checkpoint the next one starts from; 0: the initial one.",
     ),
 ]

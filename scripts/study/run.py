@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from scripts.connection import DeploymentFile, KeyFile, Rpc, StudyNumber, connect
+from scripts.connection import DeploymentFile, KeyFile, RoundNumber, Rpc, StudyNumber, connect
 from scripts.console import BadInput, JsonOption, say, show_json, warn
 from scripts.exit_codes import REFUSED
 
@@ -89,7 +89,7 @@ def run(
 
 def abort(
     study: StudyNumber,
-    round_: Annotated[int, typer.Argument(min=1, help="The round's number.", metavar="ROUND")],
+    round_: RoundNumber,
     key: KeyFile,
     rpc: Rpc,
     deployment: DeploymentFile,

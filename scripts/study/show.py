@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scripts.connection import DeploymentFile, Rpc, StudyNumber, connect
+from scripts.connection import LAST_VERSION, DeploymentFile, Rpc, StudyNumber, connect
 from scripts.console import JsonOption, say, show_facts, show_json, show_table
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ def show(
     rpc: Rpc,
     deployment: DeploymentFile,
     version: Annotated[
-        int | None, typer.Option(min=1, help="Which version's terms; the newest without it.")
+        int | None,
+        typer.Option(min=1, max=LAST_VERSION, help="Which version's terms; the newest without it."),
     ] = None,
     json_: JsonOption = False,
 ) -> None:

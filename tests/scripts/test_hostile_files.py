@@ -41,6 +41,14 @@ def test_deep_nesting_is_no_plan(deep: Path) -> None:
         read_plan(deep)
 
 
+def test_a_plan_that_is_not_there_is_not_said_to_be_wrongly_encoded(tmp_path: Path) -> None:
+    with pytest.raises(PlanInvalid, match="plan cannot be read: No such file or directory"):
+        read_plan(tmp_path / "plan")
+    (tmp_path / "plan").write_bytes(b"format: \xff")
+    with pytest.raises(PlanInvalid, match="plan is not UTF-8 text"):
+        read_plan(tmp_path / "plan")
+
+
 @pytest.mark.parametrize("command", ["report", "export"])
 def test_a_link_to_itself_is_no_bundle(loop: Path, tmp_path: Path, command: str) -> None:
     assert assent("study", command, loop, "--deployment", loop, "--out", tmp_path / "out").code == 2

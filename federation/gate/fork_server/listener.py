@@ -7,7 +7,7 @@ from pathlib import Path
 
 from federation.gate.fork_server.libraries import UnusableEnvironmentError
 
-_LONGEST_PATH = 107  # sun_path of <linux/un.h>, less its closing NUL
+LONGEST_PATH = 107  # sun_path of <linux/un.h>, less its closing NUL
 
 
 def open_listener(path: Path) -> socket.socket:
@@ -18,9 +18,9 @@ def open_listener(path: Path) -> socket.socket:
     UnusableEnvironmentError: the path is too long, the folder is open to others or not this
         user's, or another server listens there.
     """
-    if len(os.fsencode(path)) > _LONGEST_PATH:
+    if len(os.fsencode(path)) > LONGEST_PATH:
         raise UnusableEnvironmentError(
-            f"{path} is longer than the {_LONGEST_PATH} bytes that a Unix socket's path may have"
+            f"{path} is longer than the {LONGEST_PATH} bytes that a Unix socket's path may have"
         )
     _prepare_folder(path.parent)
     _remove_stale(path)

@@ -26,6 +26,14 @@ def test_a_folder_of_something_else_is_refused_and_stays_as_it_was(tmp_path: Pat
     assert stat.S_IMODE(shared.stat().st_mode) == 0o755
 
 
+def test_a_path_that_is_too_long_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    state = tmp_path / ("å" * 50)
+    refused = assent("up", "--state", state, "--chain", "http://127.0.0.1:1")
+    assert refused.code == 2
+    assert "that a Unix socket's path may have; name a folder with a shorter path" in refused.words
+    assert not state.exists()
+
+
 def test_a_file_is_no_state_folder(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("")
     with pytest.raises(BadInput, match="is no folder"):

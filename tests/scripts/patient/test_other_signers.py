@@ -58,6 +58,8 @@ def test_a_passkey_grants_and_revokes_with_no_wallet_and_no_ether(
         token = granted["token"]
         assert desk.must(f"patient status {token} --json").json["active"] is True
 
+        mistyped = desk.assent(f"patient message {int(token) + 1}")
+        assert (mistyped.code, "There is no consent" in mistyped.words) == (1, True), mistyped
         typed = desk.must(f"patient message {token}").json
         domain, revocation = read_typed_data(typed, Revocation)
         files["revocation"].write_text(json.dumps(typed))
@@ -102,6 +104,10 @@ def test_a_guardian_account_grants_until_its_quarter_and_revokes(
     assert (alone.code, "have the hospital enrol" in alone.words) == (2, True), alone
     stranger = desk.assent(f"{line} --guardian-account {Account.create().address}")
     assert (stranger.code, "no guardian account" in stranger.words) == (2, True), stranger
+    mistyped = desk.assent(f"{line} --guardian-account {account.lower()}")
+    assert (mistyped.code, "--guardian-account: " in mistyped.words) == (2, True), mistyped
+    mistyped = desk.assent(f"patient guardian-sign 999 --revoke 1 --key {key} --out {tmp_path}/n")
+    assert (mistyped.code, "ACCOUNT: 999 is not an address" in mistyped.words) == (2, True)
     wrong = desk.assent(line.replace(str(key), "sponsor.key") + f" --guardian-account {account}")
     assert wrong.code == 1, wrong
     token = desk.must(f"{line} --guardian-account {account}").json["token"]
@@ -111,6 +117,15 @@ def test_a_guardian_account_grants_until_its_quarter_and_revokes(
 
     asked = desk.assent(f"patient challenge {token} 1 --key {key} --yes")
     assert asked.code == 2, asked
+    # Nobody would find out before it is carried, when it is too late.
+    for number, whose in ((int(token) + 1, account), (token, Account.create().address)):
+        useless = desk.assent(
+            f"patient sign-revocation {number} {tmp_path}/r.json --key {key}"
+            f" --guardian-account {whose}"
+        )
+        assert useless.code in (1, 2), useless
+        assert not (tmp_path / "r.json").exists()
+    assert "the token belongs to" in useless.words
     desk.must(
         f"patient sign-revocation {token} {tmp_path}/r.json --key {key}"
         f" --guardian-account {account}"
