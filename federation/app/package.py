@@ -50,10 +50,12 @@ _COMPARISONS = (
     "survey.py",
     "survey_again.py",
 )
+#: Of federation/app/, what stages the app, plans a study and tells what it costs.
+_BESIDE_ROUNDS = ("accountants.py", "package.py", "privacy.py", "recipe.py")
 _LEFT_OUT = {
     "audit": _VERIFIER,
     "chain": _OTHERS_ACTS,
-    "federation/app": _COMPARISONS,
+    "federation/app": (*_BESIDE_ROUNDS, *_COMPARISONS),
     "twin": ("trajectory",),
 }
 
