@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scripts.connection import LAST_STUDY
 from scripts.deployment_file import read_deployment
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ KnownStudy = Annotated[
     typer.Option(
         "--study",
         min=1,
+        max=LAST_STUDY,
         metavar="NUMBER",
         help="The number of the study that you ask about: anybody may propose another in the same"
         " contracts. Without it the bundle's own word says which it is of.",

@@ -96,7 +96,7 @@ def test_what_somebody_else_wrote_steers_no_terminal(
     warn(hostile)
     show_table("Checks", ("check", "detail"), [("recipe", hostile)])
     show_facts("Study 1", [(hostile, hostile)])
-    answer = assent("verify", f"/nowhere/{hostile}")
+    answer = assent("verify", "bundle", "--deployment", f"/nowhere/{hostile}")
     shown = "".join((*capsys.readouterr(), answer.out, answer.err))
     assert shown.count("log-linear") == 7
     assert not any(letter in shown for letter in code if not letter.isprintable())
