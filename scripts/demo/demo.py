@@ -337,6 +337,7 @@ class Demo:
         command = [sys.executable, "-m", "scripts.main", "verify", str(self.out / "bundle")]
         command += ["--trust-block", "0x" + outcome.trust_block.hex(), "--json"]
         command += ["--deployment", str(self.out / "deployment.json")]
+        command += ["--study", str(outcome.study_id)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         (self.out / "verification.json").write_text(done.stdout)
         report = json.loads(done.stdout) if done.stdout else {"checks": []}
