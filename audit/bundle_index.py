@@ -19,7 +19,8 @@ ABOUT = (
     "Evidence of one study of Assent. Whoever gave you this need not be believed: ask two sites,"
     " over a channel that the coordinator does not control, which hash their own nodes have for"
     " the block named here (`assent study block NUMBER`). Then, on any machine and with no"
-    " network: `assent verify THIS --trust-block HASH`."
+    " network: `assent verify THIS --trust-block HASH --deployment FILE`, with the deployment file"
+    " as those sites have it."
 )
 """The one text that `about` may hold: a text of the sender's own could name a hash to trust."""
 MAX_FILES = 50_000

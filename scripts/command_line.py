@@ -96,9 +96,8 @@ def run_command_line(arguments: Sequence[str]) -> int:
     if for_program:
         try:
             show_json({"error": {"exit_code": code, "kind": kind, "message": message}})
-        except (
-            OSError
-        ):  # it may be what has failed; Python writes what is left once more at its end
+        except OSError:
+            # It may be what has failed; Python writes what is left once more at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
 

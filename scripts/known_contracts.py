@@ -13,7 +13,6 @@ from scripts.deployment_file import read_deployment
 if TYPE_CHECKING:
     from audit.manifest import Contracts
 
-
 KnownStudy = Annotated[
     int | None,
     typer.Option(

@@ -151,7 +151,7 @@ def _last_report(job: BundleJob) -> Iterator[LastReport]:
         failed_of_study=wrong,
         words=(
             f"Verified here up to block {block.number}. This service is no authority: download"
-            " the bundle and run `assent verify bundle --trust-block HASH`, with the hash of that"
-            " block as two sites' own nodes have it."
+            " the bundle and run `assent verify bundle --trust-block HASH --deployment FILE`, with"
+            " the hash of that block as two sites' own nodes have it, and their deployment file."
         ),
     )

@@ -70,11 +70,15 @@ class Cohort:
     def results(self) -> int:
         return sum(len(record) for record in self.records)
 
+    def columns(self) -> tuple[IntArray, FloatArray]:
+        """Channel and value of every result, [results] each, a patient after the other."""
+        channel = np.concatenate([record.channel for record in self.records])
+        return channel, np.concatenate([record.value for record in self.records])
+
     @property
     def unchanging(self) -> tuple[str, ...]:
         """Names of the codes whose results are all one value."""
-        channel = np.concatenate([record.channel for record in self.records])
-        value = np.concatenate([record.value for record in self.records])
+        channel, value = self.columns()
         return tuple(
             one.name
             for index, one in enumerate(self.channels)

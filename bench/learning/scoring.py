@@ -38,8 +38,7 @@ def told_alike(cohort: Cohort, ruler: TwinModel) -> tuple[str, ...]:
     """
     if not isinstance(ruler, TrajectoryModel):
         return ()
-    channel = np.concatenate([record.channel for record in cohort.records])
-    value = np.concatenate([record.value for record in cohort.records])
+    channel, value = cohort.columns()
     far = np.abs(ruler.scales.spreads(channel, value)) >= LARGEST
     share = [float(far[channel == code].mean()) for code in range(len(cohort.channels))]
     return tuple(

@@ -118,8 +118,8 @@ def require_told_magnitudes(cohort: Cohort) -> None:
     to tell them from 0 or from each other, so that errors on its scale would mean nothing.
     """
     low, high = (10.0**decade for decade in survey.DECADES)
-    channel = np.concatenate([record.channel for record in cohort.records])
-    value = np.abs(np.concatenate([record.value for record in cohort.records]))
+    channel, value = cohort.columns()
+    value = np.abs(value)
     for code, one in enumerate(cohort.channels):
         mine = value[(channel == code) & (value > 0)]
         usual = float(np.median(mine)) if len(mine) else 1.0

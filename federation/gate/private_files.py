@@ -85,6 +85,8 @@ def write_private_file(path: Path, data: bytes) -> None:
         FileExistsError: there is one; secrets are never overwritten.
         OSError: it could not be written, on a full disk for instance; there is no file.
     """
+    # As chain.new_file does, which an app that was approved earlier may lack: a message takes
+    # chain from its app, and this from the site.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     handle = os.open(path, flags, 0o600)
     try:

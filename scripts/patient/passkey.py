@@ -41,9 +41,7 @@ def message(
     from chain.messages import Challenge, Revocation, split_token_id
 
     chain, number = connect(rpc, deployment), token_number(token)
-    consent_of(
-        chain, number
-    )  # a revocation that is signed in advance is needed when it is too late
+    consent_of(chain, number)  # it is no token's: told now, not when a revocation is needed
     study, site, _ = split_token_id(number)
     if round_ is None:
         show_json(Revocation(number).typed_data(chain.consent.domain))

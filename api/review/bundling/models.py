@@ -24,8 +24,9 @@ _STAGES = {
 _CHECK = (
     "Do not believe this service. Ask two sites, over a channel that the coordinator does not"
     " control, for the hash of block {block} (`assent study block {block}`). Then, on your own"
-    " machine and with no network: `assent verify FILE --trust-block HASH`. The check `anchor`"
-    " fails in the report here, because a hash that we gave would be our own word."
+    " machine and with no network: `assent verify BUNDLE --trust-block HASH --deployment FILE`,"
+    " with the deployment file as those sites have it. The check `anchor` fails in the report here,"
+    " because a hash that we gave would be our own word."
 )
 
 
