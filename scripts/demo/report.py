@@ -21,6 +21,7 @@ h1{font-size:1.7rem;margin-bottom:.2rem}h2{font-size:1.2rem;margin-top:2.2rem}
 table{border-collapse:collapse;width:100%;font-size:.93rem}
 td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #e2e8f0}
 svg{max-width:100%;height:auto}code{font-size:.85rem;overflow-wrap:anywhere}
+pre{white-space:pre-wrap}
 small{color:#4a5568}
 """
 
